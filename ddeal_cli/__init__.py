@@ -1,0 +1,1 @@
+"""The command line of ddeal: parses, calls `ddeal_core`, shows."""

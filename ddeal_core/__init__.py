@@ -1,0 +1,85 @@
+"""Video object segmentation from a first-frame mask, without fine-tuning (DDEAL).
+
+    from ddeal_core import Segmenter
+
+    segmenter = Segmenter.load()
+    for result in segmenter.track(frames, first_mask):
+        result.labels, result.probabilities
+
+Names are imported on first use, so that ``import ddeal_core`` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ddeal_core.errors import (
+        ConfigError,
+        DatasetError,
+        DdealError,
+        InputError,
+        MaskError,
+        MediaError,
+        OutputError,
+        WeightsError,
+    )
+    from ddeal_core.media import Mask, open_source, open_writer, read_mask, write_mask
+    from ddeal_core.network import PRESETS, Ablation, NetworkConfig
+    from ddeal_core.tracking import Result, Segmenter, Tracker
+    from ddeal_core.weights import load_network
+
+__all__ = [
+    "PRESETS",
+    "Ablation",
+    "ConfigError",
+    "DatasetError",
+    "DdealError",
+    "InputError",
+    "Mask",
+    "MaskError",
+    "MediaError",
+    "NetworkConfig",
+    "OutputError",
+    "Result",
+    "Segmenter",
+    "Tracker",
+    "WeightsError",
+    "__version__",
+    "load_network",
+    "open_source",
+    "open_writer",
+    "read_mask",
+    "write_mask",
+]
+
+_HOMES = {
+    "errors": (
+        "ConfigError",
+        "DatasetError",
+        "DdealError",
+        "InputError",
+        "MaskError",
+        "MediaError",
+        "OutputError",
+        "WeightsError",
+    ),
+    "media": ("Mask", "open_source", "open_writer", "read_mask", "write_mask"),
+    "network": ("PRESETS", "Ablation", "NetworkConfig"),
+    "tracking": ("Result", "Segmenter", "Tracker"),
+    "weights": ("load_network",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("ddeal")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,44 @@
+"""A training clip: frames and their label maps."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["IGNORE", "Clip"]
+
+IGNORE = 255
+"""Label of pixels that no loss or score may count."""
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """Frames with one label map each.
+
+    Attributes:
+        images: ``[T, H, W, 3]`` uint8 RGB.
+        labels: ``[T, H, W]`` uint8; 0 background, object ids from 1, 255 ignore.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or self.images.shape[3] != 3 or self.images.dtype != np.uint8:
+            raise ValueError(
+                f"images must be TxHxWx3 uint8, not {self.images.shape} {self.images.dtype}"
+            )
+        if self.labels.shape != self.images.shape[:3] or self.labels.dtype != np.uint8:
+            raise ValueError(
+                f"labels must be {self.images.shape[:3]} uint8, "
+                f"not {self.labels.shape} {self.labels.dtype}"
+            )
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """Ids present anywhere in the clip, ascending, without 0 and 255."""
+        present = np.flatnonzero(np.bincount(self.labels.ravel(), minlength=256))
+        return tuple(int(i) for i in present if i not in (0, IGNORE))
+
+    def __len__(self) -> int:
+        return len(self.images)

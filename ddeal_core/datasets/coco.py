@@ -1,0 +1,182 @@
+"""Instance masks from COCO-style JSON: polygons and run lengths."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.datasets.clip import IGNORE
+from ddeal_core.datasets.cutouts import MAX_SIDE, DecodedCache, Still, read_image
+from ddeal_core.errors import DatasetError
+
+__all__ = ["CocoStills", "decode_rle", "decode_segmentation"]
+
+Array = NDArray[np.uint8]
+
+
+def decode_segmentation(segmentation: Any, height: int, width: int) -> Array:
+    """Decode a COCO segmentation: a list of polygons, or run lengths, plain or packed.
+
+    Args:
+        segmentation: The value of the annotation's ``segmentation`` field.
+        height: Height of the image.
+        width: Width of the image.
+
+    Returns:
+        ``[height, width]`` uint8, 0 or 1.
+
+    Raises:
+        DatasetError: The field has another form, or runs that do not fill the image.
+    """
+    if isinstance(segmentation, Mapping):
+        counts, size = segmentation.get("counts"), segmentation.get("size")
+        if list(size or ()) != [height, width]:
+            raise DatasetError(
+                f"run lengths are for {size} pixels, the image has {[height, width]}"
+            )
+        if isinstance(counts, str):
+            counts = _unpack_counts(counts)
+        if not isinstance(counts, list):
+            raise DatasetError("run lengths must be a list or a string")
+        return decode_rle(counts, height, width)
+    if not isinstance(segmentation, list):
+        raise DatasetError("a segmentation must be a list of polygons or an object of run lengths")
+    mask = np.zeros((height, width), np.uint8)
+    polygons = []
+    for flat in segmentation:
+        if not isinstance(flat, list) or len(flat) < 6 or len(flat) % 2:
+            raise DatasetError("a polygon must be a list of three or more x, y pairs")
+        points = np.asarray(flat, dtype=np.float64).reshape(-1, 2)
+        # COCO counts from the corner of a pixel, OpenCV from its centre.
+        polygons.append(np.floor(points).astype(np.int32))
+    for polygon in polygons:
+        cv2.fillPoly(mask, [polygon], 1)
+    return mask
+
+
+def decode_rle(counts: list[int], height: int, width: int) -> Array:
+    """Decode plain run lengths: zeros first, down the columns.
+
+    Returns:
+        ``[height, width]`` uint8, 0 or 1.
+
+    Raises:
+        DatasetError: The runs do not add up to the image.
+    """
+    runs = np.asarray(counts, dtype=np.int64)
+    if runs.sum() != height * width or (runs < 0).any():
+        raise DatasetError(f"run lengths add up to {runs.sum()}, not {height} x {width}")
+    values = np.arange(len(runs), dtype=np.uint8) & 1
+    return np.ascontiguousarray(np.repeat(values, runs).reshape(width, height).T)
+
+
+def _unpack_counts(text: str) -> list[int]:
+    """Unpack COCO's string: 5 bits a character, low ones first, as differences to two back."""
+    counts: list[int] = []
+    value = shift = 0
+    for character in text:
+        code = ord(character) - 48
+        value |= (code & 0x1F) << shift
+        shift += 5
+        if code & 0x20:
+            continue
+        if code & 0x10:
+            value -= 1 << shift
+        if len(counts) > 2:
+            value += counts[-2]
+        counts.append(value)
+        value = shift = 0
+    return counts
+
+
+class CocoStills:
+    """Stills of a COCO-style instance JSON.
+
+    Args:
+        json_path: The annotation file, with ``images`` and ``annotations``.
+        images: Folder of the image files.
+        max_side: Larger images are reduced to this side.
+        cache_bytes: Bound of decoded stills that are kept.
+
+    Raises:
+        DatasetError: The file is not of that form, or no image has an instance.
+    """
+
+    def __init__(
+        self,
+        json_path: str | Path,
+        images: str | Path,
+        *,
+        max_side: int = MAX_SIDE,
+        cache_bytes: int = 128 << 20,
+    ) -> None:
+        self._json = Path(json_path)
+        folder = Path(images)
+        if not folder.is_dir():
+            raise DatasetError(f"{folder} is no folder; give the folder of the images")
+        try:
+            content = json.loads(self._json.read_text(encoding="utf-8"))
+            by_image: dict[Any, list[dict[str, Any]]] = {}
+            for annotation in content["annotations"]:
+                if annotation.get("segmentation"):
+                    by_image.setdefault(annotation["image_id"], []).append(annotation)
+            self._items = tuple(
+                (folder / record["file_name"], tuple(by_image[record["id"]]))
+                for record in content["images"]
+                if record["id"] in by_image
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DatasetError(
+                f"{self._json} is no COCO instance file ({error!r}); "
+                "it needs 'images' and 'annotations'"
+            ) from error
+        if not self._items:
+            raise DatasetError(f"{self._json} has no instance with a segmentation")
+        self._max_side = max_side
+        self._cache: DecodedCache[Still] = DecodedCache(cache_bytes)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def still(self, index: int) -> Still:
+        """Decode one image with its instances.
+
+        Smaller instances lie over larger ones; crowds become 255.
+
+        Raises:
+            DatasetError: The image or an instance cannot be read.
+        """
+        return self._cache.get(index, lambda: self._read(index))
+
+    def _read(self, index: int) -> Still:
+        path, annotations = self._items[index]
+        image = read_image(path, max_side=1 << 16)
+        height, width = image.shape[:2]
+        masks = []
+        for annotation in annotations:
+            try:
+                mask = decode_segmentation(annotation["segmentation"], height, width)
+            except (DatasetError, ValueError, TypeError) as error:
+                name = annotation.get("id", "without id")
+                raise DatasetError(f"{self._json}: annotation {name}: {error}") from error
+            masks.append((bool(annotation.get("iscrowd")), int(mask.sum()), mask))
+        masks.sort(key=lambda item: (not item[0], -item[1]))
+        labels = np.zeros((height, width), np.uint8)
+        label = 0
+        for crowd, area, mask in masks:
+            if crowd:
+                labels[mask > 0] = IGNORE
+            elif area and label < IGNORE - 1:
+                label += 1
+                labels[mask > 0] = label
+        factor = self._max_side / max(height, width)
+        if factor < 1:
+            small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+            image = np.asarray(small, dtype=np.uint8)
+            size = (image.shape[1], image.shape[0])
+            labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST))
+        return Still.of(image, labels)

@@ -1,0 +1,353 @@
+"""What clips are made of: stills with masks, cut-outs and where they come from.
+
+Files are listed when a source is made and decoded when asked for; the last ones stay in
+memory up to a bound. A source that is pickled (worker processes) leaves its memory behind.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from ddeal_core.datasets.clip import IGNORE
+from ddeal_core.errors import DatasetError
+
+__all__ = [
+    "Cutout",
+    "CutoutFolder",
+    "CutoutSource",
+    "DecodedCache",
+    "SceneObject",
+    "Still",
+    "StillFolder",
+    "StillSource",
+    "cut",
+    "image_files",
+    "read_image",
+]
+
+MAX_SIDE = 640
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+
+Array = NDArray[np.uint8]
+
+# Blurred coverage to alpha: 0 up to 0.41, 1 from full coverage on.
+_EDGE = np.clip(np.arange(256) * 1.7 - 178.5, 0, 255).astype(np.uint8)
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """One object of a still.
+
+    Attributes:
+        label: Its value in the label map.
+        area: Pixels.
+        box: x0, y0, x1, y1; the ends are exclusive.
+        cut_off: Share of its outline's box that lies on the border of the image: 0 for an
+            object that is seen whole, about 0.25 where one full side is cut off.
+    """
+
+    label: int
+    area: int
+    box: tuple[int, int, int, int]
+    cut_off: float
+
+
+@dataclass(frozen=True, eq=False)
+class Still:
+    """An image with a label map and what is known of its objects.
+
+    Attributes:
+        image: ``[H, W, 3]`` uint8 RGB.
+        labels: ``[H, W]`` uint8; 0 background, 255 ignore.
+        objects: The objects, by label.
+    """
+
+    image: Array
+    labels: Array
+    objects: tuple[SceneObject, ...]
+
+    @classmethod
+    def of(cls, image: Array, labels: Array) -> "Still":
+        """Measure the objects of a label map."""
+        return cls(image, labels, _scene_objects(labels))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.image.nbytes + self.labels.nbytes
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """An object without its surroundings.
+
+    Attributes:
+        rgba: ``[H, W, 4]`` uint8, alpha not multiplied in, two clear pixels all round.
+    """
+
+    rgba: Array
+
+    @property
+    def area(self) -> float:
+        """Covered pixels."""
+        return float(cv2.sumElems(self.rgba[..., 3])[0]) / 255
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.rgba.nbytes
+
+
+class StillSource(Protocol):
+    """Images with masks, by number."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def still(self, index: int) -> Still:
+        """Decode one."""
+
+
+class CutoutSource(Protocol):
+    """Cut-outs, by number."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def cutout(self, index: int) -> Cutout:
+        """Decode one."""
+
+
+class _Sized(Protocol):
+    @property
+    def nbytes(self) -> int: ...
+
+
+SizedValue = TypeVar("SizedValue", bound=_Sized)
+
+
+class DecodedCache(Generic[SizedValue]):
+    """The most recently used decoded values, up to a number of bytes.
+
+    Pickling keeps the bound and drops the values.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._values: OrderedDict[int, SizedValue] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: int, make: Callable[[], SizedValue]) -> SizedValue:
+        """Return the value of ``key``, made if it is not held."""
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+            return value
+        value = make()
+        self._values[key] = value
+        self._bytes += value.nbytes
+        while self._bytes > self.max_bytes and len(self._values) > 1:
+            _, old = self._values.popitem(last=False)
+            self._bytes -= old.nbytes
+        return value
+
+    def __reduce__(self) -> tuple[type["DecodedCache[SizedValue]"], tuple[int]]:
+        return (type(self), (self.max_bytes,))
+
+
+class StillFolder:
+    """``<root>/images/<name>.jpg`` with ``<root>/masks/<name>.png``.
+
+    Masks are palette or grey PNG files whose values are the ids (255: unsure). A mask with
+    0 and 255 alone is one object.
+
+    Args:
+        root: The folder that holds ``images`` and ``masks``.
+        max_side: Larger images are reduced to this side.
+        cache_bytes: Bound of decoded stills that are kept.
+
+    Raises:
+        DatasetError: A folder is missing or no image has a mask.
+    """
+
+    def __init__(
+        self, root: str | Path, *, max_side: int = MAX_SIDE, cache_bytes: int = 128 << 20
+    ) -> None:
+        self.root = Path(root)
+        for name in ("images", "masks"):
+            if not (self.root / name).is_dir():
+                raise DatasetError(
+                    f"{self.root / name} is missing; stills need images/<name>.jpg "
+                    "and masks/<name>.png"
+                )
+        masks = {p.stem: p for p in image_files(self.root / "masks")}
+        self._pairs = tuple(
+            (p, masks[p.stem]) for p in image_files(self.root / "images") if p.stem in masks
+        )
+        if not self._pairs:
+            raise DatasetError(f"{self.root}: no image has a mask of the same name")
+        self._max_side = max_side
+        self._cache: DecodedCache[Still] = DecodedCache(cache_bytes)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def still(self, index: int) -> Still:
+        """Decode one pair."""
+        return self._cache.get(index, lambda: self._read(index))
+
+    def _read(self, index: int) -> Still:
+        image_path, mask_path = self._pairs[index]
+        image = read_image(image_path, max_side=self._max_side)
+        labels = _read_labels(mask_path)
+        if labels.shape != image.shape[:2]:
+            size = (image.shape[1], image.shape[0])
+            labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST))
+        return Still.of(image, labels)
+
+
+class CutoutFolder:
+    """A folder of PNG or WebP images with alpha, one object each.
+
+    Args:
+        root: The folder.
+        max_side: Larger images are reduced to this side.
+        cache_bytes: Bound of decoded cut-outs that are kept.
+
+    Raises:
+        DatasetError: The folder is missing or has no images.
+    """
+
+    def __init__(
+        self, root: str | Path, *, max_side: int = MAX_SIDE, cache_bytes: int = 64 << 20
+    ) -> None:
+        self.root = Path(root)
+        self._paths = image_files(self.root)
+        if not self._paths:
+            raise DatasetError(f"{self.root} has no images; cut-outs are PNG files with alpha")
+        self._max_side = max_side
+        self._cache: DecodedCache[Cutout] = DecodedCache(cache_bytes)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def cutout(self, index: int) -> Cutout:
+        """Decode one.
+
+        Raises:
+            DatasetError: The file cannot be read.
+        """
+        return self._cache.get(index, lambda: self._read(index))
+
+    def _read(self, index: int) -> Cutout:
+        path = self._paths[index]
+        try:
+            with PillowImage.open(path) as picture:
+                picture.thumbnail((self._max_side, self._max_side))
+                rgba = np.asarray(picture.convert("RGBA"))
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{path} cannot be read as an image ({error})") from error
+        return Cutout(_with_margin(rgba))
+
+
+def cut(still: Still, item: SceneObject, *, erode: int = 0, feather: float = 0.7) -> Cutout:
+    """Cut one object out of a still.
+
+    The edge is taken from inside the mask: alpha falls from 1 to 0 within the object, so that
+    no colour of its old surroundings comes along.
+
+    Args:
+        still: The still.
+        item: One of ``still.objects``.
+        erode: Pixels to take off the mask first, for masks that are drawn too wide.
+        feather: Standard deviation of the edge's softness in pixels.
+    """
+    pad = 3
+    x0, y0, x1, y1 = item.box
+    mask = (still.labels[y0:y1, x0:x1] == item.label).astype(np.uint8) * np.uint8(255)
+    mask = cv2.copyMakeBorder(mask, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0)
+    image = cv2.copyMakeBorder(still.image[y0:y1, x0:x1], pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+    if erode:
+        mask = cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=erode)
+    soft = cv2.GaussianBlur(mask, (0, 0), feather)
+    alpha = cv2.min(cv2.LUT(soft, _EDGE), mask)
+    return Cutout(np.asarray(cv2.merge([*cv2.split(image), alpha]), dtype=np.uint8))
+
+
+def image_files(folder: Path) -> tuple[Path, ...]:
+    """List the image files of a folder by name.
+
+    Raises:
+        DatasetError: The folder does not exist.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is no folder")
+    return tuple(
+        sorted(
+            p
+            for p in folder.iterdir()
+            if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
+        )
+    )
+
+
+def read_image(path: Path, *, max_side: int = MAX_SIDE) -> Array:
+    """Read an image as ``[H, W, 3]`` uint8 RGB, its longer side at most ``max_side``.
+
+    Raises:
+        DatasetError: The file cannot be decoded.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DatasetError(f"{path} cannot be read as an image; remove or replace it")
+    factor = max_side / max(image.shape[:2])
+    if factor < 1:
+        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _read_labels(path: Path) -> Array:
+    try:
+        with PillowImage.open(path) as picture:
+            grey = picture if picture.mode in ("P", "L", "1") else picture.convert("L")
+            labels = np.array(grey, dtype=np.uint8)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be read as a mask ({error})") from error
+    if not np.any((labels > 0) & (labels < IGNORE)):
+        labels = (labels > 0).astype(np.uint8)
+    return labels
+
+
+def _scene_objects(labels: Array) -> tuple[SceneObject, ...]:
+    counts = np.bincount(labels.ravel(), minlength=256)
+    found = []
+    for label in np.flatnonzero(counts):
+        if label in (0, IGNORE):
+            continue
+        mask = (labels == label).astype(np.uint8)
+        x, y, w, h = cv2.boundingRect(mask)
+        edge = sum(
+            int(cv2.countNonZero(np.ascontiguousarray(line)))
+            for line in (mask[0], mask[-1], mask[:, 0], mask[:, -1])
+        )
+        found.append(
+            SceneObject(int(label), int(counts[label]), (x, y, x + w, y + h), edge / (2 * (w + h)))
+        )
+    return tuple(found)
+
+
+def _with_margin(rgba: Array) -> Array:
+    """Crop to the covered part and leave two clear pixels all round."""
+    x, y, w, h = cv2.boundingRect(np.ascontiguousarray(rgba[..., 3]))
+    if w == 0:
+        return np.zeros((5, 5, 4), np.uint8)
+    crop = np.ascontiguousarray(rgba[y : y + h, x : x + w])
+    return np.asarray(cv2.copyMakeBorder(crop, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=0))

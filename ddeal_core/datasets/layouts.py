@@ -1,0 +1,261 @@
+"""Dataset folders on disk: DAVIS and YouTube-VOS, read into one record a sequence.
+
+Nothing is decoded here; only names are read, and every folder is listed once.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ddeal_core.errors import DatasetError
+
+__all__ = ["DavisLayout", "Sequence", "YouTubeVosLayout"]
+
+_FRAME_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One video of a dataset.
+
+    Attributes:
+        name: Folder name of the sequence.
+        frames: Image files in the order of their names; never empty.
+        annotations: Mask file by frame stem (``"00005"``); may cover some frames only.
+        categories: Category by object id, where the dataset tells.
+        first_frames: Stem of the first frame that holds the object, by object id, where
+            the dataset tells.
+    """
+
+    name: str
+    frames: tuple[Path, ...]
+    annotations: Mapping[str, Path]
+    categories: Mapping[int, str] = field(default_factory=dict)
+    first_frames: Mapping[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.frames:
+            raise DatasetError(f"sequence {self.name!r} has no frames; remove it or add images")
+
+    @property
+    def annotated_indices(self) -> tuple[int, ...]:
+        """Indices into ``frames`` of the frames that have an annotation."""
+        return tuple(i for i, frame in enumerate(self.frames) if frame.stem in self.annotations)
+
+
+class DavisLayout:
+    """A folder in the layout of DAVIS.
+
+    ``JPEGImages/<resolution>/<sequence>/*.jpg``, ``Annotations/<resolution>/<sequence>/*.png``
+    and ``ImageSets/**/<set>.txt``. Where the folder of the wanted resolution is missing,
+    another one that ``JPEGImages`` has (``Full-Resolution``, ...) is taken, and where it has
+    sequences straight inside, no resolution level is assumed.
+
+    Args:
+        root: The folder that holds ``JPEGImages``.
+        resolution: Preferred folder below ``JPEGImages``.
+
+    Raises:
+        DatasetError: ``root`` or ``root/JPEGImages`` is no folder.
+    """
+
+    def __init__(self, root: str | Path, *, resolution: str = "480p") -> None:
+        self.root = Path(root)
+        images = self.root / "JPEGImages"
+        if not images.is_dir():
+            raise DatasetError(
+                f"{self.root} is no DAVIS folder: {images} is missing; "
+                "give the folder that holds JPEGImages and Annotations"
+            )
+        self.resolution = _detect_resolution(images, resolution)
+        self._images = images / self.resolution
+        self._annotations = self.root / "Annotations" / self.resolution
+
+    @property
+    def image_sets(self) -> tuple[str, ...]:
+        """Names of the image sets below ``ImageSets``, sorted."""
+        return tuple(sorted({p.stem for p in (self.root / "ImageSets").rglob("*.txt")}))
+
+    def sequences(self, image_set: str | None = None) -> tuple[Sequence, ...]:
+        """List the sequences, in the order of the image set, or by name without one.
+
+        Args:
+            image_set: Name of a list below ``ImageSets``, with or without its sub-folder
+                (``"train"``, ``"2017/val"``); ``None`` takes every sequence. Where several
+                sub-folders have the list, the last one by name (the newest year) is read.
+
+        Raises:
+            DatasetError: The set does not exist, is empty, or names a missing sequence.
+        """
+        if image_set is None:
+            names = _folder_names(self._images)
+            if not names:
+                raise DatasetError(f"{self._images} has no sequence folders")
+        else:
+            names = self._read_set(image_set)
+        return tuple(_sequence(n, self._images / n, self._annotations / n) for n in names)
+
+    def _read_set(self, image_set: str) -> list[str]:
+        # "2017/val" and "val" are both answered; DAVIS 2016 keeps its lists in "480p/".
+        folder = self.root / "ImageSets"
+        wanted = f"{image_set}.txt"
+        found = sorted(
+            p
+            for p in folder.rglob("*.txt")
+            if p.relative_to(folder).as_posix() == wanted or p.name == wanted
+        )
+        if not found:
+            known = ", ".join(self.image_sets) or "none"
+            raise DatasetError(
+                f"image set {image_set!r} is not below {folder} (there: {known}); "
+                "name one of these or leave it out to take every sequence"
+            )
+        names: list[str] = []
+        for line in found[-1].read_text(encoding="utf-8").splitlines():
+            words = line.split()
+            if not words or words[0].startswith("#"):
+                continue
+            # DAVIS 2016 lists "/JPEGImages/480p/bear/00000.jpg /Annotations/..." a frame.
+            first = Path(words[0])
+            name = first.parent.name if first.suffix.lower() in _FRAME_SUFFIXES else words[0]
+            if name not in names:
+                names.append(name)
+        if not names:
+            raise DatasetError(f"image set {found[-1]} is empty; add one sequence name a line")
+        return names
+
+
+class YouTubeVosLayout:
+    """A folder in the layout of YouTube-VOS: one split.
+
+    ``JPEGImages/<video>/*.jpg``, ``Annotations/<video>/*.png`` (every fifth frame in
+    ``train``, first frames only in ``valid``) and ``meta.json``, which gives every object's
+    category and frames. Without ``meta.json`` the categories stay empty.
+
+    Args:
+        root: The split's folder (``.../train``, ``.../valid``).
+
+    Raises:
+        DatasetError: ``root/JPEGImages`` is missing or ``meta.json`` cannot be read.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self._images = self.root / "JPEGImages"
+        if not self._images.is_dir():
+            raise DatasetError(
+                f"{self.root} is no YouTube-VOS folder: {self._images} is missing; "
+                "give the split's folder (train or valid)"
+            )
+        self._videos = self._read_meta()
+
+    def _read_meta(self) -> Mapping[str, Any]:
+        path = self.root / "meta.json"
+        if not path.is_file():
+            return {}
+        try:
+            videos = json.loads(path.read_text(encoding="utf-8"))["videos"]
+            if not isinstance(videos, dict):
+                raise TypeError("'videos' is no object")
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise DatasetError(
+                f"{path} is not a YouTube-VOS meta.json ({error}); it needs a 'videos' object"
+            ) from error
+        return videos
+
+    def sequences(self, image_set: str | None = None) -> tuple[Sequence, ...]:
+        """List the videos: all that ``meta.json`` names, or all folders without it.
+
+        Args:
+            image_set: Path of a text file with one video name a line, relative to ``root``
+                (``".txt"`` may be left out); ``None`` takes all.
+
+        Raises:
+            DatasetError: A named video or the list is missing.
+        """
+        if image_set is not None:
+            path = self.root / (image_set if image_set.endswith(".txt") else f"{image_set}.txt")
+            if not path.is_file():
+                raise DatasetError(f"image set {path} is missing; leave it out to take all videos")
+            names = path.read_text(encoding="utf-8").split()
+        else:
+            names = sorted(self._videos) if self._videos else _folder_names(self._images)
+        if not names:
+            raise DatasetError(f"{self._images} has no sequence folders")
+        return tuple(self._sequence(name) for name in names)
+
+    def _sequence(self, name: str) -> Sequence:
+        categories: dict[int, str] = {}
+        first_frames: dict[int, str] = {}
+        try:
+            for key, record in self._videos.get(name, {}).get("objects", {}).items():
+                if "category" in record:
+                    categories[int(key)] = str(record["category"])
+                if record.get("frames"):
+                    first_frames[int(key)] = str(min(record["frames"]))
+        except (AttributeError, TypeError, ValueError) as error:
+            path = self.root / "meta.json"
+            raise DatasetError(
+                f"{path}: the objects of {name!r} cannot be read ({error})"
+            ) from error
+        return _sequence(
+            name,
+            self._images / name,
+            self.root / "Annotations" / name,
+            categories=categories,
+            first_frames=first_frames,
+        )
+
+
+def _detect_resolution(images: Path, wanted: str) -> str:
+    """Return the folder level below ``JPEGImages``, ``""`` where there is none."""
+    if (images / wanted).is_dir():
+        return wanted
+    folders = _folder_names(images)
+    # A resolution folder holds folders, a sequence folder holds images.
+    levels = [name for name in folders if _folder_names(images / name)]
+    if levels:
+        return "Full-Resolution" if "Full-Resolution" in levels else levels[-1]
+    return ""
+
+
+def _folder_names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _sequence(
+    name: str,
+    images: Path,
+    annotations: Path,
+    *,
+    categories: Mapping[int, str] | None = None,
+    first_frames: Mapping[int, str] | None = None,
+) -> Sequence:
+    if not images.is_dir():
+        raise DatasetError(f"sequence {name!r} is listed but {images} is missing")
+    frames = tuple(
+        sorted(
+            p
+            for p in images.iterdir()
+            if p.suffix.lower() in _FRAME_SUFFIXES and not p.name.startswith(".")
+        )
+    )
+    if not frames:
+        raise DatasetError(f"sequence {name!r}: {images} has no .jpg or .png frames")
+    masks: dict[str, Path] = {}
+    if annotations.is_dir():
+        stems = {p.stem for p in frames}
+        masks = {
+            p.stem: p
+            for p in sorted(annotations.iterdir())
+            if p.suffix.lower() == ".png" and p.stem in stems
+        }
+    return Sequence(
+        name,
+        frames,
+        masks,
+        dict(categories or {}),
+        dict(first_frames or {}),
+    )

@@ -1,0 +1,257 @@
+"""Training clips from annotated video, sampled as pure functions of a seed and a number."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from ddeal_core.datasets.clip import IGNORE, Clip
+from ddeal_core.datasets.cutouts import read_image
+from ddeal_core.datasets.degradation import Degradation, DegradationConfig
+from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.errors import ConfigError, DatasetError
+
+__all__ = ["RealClips", "RealConfig"]
+
+Array = NDArray[np.uint8]
+
+_ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class RealConfig:
+    """How clips are sampled from annotated video.
+
+    Attributes:
+        reverse_probability: Clips played backwards.
+        flip_probability: Clips mirrored left to right.
+        scale: Range of the side of the crop as a share of the largest one of the frame's
+            shape that fits.
+        stretch: Standard deviation of the logarithm of the crop's aspect.
+        max_objects: Objects beyond so many are drawn from and the rest become background.
+        min_area: Least size of a labelled object in the first frame, share of the frame.
+        colour_probability: Clips with a colour, contrast and brightness change.
+        colour_strength: Its standard deviation.
+        grey_probability: Clips without colour.
+    """
+
+    reverse_probability: float = 0.5
+    flip_probability: float = 0.5
+    scale: tuple[float, float] = (0.6, 1.0)
+    stretch: float = 0.08
+    max_objects: int = 5
+    min_area: float = 0.001
+    colour_probability: float = 0.6
+    colour_strength: float = 0.1
+    grey_probability: float = 0.02
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name.endswith("_probability") and not 0 <= value <= 1:
+                raise ConfigError(f"{item.name} must lie in [0, 1], not {value}")
+        if not 0 < self.scale[0] <= self.scale[1] <= 1:
+            raise ConfigError(f"scale must be (low, high) in (0, 1], not {self.scale}")
+        if self.max_objects < 1 or self.stretch < 0 or self.min_area < 0:
+            raise ConfigError("max_objects must be 1 or more, stretch and min_area not negative")
+
+
+class RealClips:
+    """An endless list of clips from annotated sequences.
+
+    Clip ``index`` depends on the arguments and ``index`` alone. Its first frame is annotated;
+    frames without an annotation carry 255 everywhere. Objects that the first frame does not
+    show are background; the ids of the others are closed up to 1 to n.
+
+    Args:
+        sequences: Sequences; those without annotations are left out.
+        size: (height, width) of the frames, pixels.
+        frames: Frames a clip, T.
+        seed: First half of every clip's seed.
+        max_gap: Largest distance of neighbouring frames. A sequence that is annotated here
+            and there only is sampled at its annotated frames, whatever their distance.
+        config: Augmentation.
+
+    Raises:
+        ConfigError: A number is out of range.
+        DatasetError: No sequence has an annotation.
+    """
+
+    def __init__(
+        self,
+        sequences: Iterable[Sequence],
+        *,
+        size: tuple[int, int],
+        frames: int,
+        seed: int = 0,
+        max_gap: int = 3,
+        config: RealConfig | None = None,
+    ) -> None:
+        if frames < 1 or max_gap < 1 or min(size) < 16 or seed < 0:
+            raise ConfigError(
+                "clips need frames and max_gap of 1 or more, 16 x 16 pixels or more and a seed "
+                f"of 0 or more, not {frames}, {max_gap}, {size[0]} x {size[1]}, {seed}"
+            )
+        self.sequences = tuple(s for s in sequences if s.annotations)
+        if not self.sequences:
+            raise DatasetError("no sequence has annotations; training needs masks")
+        # A long sequence has more to show, but not in proportion to its length.
+        weight = np.sqrt([len(s.annotations) for s in self.sequences])
+        self._weight = weight / weight.sum()
+        self.size = size
+        self.frames = frames
+        self.seed = seed
+        self.max_gap = max_gap
+        self.config = config if config is not None else RealConfig()
+        colour = self.config
+        self._degradation = DegradationConfig(
+            colour_probability=colour.colour_probability,
+            colour_strength=colour.colour_strength,
+            drift_probability=0.0,
+            shadow_probability=0.0,
+            defocus_probability=0.0,
+            low_resolution_probability=0.0,
+            noise_probability=0.0,
+            jpeg_probability=0.0,
+            grey_probability=colour.grey_probability,
+        )
+
+    def clip(self, index: int) -> Clip:
+        """Sample clip ``index`` (0 or more).
+
+        Raises:
+            DatasetError: A file cannot be read, or chance never met a frame with an object.
+        """
+        rng = np.random.default_rng([self.seed, index])
+        for _ in range(_ATTEMPTS):
+            sequence = self.sequences[int(rng.choice(len(self.sequences), p=self._weight))]
+            numbers = self._frame_numbers(rng, sequence)
+            first = _read_annotation(sequence, numbers[0])
+            if not np.any((first > 0) & (first < IGNORE)):
+                continue
+            clip = self._sample(rng, sequence, numbers, first)
+            if clip is not None:
+                return clip
+        raise DatasetError(
+            f"sequence {sequence.name!r} and {_ATTEMPTS - 1} others drawn for clip {index} showed "
+            "no object in an annotated frame; check their masks"
+        )
+
+    def _frame_numbers(self, rng: np.random.Generator, sequence: Sequence) -> list[int]:
+        """Frames to take, the first of them annotated; played to and fro where too few."""
+        known = np.array(sequence.annotated_indices)
+        total = len(sequence.frames)
+        sparse = len(known) > 1 and float(np.median(np.diff(known))) > 1
+        sparse = sparse or len(known) < 0.5 * total
+        pool = known if sparse and len(known) > 1 else np.arange(total)
+        start = int(rng.choice(known))
+        place = int(np.searchsorted(pool, start))
+        gap_limit = 1 if sparse else self.max_gap
+        gaps = rng.integers(1, gap_limit + 1, size=self.frames)
+        gaps[0] = 0
+        direction = -1 if rng.random() < self.config.reverse_probability else 1
+        offsets = direction * np.cumsum(gaps)
+        last = len(pool) - 1
+        if last == 0:
+            return [int(pool[0])] * self.frames
+        folded = np.mod(place + offsets, 2 * last)
+        folded = np.minimum(folded, 2 * last - folded)
+        return [int(pool[i]) for i in folded]
+
+    def _sample(
+        self, rng: np.random.Generator, sequence: Sequence, numbers: list[int], first: Array
+    ) -> Clip | None:
+        height, width = self.size
+        config = self.config
+        flip = bool(rng.random() < config.flip_probability)
+        matrix = self._crop(rng, first, flip)
+        start = self._warp(first, matrix, cv2.INTER_NEAREST)
+        counts = np.bincount(start.ravel(), minlength=256)
+        least = max(1.0, config.min_area * height * width)
+        shown = [i for i in range(1, IGNORE) if counts[i] >= least]
+        if not shown:
+            return None
+        if len(shown) > config.max_objects:
+            picked = rng.permutation(len(shown))[: config.max_objects]
+            shown = sorted(shown[i] for i in picked)
+        table = np.zeros(256, np.uint8)
+        table[IGNORE] = IGNORE
+        table[shown] = np.arange(1, len(shown) + 1)
+        times = np.arange(self.frames, dtype=np.float64)
+        degrade = Degradation(self._degradation, rng, times, self.size)
+        images = np.empty((self.frames, height, width, 3), np.uint8)
+        labels = np.full((self.frames, height, width), IGNORE, np.uint8)
+        for t, number in enumerate(numbers):
+            path = sequence.frames[number]
+            image = read_image(path, max_side=1 << 16)
+            if image.shape[:2] != first.shape:
+                size = (first.shape[1], first.shape[0])
+                image = np.asarray(cv2.resize(image, size), dtype=np.uint8)
+            images[t] = degrade(self._warp_image(image, matrix), t)
+            if path.stem in sequence.annotations:
+                known = first if number == numbers[0] else _read_annotation(sequence, number)
+                if known.shape != first.shape:
+                    raise DatasetError(
+                        f"{sequence.annotations[path.stem]} is {known.shape[1]} x "
+                        f"{known.shape[0]}, the sequence's first mask is "
+                        f"{first.shape[1]} x {first.shape[0]}"
+                    )
+                labels[t] = cv2.LUT(self._warp(known, matrix, cv2.INTER_NEAREST), table)
+        return Clip(images, labels)
+
+    def _crop(self, rng: np.random.Generator, first: Array, flip: bool) -> NDArray[np.float64]:
+        """Draw a crop that holds a random place of an object: frame to source, ``[2, 3]``."""
+        height, width = self.size
+        aspect = width / height * float(np.exp(rng.normal() * self.config.stretch))
+        crop_h = min(first.shape[0], first.shape[1] / aspect) * rng.uniform(*self.config.scale)
+        crop_w = min(crop_h * aspect, float(first.shape[1]))
+        rows, columns = np.nonzero((first > 0) & (first < IGNORE))
+        chosen = int(rng.integers(len(rows)))
+        where = rng.uniform(0.2, 0.8, size=2)
+        x = np.clip(columns[chosen] - where[0] * crop_w, 0, first.shape[1] - crop_w)
+        y = np.clip(rows[chosen] - where[1] * crop_h, 0, first.shape[0] - crop_h)
+        sx, sy = crop_w / width, crop_h / height
+        matrix = np.array([[sx, 0, x + 0.5 * sx - 0.5], [0, sy, y + 0.5 * sy - 0.5]])
+        if flip:
+            matrix[0] = (-sx, 0, x + (width - 0.5) * sx - 0.5)
+        return matrix
+
+    def _warp(self, labels: Array, matrix: NDArray[np.float64], how: int) -> Array:
+        size = (self.size[1], self.size[0])
+        flags = how | cv2.WARP_INVERSE_MAP
+        border = cv2.BORDER_REPLICATE
+        warped = cv2.warpAffine(labels, matrix, size, flags=flags, borderMode=border)
+        return np.asarray(warped, dtype=np.uint8)
+
+    def _warp_image(self, image: Array, matrix: NDArray[np.float64]) -> Array:
+        factor = max(abs(matrix[0, 0]), matrix[1, 1])
+        if factor > 1.5:  # bilinear alone would alias
+            small = cv2.resize(
+                image, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA
+            )
+            ratio = np.array([small.shape[1] / image.shape[1], small.shape[0] / image.shape[0]])
+            matrix = matrix * ratio[:, None]
+            # Pixel centres: a place p becomes (p + 1/2) * ratio - 1/2.
+            matrix[:, 2] += 0.5 * ratio - 0.5
+            image = np.asarray(small, dtype=np.uint8)
+        return self._warp(image, matrix, cv2.INTER_LINEAR)
+
+
+def _read_annotation(sequence: Sequence, number: int) -> Array:
+    path = sequence.annotations[sequence.frames[number].stem]
+    try:
+        with PillowImage.open(path) as picture:
+            if picture.mode not in ("P", "L", "1"):
+                raise DatasetError(
+                    f"{path} is a {picture.mode} image; annotations are palette or grey PNG files"
+                )
+            labels = np.array(picture, dtype=np.uint8)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be read as a mask ({error})") from error
+    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    if set(present.tolist()) <= {0, IGNORE}:  # DAVIS 2016 writes its one object as 255
+        labels = (labels > 0).astype(np.uint8)
+    return labels

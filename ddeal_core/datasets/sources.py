@@ -1,0 +1,124 @@
+"""All the material of an engine in one record, and how to draw from it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.datasets.backgrounds import (
+    VIDEO_SUFFIXES,
+    BackgroundSource,
+    StillBackgrounds,
+    VideoBackgrounds,
+)
+from ddeal_core.datasets.coco import CocoStills
+from ddeal_core.datasets.cutouts import CutoutFolder, CutoutSource, Still, StillFolder, StillSource
+from ddeal_core.errors import DatasetError
+
+__all__ = ["Sources"]
+
+
+class _Counted(Protocol):
+    def __len__(self) -> int: ...
+
+
+SourceT = TypeVar("SourceT", bound=_Counted)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Material for synthetic clips; every part may be empty.
+
+    Attributes:
+        stills: Images with masks.
+        cutouts: Objects with alpha.
+        backgrounds: Photographs.
+        videos: Background videos.
+    """
+
+    stills: tuple[StillSource, ...] = ()
+    cutouts: tuple[CutoutSource, ...] = ()
+    backgrounds: tuple[BackgroundSource, ...] = ()
+    videos: tuple[BackgroundSource, ...] = ()
+
+    @classmethod
+    def from_paths(
+        cls,
+        *,
+        stills: Iterable[str | Path] = (),
+        coco: Iterable[tuple[str | Path, str | Path]] = (),
+        cutouts: Iterable[str | Path] = (),
+        backgrounds: Iterable[str | Path] = (),
+    ) -> "Sources":
+        """Open folders.
+
+        Args:
+            stills: Folders with ``images`` and ``masks``, or folders of such folders.
+            coco: Pairs of an instance JSON file and its image folder.
+            cutouts: Folders of images with alpha.
+            backgrounds: Folders of photographs, folders of videos, or video files.
+
+        Raises:
+            DatasetError: A path does not hold what it should.
+        """
+        made: list[StillSource] = []
+        for path in stills:
+            made.extend(StillFolder(p) for p in _still_roots(Path(path)))
+        made.extend(CocoStills(json_path, images) for json_path, images in coco)
+        photographs: list[BackgroundSource] = []
+        videos: list[BackgroundSource] = []
+        for path in backgrounds:
+            if _holds_videos(Path(path)):
+                videos.append(VideoBackgrounds(path))
+            else:
+                photographs.append(StillBackgrounds(path))
+        return cls(
+            stills=tuple(made),
+            cutouts=tuple(CutoutFolder(p) for p in cutouts),
+            backgrounds=tuple(photographs),
+            videos=tuple(videos),
+        )
+
+    def draw_still(self, rng: np.random.Generator) -> Still:
+        """Draw a still; ``stills`` must not be empty."""
+        source, index = _draw(self.stills, rng)
+        return source.still(index)
+
+    def draw_plates(
+        self, rng: np.random.Generator, times: NDArray[np.float64], *, video: bool
+    ) -> list[NDArray[np.uint8]]:
+        """Draw background plates: one for a still, one a time for a video."""
+        source, index = _draw(self.videos if video else self.backgrounds, rng)
+        return source.plates(index, times, float(rng.random()))
+
+    def draw_cutout(self, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Draw an object with alpha ``[h, w, 4]``; ``cutouts`` must not be empty."""
+        source, index = _draw(self.cutouts, rng)
+        return source.cutout(index).rgba
+
+
+def _draw(sources: Sequence[SourceT], rng: np.random.Generator) -> tuple[SourceT, int]:
+    # A source of a hundred times as many is drawn thirty times as often.
+    weight = np.array([len(s) for s in sources], dtype=np.float64) ** 0.75
+    source = sources[int(rng.choice(len(sources), p=weight / weight.sum()))]
+    return source, int(rng.integers(len(source)))
+
+
+def _still_roots(root: Path) -> list[Path]:
+    if (root / "images").is_dir():
+        return [root]
+    inner = sorted(p.parent for p in root.glob("*/images") if p.is_dir())
+    if not inner:
+        raise DatasetError(
+            f"{root} has no stills: it needs images/ and masks/, or folders that have them"
+        )
+    return inner
+
+
+def _holds_videos(path: Path) -> bool:
+    if path.is_dir():
+        return any(p.suffix.lower() in VIDEO_SUFFIXES for p in path.iterdir())
+    return path.suffix.lower() in VIDEO_SUFFIXES

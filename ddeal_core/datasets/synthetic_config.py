@@ -1,0 +1,125 @@
+"""Every switch of the synthetic-clip engine."""
+
+from dataclasses import dataclass, field, fields
+
+from ddeal_core.datasets.degradation import DegradationConfig
+from ddeal_core.errors import ConfigError
+
+__all__ = ["SyntheticConfig"]
+
+_RANGES = (
+    "area",
+    "speed",
+    "rotation",
+    "zoom",
+    "camera_speed",
+    "camera_rotation",
+    "camera_zoom",
+)
+
+
+@dataclass(frozen=True)
+class SyntheticConfig:
+    """How synthetic clips are made.
+
+    Ranges are drawn log-uniformly once an object or clip, so that near-still clips and very
+    fast ones both occur; a range whose upper end is 0 switches its motion off. A unit of time
+    is one ordinary frame distance. Probabilities are shares of clips, or of objects where it
+    says so; 0 switches the effect off.
+
+    Attributes:
+        scene_probability: Clips made of one whole still: its own objects move within their own
+            surroundings, so that there is no pasting to be recognised.
+        warp_probability: Of these, the ones in which image and mask are bent by one continuous
+            field; in the others the objects are lifted off, what was behind them is filled in
+            and they move freely.
+        max_objects: Most labelled objects, 1 to 5 are sensible.
+        single_probability: Clips with one labelled object only.
+        area: Size of a pasted object as a share of the frame.
+        cutout_probability: Pasted objects from images with alpha, where both kinds are there.
+        procedural_probability: Pasted objects with made-up shape and texture.
+        video_probability: Pasted clips with a video as their background, where there is one.
+        still_background_probability: Pasted clips without a video whose background is a whole
+            still with its objects left in (look-alikes, clutter).
+        procedural_background_probability: Pasted clips on a made-up background.
+        speed: Pace of an object, frame widths a unit of time.
+        rotation: Turn of an object, degrees a unit of time.
+        zoom: Change of an object's size, logarithm a unit of time.
+        stretch: Shear and change of aspect of objects, standard deviation.
+        bend: Deformation of objects by control points, standard deviation as a share of their
+            size.
+        hinge_probability: Objects of which a part swings about a joint.
+        swing: Standard deviation of that swing, degrees.
+        camera_probability: Clips with a moving camera.
+        camera_speed: Its pace, frame widths a unit of time.
+        camera_rotation: Its turn, degrees a unit of time.
+        camera_zoom: Its zoom, logarithm a unit of time.
+        parallax: Deformation of the background, standard deviation as a share of its size.
+        skip_probability: Clips with dropped frames: steps of 1 to ``max_skip`` units of time.
+        max_skip: Longest step.
+        leave_probability: Objects that leave the frame, and mostly come back.
+        distractor_probability: Clips with an unlabelled copy of a labelled object.
+        occluder_probability: Clips with other unlabelled objects.
+        harmonise_probability: Objects whose colours are drawn towards the background's.
+        object_light_probability: Objects whose brightness changes on their own.
+        object_light: Standard deviation of that change.
+        blur_probability: Clips with motion blur.
+        shutter: Longest exposure as a share of the frame distance.
+        min_area: Least visible size of a labelled object in the first frame, share of the frame.
+        min_visible: Least share of a labelled object that is visible in the first frame.
+        degradation: Light, focus, noise and compression of the whole frame.
+    """
+
+    scene_probability: float = 0.35
+    warp_probability: float = 0.5
+    max_objects: int = 4
+    single_probability: float = 0.4
+    area: tuple[float, float] = (0.008, 0.25)
+    cutout_probability: float = 0.12
+    procedural_probability: float = 0.08
+    video_probability: float = 0.4
+    still_background_probability: float = 0.4
+    procedural_background_probability: float = 0.06
+    speed: tuple[float, float] = (0.001, 0.15)
+    rotation: tuple[float, float] = (0.1, 12.0)
+    zoom: tuple[float, float] = (0.001, 0.08)
+    stretch: float = 0.12
+    bend: float = 0.06
+    hinge_probability: float = 0.4
+    swing: float = 20.0
+    camera_probability: float = 0.75
+    camera_speed: tuple[float, float] = (0.001, 0.06)
+    camera_rotation: tuple[float, float] = (0.02, 2.0)
+    camera_zoom: tuple[float, float] = (0.0005, 0.03)
+    parallax: float = 0.015
+    skip_probability: float = 0.25
+    max_skip: int = 4
+    leave_probability: float = 0.08
+    distractor_probability: float = 0.25
+    occluder_probability: float = 0.35
+    harmonise_probability: float = 0.35
+    object_light_probability: float = 0.4
+    object_light: float = 0.12
+    blur_probability: float = 0.4
+    shutter: float = 0.7
+    min_area: float = 0.002
+    min_visible: float = 0.35
+    degradation: DegradationConfig = field(default_factory=DegradationConfig)
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name in _RANGES:
+                if len(value) != 2 or not 0 <= value[0] <= value[1]:
+                    raise ConfigError(f"{item.name} must be (low, high), low first, not {value}")
+            elif item.name.endswith("_probability"):
+                if not 0 <= value <= 1:
+                    raise ConfigError(f"{item.name} must lie in [0, 1], not {value}")
+            elif item.name != "degradation" and value < 0:
+                raise ConfigError(f"{item.name} must not be negative, not {value}")
+        if not 1 <= self.max_objects <= 20:
+            raise ConfigError(f"max_objects must lie in [1, 20], not {self.max_objects}")
+        if self.max_skip < 1:
+            raise ConfigError(f"max_skip must be 1 or more, not {self.max_skip}")
+        if not 0 < self.area[0] <= self.area[1] <= 0.9:
+            raise ConfigError(f"area must lie in (0, 0.9], not {self.area}")

@@ -1,0 +1,56 @@
+"""What can go wrong, as one tree.
+
+    DdealError                  anything this library raises on purpose
+    ├── InputError              the caller can mend it: bad file, bad value
+    │   ├── ConfigError         a configuration that contradicts itself
+    │   ├── DatasetError        a dataset folder without what its layout asks for
+    │   ├── MaskError           a mask of the wrong kind, size or ids
+    │   ├── MediaError          a video or an image that cannot be read
+    │   └── WeightsError        a checkpoint that is damaged, unsafe or does not fit
+    └── OutputError             results cannot be written (full disk, codec missing, ...)
+
+Every message is one line that says what is wrong and what to do about it.
+"""
+
+__all__ = [
+    "ConfigError",
+    "DatasetError",
+    "DdealError",
+    "InputError",
+    "MaskError",
+    "MediaError",
+    "OutputError",
+    "WeightsError",
+]
+
+
+class DdealError(Exception):
+    """Base of every error that this library raises on purpose."""
+
+
+class InputError(DdealError):
+    """The input is at fault and the caller can mend it."""
+
+
+class ConfigError(InputError):
+    """A configuration has an unknown or contradictory value."""
+
+
+class DatasetError(InputError):
+    """A dataset folder lacks what its layout asks for."""
+
+
+class MaskError(InputError):
+    """A mask has the wrong kind, size or object ids."""
+
+
+class MediaError(InputError):
+    """A video or an image cannot be read."""
+
+
+class WeightsError(InputError):
+    """A checkpoint is damaged, unsafe, or does not fit the network."""
+
+
+class OutputError(DdealError):
+    """Results cannot be written."""

@@ -1,0 +1,137 @@
+"""Scores of objects, sequences and datasets: J and F a frame, and what they sum up to."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ddeal_core.evaluation.statistics import Statistics, summarize
+
+__all__ = ["DatasetScore", "ObjectScore", "SequenceScore"]
+
+
+@dataclass(frozen=True)
+class ObjectScore:
+    """J and F of one object over the scored frames of its sequence.
+
+    Attributes:
+        sequence: Name of the sequence.
+        object_id: Id of the object.
+        frames: Stems of the scored frames (``"00001"``), in order; never empty.
+        j: Region similarity a frame, in [0, 1].
+        f: Contour accuracy a frame, in [0, 1].
+    """
+
+    sequence: str
+    object_id: int
+    frames: tuple[str, ...]
+    j: tuple[float, ...]
+    f: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.frames or not len(self.frames) == len(self.j) == len(self.f):
+            raise ValueError(
+                f"{self.name}: {len(self.frames)} frames, {len(self.j)} J and {len(self.f)} F; "
+                "there must be as many of each, and some"
+            )
+
+    @property
+    def name(self) -> str:
+        """The name that the tables of davis2017-evaluation have: ``bear_1``."""
+        return f"{self.sequence}_{self.object_id}"
+
+    @cached_property
+    def region(self) -> Statistics:
+        """Mean, recall and decay of J."""
+        return summarize(self.j)
+
+    @cached_property
+    def contour(self) -> Statistics:
+        """Mean, recall and decay of F."""
+        return summarize(self.f)
+
+    @property
+    def j_and_f(self) -> float:
+        """Mean of the means of J and F."""
+        return (self.region.mean + self.contour.mean) / 2
+
+
+@dataclass(frozen=True)
+class SequenceScore:
+    """Scores of the objects of one sequence.
+
+    Attributes:
+        name: Name of the sequence.
+        objects: One score an object, by id; never empty.
+        unknown_ids: Ids in the results that the ground truth does not have; not scored.
+    """
+
+    name: str
+    objects: tuple[ObjectScore, ...]
+    unknown_ids: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.objects:
+            raise ValueError(f"sequence {self.name!r} has no object to score")
+
+    @property
+    def j_mean(self) -> float:
+        """Mean of J over the objects."""
+        return float(np.mean([o.region.mean for o in self.objects]))
+
+    @property
+    def f_mean(self) -> float:
+        """Mean of F over the objects."""
+        return float(np.mean([o.contour.mean for o in self.objects]))
+
+    @property
+    def j_and_f(self) -> float:
+        """Mean of the means of J and F."""
+        return (self.j_mean + self.f_mean) / 2
+
+
+@dataclass(frozen=True)
+class DatasetScore:
+    """Scores of a dataset. Every object counts the same, however many its sequence has.
+
+    Attributes:
+        protocol: Rules that were followed (``"davis2017"``).
+        image_set: Name of the list of sequences; ``"all"`` without one.
+        sequences: One score a sequence, in the order of the list; never empty.
+    """
+
+    protocol: str
+    image_set: str
+    sequences: tuple[SequenceScore, ...]
+
+    def __post_init__(self) -> None:
+        if not self.sequences:
+            raise ValueError("there is no sequence to score")
+
+    @property
+    def objects(self) -> tuple[ObjectScore, ...]:
+        """The objects of all sequences, in order."""
+        return tuple(o for s in self.sequences for o in s.objects)
+
+    @cached_property
+    def region(self) -> Statistics:
+        """Mean, recall and decay of J, each the mean over objects."""
+        return _mean_over_objects([o.region for o in self.objects])
+
+    @cached_property
+    def contour(self) -> Statistics:
+        """Mean, recall and decay of F, each the mean over objects."""
+        return _mean_over_objects([o.contour for o in self.objects])
+
+    @property
+    def j_and_f(self) -> float:
+        """Mean of the means of J and F."""
+        return (self.region.mean + self.contour.mean) / 2
+
+
+def _mean_over_objects(statistics: list[Statistics]) -> Statistics:
+    return Statistics(
+        mean=float(np.mean([s.mean for s in statistics])),
+        recall=float(np.mean([s.recall for s in statistics])),
+        decay=float(np.mean([s.decay for s in statistics])),
+    )

@@ -1,0 +1,64 @@
+"""One frame of a video, with its place in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Frame"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A decoded frame as it is displayed (rotation and pixel aspect applied).
+
+    Attributes:
+        image: HxWx3 uint8, RGB.
+        index: Position in the whole video, from 0; it does not restart at a cut.
+        pts: Presentation time stamp in units of `time_base`, or None.
+        duration: Time on screen in units of `time_base`, or None where the container is silent.
+        time_base: Seconds per unit of `pts`, or None where `pts` is None.
+        name: Stem of the result's file name: "00012" in a video, the file's stem in a folder.
+
+    Raises:
+        ValueError: A field is not of that kind.
+    """
+
+    image: NDArray[np.uint8]
+    index: int
+    pts: int | None
+    duration: int | None
+    time_base: Fraction | None
+    name: str
+
+    def __post_init__(self) -> None:
+        image = self.image
+        if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise ValueError(f"a frame's image is HxWx3, not {image.shape}")
+        if image.dtype != np.uint8:
+            raise ValueError(f"a frame's image is uint8, not {image.dtype}")
+        if self.index < 0:
+            raise ValueError(f"a frame's index starts at 0, not {self.index}")
+        if self.pts is not None and self.time_base is None:
+            raise ValueError(f"a frame with pts {self.pts} needs a time base")
+        if self.time_base is not None and self.time_base <= 0:
+            raise ValueError(f"a time base is positive, not {self.time_base}")
+        if self.duration is not None and self.duration < 0:
+            raise ValueError(f"a frame's duration is not negative: {self.duration}")
+        if not self.name or "/" in self.name or "\\" in self.name:
+            raise ValueError(f"a frame's name is a file stem, not {self.name!r}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+    @property
+    def time(self) -> Fraction | None:
+        """Presentation time in seconds, or None."""
+        if self.pts is None or self.time_base is None:
+            return None
+        return self.pts * self.time_base

@@ -1,0 +1,89 @@
+"""What every source of frames is: files, folders, and later cameras and pipes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ddeal_core.errors import InputError
+from ddeal_core.media.colour import ColourTags
+from ddeal_core.media.frame import Frame
+
+__all__ = ["FrameSource"]
+
+
+class FrameSource(ABC):
+    """Frames in order of display, one decoded at a time; close it, or use it with `with`.
+
+    A source over files can be iterated again and starts anew each time.
+
+    Attributes:
+        path: What was opened.
+        start: First frame given, as an index in the whole video.
+        end: Index after the last frame given, or None for all.
+    """
+
+    def __init__(self, path: Path, *, start: int | None = None, end: int | None = None) -> None:
+        if start is not None and start < 0:
+            raise InputError(f"the first frame is 0 or later, not {start}")
+        if end is not None and end <= (start or 0):
+            raise InputError(f"frames {start or 0} to {end} are none: the end must come later")
+        self.path = path
+        self.start = start or 0
+        self.end = end
+
+    @property
+    @abstractmethod
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the frames as displayed."""
+
+    @property
+    @abstractmethod
+    def frame_count(self) -> int | None:
+        """How many frames the container promises, or None; good for progress, not for sizes."""
+
+    @property
+    @abstractmethod
+    def frame_rate(self) -> Fraction | None:
+        """Average frames a second, or None where unknown."""
+
+    @property
+    @abstractmethod
+    def time_base(self) -> Fraction | None:
+        """Seconds per unit of the frames' time stamps, or None."""
+
+    @property
+    @abstractmethod
+    def is_video(self) -> bool:
+        """Whether the frames come from one video rather than from image files."""
+
+    @property
+    def colour(self) -> ColourTags:
+        """How a video made from these frames should be tagged."""
+        return ColourTags()
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]:
+        """Give the frames.
+
+        Raises:
+            MediaError: A frame cannot be read; the message has its number.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing between iterations
+        """Let go of files and decoders."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,177 @@
+"""Frames that are image files: a folder, a pattern, or a single picture."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ddeal_core.errors import MediaError
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.frame_source import FrameSource
+
+__all__ = ["IMAGE_ENDINGS", "ImageSource", "natural_key", "read_image"]
+
+IMAGE_ENDINGS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_DEFAULT_RATE = Fraction(24)
+_EXIF_ORIENTATION = 0x0112
+
+
+def natural_key(name: str) -> tuple[tuple[int, int | str, str], ...]:
+    """Sort key in which "frame2" comes before "frame10"."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return tuple(
+        (0, int(part), part) if part.isdecimal() else (1, part, part) for part in parts if part
+    )
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image as it is displayed (EXIF orientation applied, alpha dropped).
+
+    Returns:
+        HxWx3 uint8 RGB; 16-bit grey is scaled to 8 bits.
+
+    Raises:
+        MediaError: Missing, no image, damaged or absurdly large.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's hints on odd metadata
+            with Image.open(path) as opened:
+                image = ImageOps.exif_transpose(opened)
+                if image.mode.startswith(("I", "F")):
+                    grey = np.asarray(image).astype(np.float64)
+                    if image.mode.startswith("I;16") or grey.max() > 255:
+                        grey = grey / 257
+                    eight = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+                    return np.ascontiguousarray(np.repeat(eight[..., None], 3, axis=2))
+                if image.mode == "P" and "transparency" in image.info:
+                    image = image.convert("RGBA")
+                return np.array(image.convert("RGB"), dtype=np.uint8)
+    except FileNotFoundError:
+        raise MediaError(f"there is no file {path}") from None
+    except UnidentifiedImageError:
+        raise MediaError(f"{path} is no image that can be read") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise MediaError(f"{path} cannot be read as an image: {error}") from None
+
+
+def _displayed_size(path: Path) -> tuple[int, int]:
+    """Read (height, width) from the file's head."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                width, height = image.size
+                # asking a PNG for EXIF that its head lacks would decode all of it
+                asked = image.format != "PNG" or "exif" in image.info
+                turned = asked and image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise MediaError(f"{path} is no image that can be read") from None
+    return (width, height) if turned else (height, width)
+
+
+class ImageSource(FrameSource):
+    """Image files as frames; time stamps count them at a constant rate.
+
+    Args:
+        path: What the user named (for messages).
+        files: The images in order; all of the same size.
+        start: First file to give.
+        end: File to stop before.
+        frame_rate: Frames a second, 24 unless given.
+
+    Raises:
+        MediaError: No file, one that is no image, another size, or two of the same stem.
+        InputError: `start` and `end` contradict each other.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        files: Sequence[Path],
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        frame_rate: Fraction | None = None,
+    ) -> None:
+        super().__init__(path, start=start, end=end)
+        if not files:
+            raise MediaError(f"{path} holds no images ({', '.join(sorted(IMAGE_ENDINGS))})")
+        if frame_rate is not None and frame_rate <= 0:
+            raise MediaError(f"a frame rate is positive, not {frame_rate}")
+        if self.start >= len(files):
+            raise MediaError(
+                f"{path} has {len(files)} images: there is no frame {self.start} to start at"
+            )
+        self._files = tuple(files)
+        self._rate = frame_rate or _DEFAULT_RATE
+        self._size = _displayed_size(files[0])
+        stems: dict[str, Path] = {}
+        for file in self._files:
+            if file.stem in stems:
+                raise MediaError(
+                    f"{stems[file.stem]} and {file.name} would give the same result name: "
+                    "keep one of them"
+                )
+            stems[file.stem] = file
+            size = _displayed_size(file)
+            if size != self._size:
+                raise MediaError(
+                    f"{file} is {size[1]}x{size[0]} pixels but {files[0].name} is "
+                    f"{self._size[1]}x{self._size[0]}: all images must be of one size"
+                )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of every image, as displayed."""
+        return self._size
+
+    @property
+    def frame_count(self) -> int:
+        """How many images will be given."""
+        return len(self._files[self.start : self.end])
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """The rate at which the images are counted."""
+        return self._rate
+
+    @property
+    def time_base(self) -> Fraction:
+        """One frame."""
+        return 1 / self._rate
+
+    @property
+    def is_video(self) -> bool:
+        """False."""
+        return False
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read the files one after the other.
+
+        Raises:
+            MediaError: A file cannot be read; the message names it and its number.
+        """
+        for index in range(self.start, self.start + self.frame_count):
+            file = self._files[index]
+            try:
+                image = read_image(file)
+            except MediaError as error:
+                raise MediaError(f"frame {index}: {error}") from None
+            if image.shape[:2] != self._size:
+                raise MediaError(f"frame {index}: {file} changed its size while it was in use")
+            yield Frame(
+                image=image,
+                index=index,
+                pts=index,
+                duration=1,
+                time_base=self.time_base,
+                name=file.stem,
+            )

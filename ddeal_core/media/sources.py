@@ -1,0 +1,60 @@
+"""Opening whatever a user names as input."""
+
+from __future__ import annotations
+
+import glob
+import os
+from fractions import Fraction
+from pathlib import Path
+
+from ddeal_core.errors import MediaError
+from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.image_source import IMAGE_ENDINGS, ImageSource, natural_key
+from ddeal_core.media.video_source import VideoSource
+
+__all__ = ["open_source"]
+
+
+def open_source(
+    path: str | os.PathLike[str],
+    *,
+    start: int | None = None,
+    end: int | None = None,
+    frame_rate: Fraction | None = None,
+) -> FrameSource:
+    """Open a video file, a folder of images, a pattern such as ``shots/*.jpg``, or one image.
+
+    Args:
+        path: The file, folder or pattern. Folders are read in natural order ("2" before "10"),
+            hidden files and files of other endings are passed over.
+        start: First frame to give, counted from 0. `Frame.index` still counts from the
+            beginning of the whole video.
+        end: Frame to stop before; None for all.
+        frame_rate: Of image files; a video has its own.
+
+    Raises:
+        MediaError: It is missing, empty, no video or image, or cannot be decoded.
+        InputError: `start` and `end` contradict each other.
+    """
+    where = Path(path)
+    text = os.fspath(path)
+    if where.is_dir():
+        files = [entry for entry in where.iterdir() if _is_image(entry)]
+    elif where.exists():
+        if where.suffix.lower() not in IMAGE_ENDINGS:
+            return VideoSource(where, start=start, end=end)
+        files = [where]
+    elif glob.has_magic(text):
+        matches = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207
+        files = [match for match in matches if _is_image(match)]
+        if not files:
+            raise MediaError(f"no image fits the pattern {text}")
+    else:
+        raise MediaError(f"there is no file or folder {text}")
+    files.sort(key=lambda file: (natural_key(file.name), str(file)))
+    return ImageSource(where, files, start=start, end=end, frame_rate=frame_rate)
+
+
+def _is_image(path: Path) -> bool:
+    hidden = path.name.startswith(".")
+    return not hidden and path.suffix.lower() in IMAGE_ENDINGS and path.is_file()

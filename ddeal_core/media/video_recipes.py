@@ -1,0 +1,109 @@
+"""Which codec, pixel format and options make which kind of video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ddeal_core.errors import OutputError
+
+__all__ = [
+    "THREADS",
+    "VIDEO_ENDINGS",
+    "Kind",
+    "VideoRecipe",
+    "lossless_alpha_options",
+    "recipe_for",
+]
+
+Kind = Literal["auto", "masks", "alpha", "overlay", "green"]
+
+# Output bytes depend on the number of threads, so it is fixed, not taken from the machine.
+THREADS = 4
+
+_CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
+VIDEO_ENDINGS = tuple(_CONTAINERS)
+
+# With its macroblock tree, x264 gave other bytes for the same frames once in some 30 runs.
+_X264 = {"crf": "18", "preset": "fast", "mbtree": "0"}
+# Frames go in and come out one by one: no look-ahead, no hidden frames.
+_VP9 = {
+    "deadline": "realtime",
+    "cpu-used": "6",
+    "lag-in-frames": "0",
+    "auto-alt-ref": "0",
+    "row-mt": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRecipe:
+    """How to encode one kind of video.
+
+    Attributes:
+        kind: "alpha", "overlay" or "green".
+        container: FFmpeg's name of the format.
+        codec: FFmpeg's name of the encoder.
+        pix_fmt: Pixel format of the coded picture (VP9 codes alpha as a second picture).
+        options: The encoder's options.
+        container_options: The muxer's options.
+    """
+
+    kind: Literal["alpha", "overlay", "green"]
+    container: str
+    codec: str
+    pix_fmt: str
+    options: dict[str, str]
+    container_options: dict[str, str] = field(default_factory=dict)
+
+
+def recipe_for(ending: str, kind: Kind, *, size: tuple[int, int]) -> VideoRecipe:
+    """Find the recipe for a file's ending and the kind wanted.
+
+    H.264 in 4:2:0 has even sizes only. An odd one is coded in 4:4:4, which keeps the size exact
+    and plays in browsers (not Safari), VLC, mpv and editors built on FFmpeg.
+
+    Args:
+        ending: ".mp4", ".mkv", ".mov" or ".webm", in any case.
+        kind: "auto" is alpha where the container can hold it, else an overlay.
+        size: (height, width).
+
+    Raises:
+        OutputError: No such ending, or the kind does not fit it.
+    """
+    ending = ending.lower()
+    if ending not in _CONTAINERS:
+        raise OutputError(
+            f"no writer for the ending {ending!r}: use {', '.join(VIDEO_ENDINGS)}, "
+            "or a name without ending for a folder of masks"
+        )
+    container = _CONTAINERS[ending]
+    if kind == "masks":
+        raise OutputError(
+            f"masks are written to a folder, not to a {ending} file: give a name without ending"
+        )
+    with_alpha = ending in (".mov", ".webm")
+    if kind == "auto":
+        kind = "alpha" if with_alpha else "overlay"
+    # bitexact leaves out random ids and dates
+    mux = {"fflags": "+bitexact"}
+    if container in ("mp4", "mov"):
+        mux["movflags"] = "+faststart"
+    if kind == "alpha":
+        if ending == ".webm":
+            options = {**_VP9, "crf": "18", "b": "0"}
+            return VideoRecipe(kind, container, "libvpx-vp9", "yuv420p", options, mux)
+        if ending == ".mov":
+            options = {"profile": "4444", "alpha_bits": "16", "vendor": "apl0"}
+            return VideoRecipe(kind, container, "prores_ks", "yuva444p10le", options, mux)
+        raise OutputError(f"{ending} video holds no alpha: use .mov (ProRes 4444) or .webm (VP9)")
+    if ending == ".webm":
+        options = {**_VP9, "crf": "24", "b": "0"}
+        return VideoRecipe(kind, container, "libvpx-vp9", "yuv420p", options, mux)
+    pix_fmt = "yuv420p" if size[0] % 2 == 0 and size[1] % 2 == 0 else "yuv444p"
+    return VideoRecipe(kind, container, "libx264", pix_fmt, dict(_X264), mux)
+
+
+def lossless_alpha_options() -> dict[str, str]:
+    """VP9 options for the alpha plane, which must come back as it was."""
+    return {**_VP9, "lossless": "1"}

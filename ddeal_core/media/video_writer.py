@@ -1,0 +1,237 @@
+"""Results as a video with the time stamps of its source."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.codec.context import CodecContext, Flags
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+from av.video.reformatter import ColorRange
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from ddeal_core.errors import OutputError
+from ddeal_core.media.colour import coded_picture, set_plane
+from ddeal_core.media.composites import green_screen, overlay, straight_alpha
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.result_writer import ResultWriter, check_planes, output_error
+from ddeal_core.media.video_recipes import THREADS, VideoRecipe, lossless_alpha_options
+
+__all__ = ["VideoWriter"]
+
+_log = logging.getLogger(__name__)
+_DEFAULT_RATE = Fraction(24)
+
+
+class VideoWriter(ResultWriter):
+    """Encodes one composite a frame; time base, time stamps and colour tags are the source's.
+
+    The time stamps of a source that was cut at its beginning are shifted to start at 0. The same
+    frames give the same bytes. Alpha is straight: ProRes 4444 keeps it within 1 of 255, VP9
+    exactly (its alpha is coded without loss beside lossy colour).
+
+    Args:
+        path: The finished file.
+        source: Where the frames come from.
+        recipe: What to encode.
+        opacity: Of an overlay.
+        contours: Of an overlay.
+        background: RGB behind a green-screen composite.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        source: FrameSource,
+        recipe: VideoRecipe,
+        opacity: float = 0.5,
+        contours: bool = True,
+        background: tuple[int, int, int] = (0, 255, 0),
+    ) -> None:
+        super().__init__(path)
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder; a video cannot have its name")
+        self._partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._recipe = recipe
+        self._opacity = opacity
+        self._contours = contours
+        self._background = background
+        self._size = source.size
+        self._colour = source.colour
+        self._shift_to_zero = source.start > 0
+        self._rate = (source.frame_rate or _DEFAULT_RATE).limit_denominator(1001)
+        self._time_base = source.time_base or 1 / self._rate
+        self._container: OutputContainer | None = None
+        self._stream: VideoStream | None = None
+        self._alpha_encoder: VideoCodecContext | None = None
+        self._origin: int | None = None
+        self._last: int | None = None
+        self._count = 0
+
+    def write(self, frame: Frame, labels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> None:
+        """Compose and encode one frame."""
+        check_planes(frame, labels, alpha)
+        if frame.size != self._size:
+            raise ValueError(f"frame {frame.index} is {frame.size}, the video {self._size}")
+        timed = self._timed(frame)
+        try:
+            if self._container is None:
+                self._open()
+            if self._recipe.kind == "alpha":
+                self._encode_cut_out(timed, alpha)
+            else:
+                self._encode(timed, self._composite(timed, labels, alpha))
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise output_error(self.path, error) from None
+        self._count += 1
+
+    def finish(self) -> None:
+        """Flush the encoder, close the file and give it its name."""
+        if self._container is None or self._stream is None:
+            raise OutputError(f"no frame came, so {self.path} was not written")
+        try:
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+            self._container = None
+            self._partial.replace(self.path)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise output_error(self.path, error) from None
+
+    def abandon(self) -> None:
+        """Close and remove the unfinished file."""
+        if self._container is not None:
+            with contextlib.suppress(av.FFmpegError, OSError, ValueError):
+                self._container.close()
+            self._container = None
+        with contextlib.suppress(OSError):
+            self._partial.unlink()
+
+    def _open(self) -> None:
+        recipe, (height, width) = self._recipe, self._size
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if recipe.codec not in av.codecs_available:
+            raise OutputError(
+                f"{self.path} needs the encoder {recipe.codec}, which PyAV lacks here"
+            )
+        self._container = av.open(
+            self._partial, "w", format=recipe.container, options=dict(recipe.container_options)
+        )
+        stream = self._container.add_stream(
+            recipe.codec, rate=self._rate, options=dict(recipe.options)
+        )
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = width, height, recipe.pix_fmt
+        context = stream.codec_context
+        self._configure(context)
+        # without B-frames decoding order is display order, and no container shifts time stamps
+        context.max_b_frames = 0
+        context.color_range = ColorRange.MPEG
+        context.colorspace = self._colour.matrix
+        context.color_primaries = self._colour.primaries
+        context.color_trc = self._colour.transfer
+        if recipe.kind == "alpha" and recipe.codec == "libvpx-vp9":
+            stream.metadata["alpha_mode"] = "1"
+            encoder = CodecContext.create("libvpx-vp9", "w")
+            encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuva420p"
+            encoder.options = lossless_alpha_options()
+            self._configure(encoder)
+            self._alpha_encoder = encoder
+        self._stream = stream
+
+    def _configure(self, context: VideoCodecContext) -> None:
+        context.time_base = self._time_base
+        context.framerate = self._rate
+        context.thread_count = THREADS
+        context.flags |= Flags.frame_duration
+
+    def _timed(self, frame: Frame) -> Frame:
+        """Give the frame the time stamp it will be written with."""
+        if frame.pts is None or frame.time_base is None:
+            step = 1 / (self._rate * self._time_base)
+            pts = round((frame.index if self._origin is None else self._count) * step)
+        else:
+            pts = round(frame.pts * frame.time_base / self._time_base)
+        if self._origin is None:
+            self._origin = pts if self._shift_to_zero else 0
+        pts -= self._origin
+        if self._last is not None and pts <= self._last:
+            _log.warning(
+                "frame %d comes at time stamp %d, not after the one before; %d is written",
+                frame.index,
+                pts,
+                self._last + 1,
+            )
+            pts = self._last + 1
+        self._last = pts
+        return replace(frame, pts=pts, time_base=self._time_base)
+
+    def _composite(
+        self, frame: Frame, labels: NDArray[np.uint8], alpha: NDArray[np.uint8]
+    ) -> NDArray[np.uint8]:
+        if self._recipe.kind == "green":
+            return green_screen(frame.image, alpha, colour=self._background)
+        return overlay(frame.image, labels, opacity=self._opacity, contours=self._contours)
+
+    def _encode(self, frame: Frame, image: NDArray[np.uint8]) -> None:
+        assert self._stream is not None
+        assert self._container is not None
+        picture = coded_picture(
+            image, pix_fmt=self._recipe.pix_fmt, tags=self._colour, timing=frame
+        )
+        self._container.mux(self._stream.encode(picture))
+
+    def _encode_cut_out(self, frame: Frame, alpha: NDArray[np.uint8]) -> None:
+        assert self._stream is not None
+        assert self._container is not None
+        rgba = straight_alpha(frame.image, alpha)
+        picture = coded_picture(
+            rgba[..., :3], pix_fmt=self._recipe.pix_fmt, tags=self._colour, timing=frame
+        )
+        if self._alpha_encoder is None:
+            set_plane(picture, 3, alpha, bits=10)
+            self._container.mux(self._stream.encode(picture))
+            return
+        packets = self._stream.encode(picture)
+        if len(packets) != 1:
+            raise OutputError(f"cannot write {self.path}: the VP9 encoder held a frame back")
+        attach_alpha(packets[0], alpha, self._alpha_encoder, picture)
+        self._container.mux(packets)
+
+
+def attach_alpha(
+    packet: Packet[VideoStream],
+    alpha: NDArray[np.uint8],
+    encoder: VideoCodecContext,
+    timing: av.VideoFrame,
+) -> None:
+    """Code alpha by itself and attach it to the colour's packet, as WebM wants it.
+
+    One encoder for both planes would use one quality for both: alpha off by up to 16 of 255, or
+    colour without loss at ten times the size. So a second one codes alpha without loss, beside an
+    empty picture, and its side data move to the packet with the colour.
+    """
+    height, width = alpha.shape
+    blank = av.VideoFrame(width, height, "yuva420p")
+    for index in range(3):
+        plane = blank.planes[index]
+        plane.update(bytes([128]) * plane.buffer_size)
+    set_plane(blank, 3, alpha)
+    blank.pts, blank.time_base = timing.pts, timing.time_base
+    if packet.is_keyframe:  # so that players can seek in both
+        blank.pict_type = PictureType.I
+    coded = encoder.encode(blank)
+    if len(coded) != 1 or not coded[0].has_sidedata("matroska_block_additional"):
+        raise ValueError("the VP9 encoder gave no alpha")
+    packet.set_sidedata(coded[0].get_sidedata("matroska_block_additional"))

@@ -1,0 +1,202 @@
+"""One configuration of the network, and the presets it comes in."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from ddeal_core.errors import ConfigError
+
+__all__ = ["DEFAULT_PRESET", "PRESETS", "Ablation", "BackboneName", "NetworkConfig"]
+
+BackboneName = Literal["resnet18", "resnet50", "resnet101"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """Which cues the fusion module is given: the check marks of Table V.
+
+    A cue that is off reaches the fusion module as zeros, so that one checkpoint serves all lines.
+
+    Attributes:
+        matching: Global directional matching (GDMM).
+        base: Base components of the appearance model (BC).
+        supplementary: Supplementary components of the appearance model (SC).
+    """
+
+    matching: bool = True
+    base: bool = True
+    supplementary: bool = True
+
+    def __post_init__(self) -> None:
+        if self.supplementary and not self.base:
+            raise ConfigError(
+                "the supplementary components learn from the base components' mistakes: "
+                "switch both off, or only the supplementary ones"
+            )
+
+    @classmethod
+    def table_v(cls, line: int) -> "Ablation":
+        """Line 1 to 5 of Table V.
+
+        Raises:
+            ConfigError: No such line.
+        """
+        lines = {
+            1: cls(),
+            2: cls(base=False, supplementary=False),
+            3: cls(matching=False),
+            4: cls(supplementary=False),
+            5: cls(matching=False, supplementary=False),
+        }
+        if line not in lines:
+            raise ConfigError(f"Table V has lines 1 to 5, not {line}")
+        return lines[line]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Everything that decides the network's shape and arithmetic.
+
+    Attributes:
+        preset: Name of the preset this came from; for people, it decides nothing.
+        backbone: Depth of the ResNet.
+        backbone_width: Channels of its stem (64 in the published ResNets).
+        directional_channels: Dimensions of the unit sphere, C of Eq. (1) and p of Eq. (10).
+        propagation_channels: Channels of the mask-propagation module.
+        fusion_channels: Outputs of the two convolutions of the fusion module; the second one is
+            also the width of the up-sampling path.
+        update_rate: Learning rate lambda of Eq. (14).
+        concentration: Initial value of the trainable kappa of Eq. (13).
+        concentrations: One kappa for all components (the text) or one a class (the released code).
+        mask_resize: How a full-size mask reaches stride 16: its nearest pixel, so that it stays
+            0 or 1 (the text), or the average of 16 x 16 pixels (the released code).
+        supplementary_features: Features averaged into the supplementary mean directions: unit
+            ones (the text) or those before normalisation (the released code).
+        residual_posterior: Base posterior of Eq. (16) under the means after the update of Eq. (14)
+            (the text) or under the freshly estimated ones (the released code).
+        recurrence: Mask that feeds the next frame: the coarse prediction (the text) or the merged
+            fine one, average-pooled (the released code at test time).
+        keep_given_mask: Whether a frame on which an object is given puts out that object's given
+            mask; the released code puts out its own prediction on all frames but the first.
+        short_side: Short side in pixels that frames are scaled to by default; None leaves them.
+        dense_channels: Dimensions of the embedding for matching at stride 8 against the first and
+            the last frame; 0, as in the paper, is without it.
+        ablation: Cues that are switched off.
+    """
+
+    preset: str
+    backbone: BackboneName
+    backbone_width: int = 64
+    directional_channels: int = 512
+    propagation_channels: int = 512
+    fusion_channels: tuple[int, int] = (512, 128)
+    update_rate: float = 0.1
+    concentration: float = 30.0
+    concentrations: Literal["shared", "per-class"] = "shared"
+    mask_resize: Literal["nearest", "average"] = "nearest"
+    supplementary_features: Literal["unit", "raw"] = "unit"
+    residual_posterior: Literal["updated", "fresh"] = "updated"
+    recurrence: Literal["coarse", "fine"] = "coarse"
+    keep_given_mask: bool = True
+    short_side: int | None = None
+    dense_channels: int = 0
+    ablation: Ablation = Ablation()
+
+    def __post_init__(self) -> None:
+        for field, hint in get_type_hints(type(self)).items():
+            if get_origin(hint) is Literal and getattr(self, field) not in get_args(hint):
+                raise ConfigError(
+                    f"{field} is one of {', '.join(get_args(hint))}, not {getattr(self, field)!r}"
+                )
+        counts = ("backbone_width", "directional_channels", "propagation_channels")
+        for field in counts:
+            _check_range(field, getattr(self, field), 1, 4096)
+        _check_range("dense_channels", self.dense_channels, 0, 4096)
+        if len(self.fusion_channels) != 2:
+            raise ConfigError(f"fusion_channels are two numbers, not {self.fusion_channels!r}")
+        for channels in self.fusion_channels:
+            _check_range("fusion_channels", channels, 1, 4096)
+        if not 0.0 <= self.update_rate <= 1.0:
+            raise ConfigError(f"update_rate lies in [0, 1], not {self.update_rate!r}")
+        if not 0.0 < self.concentration < 1e4:
+            raise ConfigError(f"concentration lies in (0, 10000), not {self.concentration!r}")
+        if self.short_side is not None:
+            _check_range("short_side", self.short_side, 16, 8192)
+
+    @classmethod
+    def from_preset(cls, name: str) -> "NetworkConfig":
+        """Look a preset up.
+
+        Raises:
+            ConfigError: No preset has this name.
+        """
+        if name not in PRESETS:
+            raise ConfigError(f"no preset {name!r}: choose from {', '.join(PRESETS)}")
+        return PRESETS[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types, for checkpoints."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "NetworkConfig":
+        """Read back what `to_dict` wrote.
+
+        Raises:
+            ConfigError: A field is unknown, missing, or out of range.
+        """
+        values = dict(values)
+        unknown = values.keys() - {field.name for field in dataclasses.fields(cls)}
+        if unknown:
+            raise ConfigError(f"unknown network settings: {', '.join(sorted(unknown))}")
+        try:
+            values["ablation"] = Ablation(**values.get("ablation", {}))
+            values["fusion_channels"] = tuple(values.get("fusion_channels", (512, 128)))
+            return cls(**values)
+        except TypeError as error:
+            raise ConfigError(f"network settings do not fit: {error}") from None
+
+
+def _check_range(field: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ConfigError(f"{field} is a whole number from {low} to {high}, not {value!r}")
+
+
+def _paper(backbone: BackboneName) -> NetworkConfig:
+    return NetworkConfig(preset=f"paper-{backbone}", backbone=backbone)
+
+
+def _released(backbone: BackboneName) -> NetworkConfig:
+    return NetworkConfig(
+        preset=f"released-{backbone}",
+        backbone=backbone,
+        concentrations="per-class",
+        mask_resize="average",
+        supplementary_features="raw",
+        residual_posterior="fresh",
+        recurrence="fine",
+        keep_given_mask=False,
+    )
+
+
+DEFAULT_PRESET = "compact"
+
+PRESETS: dict[str, NetworkConfig] = {
+    "paper-resnet50": _paper("resnet50"),
+    "paper-resnet101": _paper("resnet101"),
+    "released-resnet50": _released("resnet50"),
+    "released-resnet101": _released("resnet101"),
+    DEFAULT_PRESET: NetworkConfig(
+        preset=DEFAULT_PRESET,
+        backbone="resnet18",
+        backbone_width=32,
+        directional_channels=128,
+        propagation_channels=96,
+        fusion_channels=(96, 64),
+        concentrations="per-class",
+        mask_resize="average",
+        recurrence="fine",
+        short_side=240,
+        dense_channels=64,
+    ),
+}

@@ -1,0 +1,214 @@
+"""The whole network: Figure 1."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ddeal_core.network.appearance import AppearanceModel
+from ddeal_core.network.backbone import Backbone
+from ddeal_core.network.config import NetworkConfig
+from ddeal_core.network.dense_matching import DenseMatching
+from ddeal_core.network.directional import DirectionalEmbedding
+from ddeal_core.network.fusion import Fusion
+from ddeal_core.network.matching import match
+from ddeal_core.network.propagation import MaskPropagation
+from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
+from ddeal_core.network.upsampling import Upsampling
+
+__all__ = ["STRIDE", "Ddeal"]
+
+STRIDE = 16
+"""Frame sides are multiples of this; the tracker pads them."""
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Ddeal(nn.Module):
+    """Directional deep embedding and appearance learning.
+
+    The network keeps nothing of a video. A frame is encoded once (`encode`); a given mask starts
+    the state of its objects (`start`); each later frame is segmented (`segment`) and the state
+    follows it (`update`). G videos go side by side, with K objects each.
+
+    Args:
+        config: Shape and arithmetic.
+    """
+
+    _mean: Tensor
+    _std: Tensor
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = Backbone(config.backbone, width=config.backbone_width)
+        s4, s8, s16 = (self.backbone.channels[name] for name in ("s4", "s8", "s16"))
+        self.matching = DirectionalEmbedding(s16, config.directional_channels)
+        self.appearance = AppearanceModel(s16, config)
+        self.propagation = MaskPropagation(s16, config.propagation_channels)
+        self.dense_matching = (
+            DenseMatching(s8, s16, config.dense_channels) if config.dense_channels else None
+        )
+        extra = DenseMatching.outputs if self.dense_matching is not None else 0
+        # Maps at stride 8 reach stride 16 with their four pixels as channels.
+        self.fusion = Fusion(
+            2 + 4 + config.propagation_channels + 4 * extra, config.fusion_channels
+        )
+        self.upsampling = Upsampling(s8, s4, config.fusion_channels[1], extra_s8=extra)
+        self.register_buffer(
+            "_mean", torch.tensor(_IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False
+        )
+        self.register_buffer("_std", torch.tensor(_IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def encode(self, images: Tensor) -> FrameEncoding:
+        """Compute what depends on the frames alone.
+
+        Args:
+            images: RGB in [0, 1], ``[B, 3, H, W]``, H and W multiples of `STRIDE`.
+        """
+        images = (images - self._mean) / self._std
+        features = self.backbone(images)
+        dense = None
+        if self.dense_matching is not None:
+            dense = self.dense_matching.encode_frame(features.s8, features.s16)
+        return FrameEncoding(
+            s16=features.s16,
+            matching=self.matching(features.s16).unit,
+            appearance=self.appearance.embedding(features.s16),
+            propagation=self.propagation.encode_frame(features.s16),
+            skips=self.upsampling.encode_frame(features.s8, features.s4),
+            dense=dense,
+        )
+
+    def start(self, encoding: FrameEncoding, masks: Tensor) -> ObjectState:
+        """Begin the state of objects on the frame on which they are given.
+
+        Args:
+            encoding: That frame of G videos.
+            masks: 1 on the object and 0 elsewhere, ``[G, K, H, W]``.
+        """
+        coarse = _background_and_object(self._to_stride_16(masks))  # [G, K, 2, h, w]
+        weights = None if self.dense_matching is None else self.dense_matching.weights(masks)
+        reference = Reference(encoding.matching, coarse.flatten(3), encoding.dense, weights)
+        return ObjectState(
+            references=(reference,),
+            mean_directions=self._estimate(encoding, coarse),
+            propagation_first=self.propagation.encode_first(encoding.s16, coarse),
+            last_masks=coarse,
+            last_dense_keys=encoding.dense,
+            last_dense_weights=weights,
+        )
+
+    def segment(self, encoding: FrameEncoding, state: ObjectState) -> Prediction:
+        """Segment a frame, each object on its own.
+
+        Args:
+            encoding: The frame, of G videos.
+            state: Objects to look for.
+        """
+        matching, appearance, dense = self._match(encoding, state)
+        propagation = self.propagation(
+            encoding.propagation, state.propagation_first, state.last_masks
+        )
+        cues = [matching.flatten(0, 1), appearance.flatten(0, 1), propagation]
+        if dense is not None:
+            cues.append(F.pixel_unshuffle(dense, 2))
+        fused, coarse = self.fusion(cues)
+        fine = self.upsampling(fused, encoding.skips, extra_s8=dense)
+
+        def grouped(x: Tensor) -> Tensor:
+            return x.float().view(-1, state.objects, *x.shape[1:])
+
+        return Prediction(
+            coarse=grouped(coarse),
+            fine=grouped(fine),
+            matching=matching,
+            appearance=appearance,
+            dense=None if dense is None else grouped(dense),
+        )
+
+    def update(
+        self, encoding: FrameEncoding, state: ObjectState, prediction: Prediction, merged: Tensor
+    ) -> ObjectState:
+        """Let the state follow a frame: Algorithm 1, "Update", and the last masks.
+
+        Args:
+            encoding: The frame that was segmented.
+            state: State before it.
+            prediction: What `segment` said of it.
+            merged: Object probabilities after merging, at full size, ``[G, K, H, W]``.
+        """
+        if self.config.recurrence == "coarse":
+            masks = prediction.coarse.softmax(dim=2)
+        else:
+            masks = _background_and_object(_pool(merged))
+        return ObjectState(
+            references=state.references,
+            mean_directions=self._estimate(encoding, masks, state.mean_directions),
+            propagation_first=state.propagation_first,
+            last_masks=masks,
+            last_dense_keys=encoding.dense,
+            last_dense_weights=(
+                None if self.dense_matching is None else self.dense_matching.weights(merged)
+            ),
+        )
+
+    def _estimate(
+        self, encoding: FrameEncoding, masks: Tensor, previous: Tensor | None = None
+    ) -> Tensor:
+        with self._float32():
+            return self.appearance.estimate(encoding.appearance, masks.float().flatten(3), previous)
+
+    def _float32(self) -> torch.autocast:
+        """Cosines keep their digits: products of unit vectors stay out of autocast."""
+        return torch.autocast(self._mean.device.type, enabled=False)
+
+    def _match(
+        self, encoding: FrameEncoding, state: ObjectState
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The directional cues: ``[G, K, 2, h, w]``, ``[G, K, 4, h, w]``, ``[G*K, 4, 2h, 2w]``."""
+        grid = encoding.s16.shape[-2:]
+        ablation = self.config.ablation
+        with self._float32():
+            matching = torch.cat(
+                [match(encoding.matching, r.kernels, r.masks) for r in state.references], dim=1
+            )
+            appearance = self.appearance(encoding.appearance, state.mean_directions)
+            dense = self._match_dense(encoding, state)
+        if not ablation.matching:
+            matching = torch.zeros_like(matching)
+            dense = None if dense is None else torch.zeros_like(dense)
+        base, supplementary = appearance.split(2, dim=2)
+        if not ablation.base:
+            base = torch.zeros_like(base)
+        if not ablation.supplementary:
+            supplementary = torch.zeros_like(supplementary)
+        appearance = torch.cat([base, supplementary], dim=2)
+        shape = (*state.mean_directions.shape[:2], -1, *grid)
+        return matching.view(shape), appearance.view(shape), dense
+
+    def _match_dense(self, encoding: FrameEncoding, state: ObjectState) -> Tensor | None:
+        if self.dense_matching is None:
+            return None
+        first: list[tuple[Tensor, Tensor]] = []
+        for reference in state.references:
+            assert reference.dense_keys is not None
+            assert reference.dense_weights is not None
+            first.append((reference.dense_keys, reference.dense_weights))
+        assert state.last_dense_keys is not None
+        assert state.last_dense_weights is not None
+        last = (state.last_dense_keys, state.last_dense_weights)
+        return self.dense_matching(encoding.dense, tuple(first), last)  # type: ignore[no-any-return]
+
+    def _to_stride_16(self, masks: Tensor) -> Tensor:
+        if self.config.mask_resize == "average":
+            return _pool(masks)
+        return F.interpolate(masks, scale_factor=1 / STRIDE, mode="nearest-exact")
+
+
+def _pool(masks: Tensor) -> Tensor:
+    return F.avg_pool2d(masks, STRIDE)
+
+
+def _background_and_object(masks: Tensor) -> Tensor:
+    return torch.stack([1 - masks, masks], dim=2)

@@ -1,0 +1,147 @@
+"""What the network remembers of a frame and of a video."""
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from ddeal_core.network.directional import DirectionalFeatures
+
+__all__ = ["FrameEncoding", "ObjectState", "Prediction", "Reference"]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameEncoding:
+    """Everything that depends on a frame alone, whatever the number of objects.
+
+    Attributes:
+        s16: Backbone features, ``[B, C16, H/16, W/16]``.
+        matching: Unit features for matching, ``[B, C, L]``, L = H*W/256.
+        appearance: Features for the appearance model.
+        propagation: The frame's share of the propagation module's first layer.
+        skips: The frame's shares of the up-sampling blends, at stride 8 and 4.
+        dense: Unit features at stride 8, ``[B, Cd, H/8, W/8]``, or None.
+    """
+
+    s16: Tensor
+    matching: Tensor
+    appearance: DirectionalFeatures
+    propagation: Tensor
+    skips: tuple[Tensor, Tensor]
+    dense: Tensor | None
+
+    def frames(self, part: slice) -> "FrameEncoding":
+        """The encodings of some of the frames of the batch."""
+        return FrameEncoding(
+            s16=self.s16[part],
+            matching=self.matching[part],
+            appearance=DirectionalFeatures(self.appearance.raw[part], self.appearance.length[part]),
+            propagation=self.propagation[part],
+            skips=(self.skips[0][part], self.skips[1][part]),
+            dense=None if self.dense is None else self.dense[part],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A frame on which objects were given, and their masks there.
+
+    Attributes:
+        kernels: Unit features, ``[G, C, L]``: F^0 of Eq. (1), (2).
+        masks: (background, object) at stride 16, ``[G, K, 2, L]``: M^0.
+        dense_keys: Unit features at stride 8, or None.
+        dense_weights: Log-weights for them, ``[G, K, 2, 4L]``, or None.
+    """
+
+    kernels: Tensor
+    masks: Tensor
+    dense_keys: Tensor | None
+    dense_weights: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectState:
+    """State of K objects in each of G videos; its size does not depend on their length.
+
+    Attributes:
+        references: Frames on which objects were given; their K add up.
+        mean_directions: ``[G, K, 4, C]``: mu_0 to mu_3 of the appearance model.
+        propagation_first: The first frame's share of the propagation module's first layer,
+            ``[G, K, P, H/16, W/16]``.
+        last_masks: (background, object) of the last frame, ``[G, K, 2, H/16, W/16]``.
+        last_dense_keys: Unit features of the last frame at stride 8, ``[G, Cd, H/8, W/8]``.
+        last_dense_weights: Log-weights for them, ``[G, K, 2, 4L]``.
+    """
+
+    references: tuple[Reference, ...]
+    mean_directions: Tensor
+    propagation_first: Tensor
+    last_masks: Tensor
+    last_dense_keys: Tensor | None
+    last_dense_weights: Tensor | None
+
+    @property
+    def objects(self) -> int:
+        """K."""
+        return self.mean_directions.shape[1]
+
+    def select(self, indices: list[int]) -> "ObjectState":
+        """Keep only some objects, ``indices`` into K in ascending order."""
+        references = []
+        begin = 0
+        for reference in self.references:
+            end = begin + reference.masks.shape[1]
+            kept = [i - begin for i in indices if begin <= i < end]
+            if kept:
+                references.append(
+                    replace(
+                        reference,
+                        masks=reference.masks[:, kept],
+                        dense_weights=_of_objects(reference.dense_weights, kept),
+                    )
+                )
+            begin = end
+        return ObjectState(
+            references=tuple(references),
+            mean_directions=self.mean_directions[:, indices],
+            propagation_first=self.propagation_first[:, indices],
+            last_masks=self.last_masks[:, indices],
+            last_dense_keys=self.last_dense_keys,
+            last_dense_weights=_of_objects(self.last_dense_weights, indices),
+        )
+
+    def join(self, other: "ObjectState") -> "ObjectState":
+        """Add objects of the same videos, given on the frame that was just seen."""
+        joined = {}
+        for field in fields(self):
+            mine, its = getattr(self, field.name), getattr(other, field.name)
+            if field.name == "references":
+                joined[field.name] = mine + its
+            elif field.name == "last_dense_keys" or mine is None:
+                joined[field.name] = its
+            else:
+                joined[field.name] = torch.cat([mine, its], dim=1)
+        return replace(self, **joined)
+
+
+def _of_objects(x: Tensor | None, indices: list[int]) -> Tensor | None:
+    return None if x is None else x[:, indices]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the network says of a frame, before the objects are merged.
+
+    Attributes:
+        coarse: (background, object) logits at stride 16, ``[G, K, 2, H/16, W/16]``.
+        fine: (background, object) logits at full size, ``[G, K, 2, H, W]``.
+        matching: s^b, s^t of Eq. (7), (8), ``[G, K, 2, H/16, W/16]``.
+        appearance: Scores of components 0 to 3, ``[G, K, 4, H/16, W/16]``.
+        dense: Scores of `DenseMatching`, ``[G, K, 4, H/8, W/8]``, or None.
+    """
+
+    coarse: Tensor
+    fine: Tensor
+    matching: Tensor
+    appearance: Tensor
+    dense: Tensor | None

@@ -1,0 +1,182 @@
+"""Weights, device and resolution in one object: the front door of the library."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddeal_core.errors import InputError, MaskError
+from ddeal_core.media.masks import Mask
+from ddeal_core.network.config import Ablation, NetworkConfig
+from ddeal_core.network.ddeal import Ddeal
+from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.tracker import Tracker
+from ddeal_core.weights.files import BUNDLED, load_checkpoint
+
+__all__ = ["DeviceName", "Labels", "Precision", "Segmenter", "resolve_device"]
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["float32", "bfloat16", "float16"]
+Labels = Mask | NDArray[np.integer]
+
+_DTYPES: dict[Precision, torch.dtype] = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+def resolve_device(name: DeviceName) -> torch.device:
+    """Turn a name into a device that is there; "auto" takes a GPU where there is one.
+
+    Raises:
+        InputError: The device is not on this machine.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(device for device, there in available.items() if there))
+    if name not in available:
+        raise InputError(f"no device {name!r}: choose auto, {', '.join(available)}")
+    if not available[name]:
+        raise InputError(f"this machine has no {name} device that torch can use: try --device auto")
+    return torch.device(name)
+
+
+class Segmenter:
+    """Cuts objects out of videos, given their masks on the frame on which they begin.
+
+        segmenter = Segmenter.load()
+        for result in segmenter.track(frames, first_mask):
+            result.labels, result.probabilities
+
+    A segmenter holds nothing of a video: `track` may be called again and again.
+
+    Args:
+        network: Its device is where it computes.
+        resolution: Pixels that the frame's short side is scaled to for the network; "native"
+            leaves frames as they are, None takes what the network was made for.
+        precision: Of the convolutions; cosines are always float32.
+
+    Raises:
+        InputError: The resolution is too small.
+    """
+
+    def __init__(
+        self,
+        network: Ddeal,
+        *,
+        resolution: int | Literal["native"] | None = None,
+        precision: Precision = "float32",
+    ) -> None:
+        if precision not in _DTYPES:
+            raise InputError(f"precision is one of {', '.join(_DTYPES)}, not {precision!r}")
+        # Images come as packed RGB; convolutions on the CPU want them that way too.
+        network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = network
+        self._precision = _DTYPES[precision]
+        if resolution is None:
+            self._short_side = network.config.short_side
+        elif resolution == "native":
+            self._short_side = None
+        else:
+            self._short_side = resolution
+        self.tracker()  # complains about the resolution now, not on the first frame
+
+    @classmethod
+    def load(
+        cls,
+        weights: str | Path | None = None,
+        *,
+        device: DeviceName = "auto",
+        resolution: int | Literal["native"] | None = None,
+        precision: Precision = "float32",
+        ablation: Ablation | None = None,
+    ) -> "Segmenter":
+        """Load weights; the network's configuration comes with them.
+
+        Args:
+            weights: File that `ddeal train` or `ddeal weights convert` wrote; None for the
+                bundled ones.
+            device: Where to compute.
+            resolution: See the class.
+            precision: See the class.
+            ablation: Cues to switch off (Table V); None for what the weights say.
+
+        Raises:
+            WeightsError: The file is missing, damaged, or of another kind.
+            InputError: The device is not there, or the resolution is too small.
+        """
+        target = resolve_device(device)
+        checkpoint = load_checkpoint(Path(weights) if weights is not None else BUNDLED)
+        config = checkpoint.config
+        if ablation is not None:
+            config = replace(config, ablation=ablation)
+        network = Ddeal(config)
+        network.load_state_dict(checkpoint.state)
+        return cls(network.to(target), resolution=resolution, precision=precision)
+
+    @property
+    def config(self) -> NetworkConfig:
+        """Configuration of the network."""
+        return self._network.config
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self._network.parameters()).device
+
+    def tracker(self) -> Tracker:
+        """A tracker for one video that is fed by hand, for live input."""
+        return Tracker(self._network, short_side=self._short_side, precision=self._precision)
+
+    def track(
+        self, frames: Iterable[NDArray[np.uint8]], masks: Labels | Mapping[int, Labels]
+    ) -> Iterator[Result]:
+        """Segment a video, frame by frame, as the frames come.
+
+        Args:
+            frames: ``[H, W, 3]`` uint8 RGB each, of one size.
+            masks: ``[H, W]`` integer label map of the first frame, ids 1 to 254; or label maps
+                by frame index, for objects that come in later or are corrected.
+
+        Yields:
+            One result a frame, of the frame's own size.
+
+        Raises:
+            MaskError: A mask has no object, or does not fit its frame; or a mask is given for a
+                frame that the video does not have.
+            InputError: A frame has another type or size than the first.
+        """
+        given = _by_frame(masks)
+        tracker = self.tracker()
+        index = -1
+        for index, frame in enumerate(frames):
+            yield tracker.step(frame, given.pop(index, None))
+        if given:
+            late = ", ".join(str(i) for i in sorted(given))
+            raise MaskError(
+                f"there is a mask for frame {late}, but the video has {index + 1} frames"
+            )
+
+
+def _by_frame(masks: Labels | Mapping[int, Labels]) -> dict[int, NDArray[np.integer]]:
+    by_frame = masks if isinstance(masks, Mapping) else {0: masks}
+    if not by_frame:
+        raise MaskError("no mask is given: at least one object must begin somewhere")
+    given = {}
+    for index, mask in by_frame.items():
+        labels = mask.labels if isinstance(mask, Mask) else np.asarray(mask)
+        if index < 0:
+            raise MaskError(f"a mask is given for frame {index}: frames are counted from 0")
+        if not labels.any():
+            raise MaskError(f"the mask for frame {index} is empty: it shows no object")
+        given[index] = labels
+    return given

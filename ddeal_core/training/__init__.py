@@ -1,0 +1,20 @@
+"""Training: recipes, data, the loop, and its curves."""
+
+from ddeal_core.training.distributed import World, join_world
+from ddeal_core.training.log import LogRow, TrainingLog
+from ddeal_core.training.losses import LossWeights
+from ddeal_core.training.recipe import RECIPES, Recipe, Stage
+from ddeal_core.training.trainer import Trainer, TrainingData
+
+__all__ = [
+    "RECIPES",
+    "LogRow",
+    "LossWeights",
+    "Recipe",
+    "Stage",
+    "Trainer",
+    "TrainingData",
+    "TrainingLog",
+    "World",
+    "join_world",
+]

@@ -1,0 +1,45 @@
+"""The state of a training run on disk."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ddeal_core.errors import OutputError, WeightsError
+
+__all__ = ["load_run", "save_run"]
+
+
+def save_run(state: dict[str, Any], path: Path) -> None:
+    """Write a run's state; a killed process leaves the old file or the new one, never a part.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {error}") from None
+
+
+def load_run(path: Path) -> dict[str, Any]:
+    """Read a run's state with the safe loader: tensors and plain values only.
+
+    Raises:
+        WeightsError: The file is missing or damaged.
+    """
+    if not path.is_file():
+        raise WeightsError(f"no training run at {path}")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the unpickler raises nearly anything on a damaged file
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path} is no whole training checkpoint: {reason}") from None
+    return state

@@ -1,0 +1,142 @@
+"""One pass of the network over a batch of clips: the recurrence, unrolled."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ddeal_core.network.ddeal import Ddeal
+from ddeal_core.tracking.merging import merge
+from ddeal_core.training.losses import LossWeights, clip_loss
+
+__all__ = ["ClipBatch", "ClipPass", "Recurrence"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipBatch:
+    """B clips of T frames, with K of their objects.
+
+    Attributes:
+        images: ``[T, B, 3, H, W]`` uint8 RGB.
+        masks: ``[T, B, K, H, W]`` uint8, 1 on the object.
+        valid: ``[T, B, 1, H, W]`` uint8, 1 where the masks are known.
+    """
+
+    images: Tensor
+    masks: Tensor
+    valid: Tensor
+
+    def to(self, device: torch.device) -> "ClipBatch":
+        """On another device."""
+        return ClipBatch(
+            self.images.to(device, non_blocking=True),
+            self.masks.to(device, non_blocking=True),
+            self.valid.to(device, non_blocking=True),
+        )
+
+    def clips(self, part: slice) -> "ClipBatch":
+        """Some of the clips."""
+        return ClipBatch(self.images[:, part], self.masks[:, part], self.valid[:, part])
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """What the network is told of the frame before, in training.
+
+    Attributes:
+        truth: Probability, a frame, that the true mask takes the place of the predicted one.
+        corruption: Probability, a frame, that the mask is moved and smeared before it is handed
+            on, so that the network does not merely copy it.
+    """
+
+    truth: float = 0.0
+    corruption: float = 0.0
+
+
+class ClipPass(nn.Module):
+    """Network and loss over whole clips, the unit that data-parallel training wraps.
+
+    Args:
+        network: To be trained.
+        weights: Of the loss.
+    """
+
+    def __init__(self, network: Ddeal, weights: LossWeights) -> None:
+        super().__init__()
+        self.network = network
+        self.weights = weights
+
+    def forward(
+        self, batch: ClipBatch, recurrence: Recurrence, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Unroll.
+
+        Args:
+            batch: Clips; the masks of their first frames are given to the network.
+            recurrence: How the last mask is handed on.
+            generator: On the CPU; decides what is replaced and corrupted.
+
+        Returns:
+            Loss and mean J, scalars, over the frames after the first.
+        """
+        frames, clips = batch.images.shape[:2]
+        # One pass of the backbone over all frames; frame t of all clips is one slice.
+        everything = self.network.encode(batch.images.flatten(0, 1).float() / 255)
+        encodings = [everything.frames(slice(t * clips, (t + 1) * clips)) for t in range(frames)]
+        masks, valid = batch.masks.float(), batch.valid.float()
+        state = self.network.start(encodings[0], masks[0])
+        losses, jaccards = [], []
+        for t in range(1, frames):
+            prediction = self.network.segment(encodings[t], state)
+            losses.append(clip_loss(prediction, masks[t], valid[t], self.weights))
+            merged = merge(prediction.fine.softmax(dim=2)[:, :, 1])[:, 1:]
+            jaccards.append(_jaccard(merged.detach(), masks[t], valid[t]))
+            if t + 1 < frames:
+                known = valid[t].amin(dim=(1, 2, 3)).bool()
+                handed_on = _hand_on(merged, masks[t], known, recurrence, generator)
+                state = self.network.update(encodings[t], state, prediction, handed_on)
+        return torch.stack(losses).mean(), torch.stack(jaccards).mean()
+
+
+def _jaccard(probability: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    mask = (probability > 0.5).float() * valid
+    target = target * valid
+    shared = (mask * target).sum((2, 3))
+    union = (mask + target).clamp_max(1).sum((2, 3))
+    return torch.where(union > 0, shared / union.clamp_min(1), 1.0).mean()
+
+
+def _hand_on(
+    merged: Tensor,
+    target: Tensor,
+    known: Tensor,
+    recurrence: Recurrence,
+    generator: torch.Generator,
+) -> Tensor:
+    """Mask for the next frame: predicted or true, as it is or corrupted."""
+    clips = len(merged)
+    device = merged.device
+    drawn = torch.rand(2, clips, generator=generator).to(device)
+    true = (drawn[0] < recurrence.truth) & known  # a frame without truth keeps its prediction
+    mask = torch.where(true.view(-1, 1, 1, 1), target, merged)
+    if recurrence.corruption:
+        corrupted = _corrupt(mask, generator)
+        mask = torch.where((drawn[1] < recurrence.corruption).view(-1, 1, 1, 1), corrupted, mask)
+    return mask
+
+
+def _corrupt(mask: Tensor, generator: torch.Generator) -> Tensor:
+    """Move, scale and smear: what a mask looks like after a bad frame."""
+    clips, _, height, width = mask.shape
+    draw = torch.randn(clips, 4, generator=generator)
+    noise = torch.randn(clips, 1, max(2, height // 32), max(2, width // 32), generator=generator)
+    shift, scale = 0.06 * draw[:, :2], (0.12 * draw[:, 2:]).exp()
+    affine = torch.zeros(clips, 2, 3)
+    affine[:, 0, 0], affine[:, 1, 1] = scale[:, 0], scale[:, 1]
+    affine[:, :, 2] = shift
+    grid = F.affine_grid(affine, [clips, 1, height, width], align_corners=False)
+    moved = F.grid_sample(mask, grid.to(mask.device, mask.dtype), align_corners=False)
+    noise = F.interpolate(noise.to(mask.device), (height, width), mode="bilinear")
+    # Noise on the log-odds: most of the object stays, parts of it and near it change sides.
+    return (moved.clamp(0.02, 0.98).logit() + 1.5 * noise).sigmoid()

@@ -1,0 +1,132 @@
+"""From data on disk to batches of clips, the same for any number of workers and processes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from ddeal_core.datasets.clip import IGNORE, Clip
+from ddeal_core.training.clip_pass import ClipBatch
+
+__all__ = ["ClipSource", "Mixture", "batches"]
+
+
+class ClipSource(Protocol):
+    """An endless list of clips; clip ``index`` depends on nothing but its number."""
+
+    def clip(self, index: int) -> Clip:
+        """Make a clip."""
+        ...
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Real and synthetic clips, drawn by number.
+
+    Attributes:
+        synthetic: Clips made on the fly, or None.
+        real: Clips of real video, or None.
+        real_share: Share of real clips where both are there.
+        seed: Decides which clip is of which kind.
+    """
+
+    synthetic: ClipSource | None
+    real: ClipSource | None
+    real_share: float
+    seed: int
+
+    def clip(self, index: int) -> Clip:
+        """Make clip ``index``."""
+        if self.real is None or self.synthetic is None:
+            source = self.real or self.synthetic
+            assert source is not None
+            return source.clip(index)
+        drawn = np.random.default_rng([self.seed, index, 1]).random()
+        return (self.real if drawn < self.real_share else self.synthetic).clip(index)
+
+
+class _Steps(Dataset[ClipBatch]):
+    """The clips of each step that fall to one process."""
+
+    def __init__(
+        self, source: ClipSource, steps: range, clips: int, part: slice, objects: int, seed: int
+    ) -> None:
+        self._source, self._steps, self._clips = source, steps, clips
+        self._part, self._objects, self._seed = part, objects, seed
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, item: int) -> ClipBatch:
+        first = self._steps[item] * self._clips
+        numbers = range(first, first + self._clips)[self._part]
+        chosen = []
+        for number in numbers:
+            rng = np.random.default_rng([self._seed, number, 2])
+            chosen.append(_with_objects(self._source.clip(number), self._objects, rng))
+        images, masks, valid = (np.stack(x, axis=1) for x in zip(*chosen, strict=True))
+        # [T, B, H, W, 3] -> [T, B, 3, H, W]
+        return ClipBatch(
+            torch.from_numpy(images).permute(0, 1, 4, 2, 3),
+            torch.from_numpy(masks),
+            torch.from_numpy(valid),
+        )
+
+
+def _with_objects(
+    clip: Clip, objects: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Choose objects of the first frame; empty masks fill up where it has too few."""
+    ids = [int(i) for i in np.unique(clip.labels[0]) if i not in (0, IGNORE)]
+    rng.shuffle(ids)
+    ids = (ids + [0] * objects)[:objects]
+    masks = np.stack([(clip.labels == i) if i else clip.labels != clip.labels for i in ids], axis=1)
+    valid = clip.labels[:, None] != IGNORE
+    return clip.images, masks.astype(np.uint8), valid.astype(np.uint8)
+
+
+def _start_worker(_: int) -> None:
+    # One thread each: the cores belong to the training step and to the other workers.
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+def batches(
+    source: ClipSource,
+    *,
+    steps: range,
+    clips: int,
+    part: slice,
+    objects: int,
+    seed: int,
+    workers: int,
+) -> Iterator[ClipBatch]:
+    """Batches of consecutive steps.
+
+    Args:
+        source: Where the clips come from.
+        steps: Step numbers; step s holds clips ``s * clips`` to ``(s + 1) * clips - 1``.
+        clips: Clips a step, over all processes.
+        part: Those of them that fall to this process.
+        objects: Objects a clip.
+        seed: Decides which objects.
+        workers: Processes that make clips; 0 makes them here.
+    """
+    if not len(steps):
+        return iter(())
+    dataset = _Steps(source, steps, clips, part, objects, seed)
+    loader: DataLoader[ClipBatch] = DataLoader(
+        dataset,
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_start_worker,
+        # Spawned, not forked: the parent holds threads and perhaps a CUDA context.
+        multiprocessing_context="spawn" if workers else None,
+        pin_memory=torch.cuda.is_available(),
+    )
+    return iter(loader)

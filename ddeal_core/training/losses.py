@@ -1,0 +1,111 @@
+"""What training minimises."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ddeal_core.errors import ConfigError
+from ddeal_core.network.state import Prediction
+
+__all__ = ["LossWeights", "clip_loss"]
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """Weights of the summands; the defaults are the paper's (Section IV-A).
+
+    Attributes:
+        fine: Cross-entropy of the final prediction.
+        coarse: Cross-entropy of the coarse prediction.
+        dice: Dice loss of the final prediction, which small objects need.
+        cues: Cross-entropy of each cue read as a classifier of its own, so that the embeddings
+            learn to tell object from background before the fusion module can use them.
+        hard_pixels: Share of the pixels, those with the highest loss, that the final
+            cross-entropy averages over; 1 takes all.
+    """
+
+    fine: float = 1.0
+    coarse: float = 1.0
+    dice: float = 0.0
+    cues: float = 0.0
+    hard_pixels: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.hard_pixels <= 1.0:
+            raise ConfigError(f"hard_pixels lies in (0, 1], not {self.hard_pixels!r}")
+
+
+# Cosines span [-1, 1]: too narrow to be logits. The value is that of the dense matching at start.
+_COSINE_SCALE = 10.0
+
+
+def clip_loss(
+    prediction: Prediction, target: Tensor, valid: Tensor, weights: LossWeights
+) -> Tensor:
+    """Loss of one frame of G clips with K objects.
+
+    Args:
+        prediction: What the network says.
+        target: 1 on the object, 0 elsewhere, ``[G, K, H, W]`` float.
+        valid: 1 where the target is known, ``[G, 1, H, W]`` float.
+        weights: Of the summands.
+
+    Returns:
+        A scalar.
+    """
+    fine = _log_odds(prediction.fine)
+    valid = valid.expand_as(target)
+    pixels = F.binary_cross_entropy_with_logits(fine, target, reduction="none") * valid
+    loss = weights.fine * _hardest(pixels, valid, weights.hard_pixels)
+    if weights.coarse:
+        # At full size, as the released code does.
+        coarse = _enlarge(_log_odds(prediction.coarse), target.shape[-2:])
+        pixels = F.binary_cross_entropy_with_logits(coarse, target, reduction="none") * valid
+        loss = loss + weights.coarse * pixels.sum() / valid.sum().clamp_min(1)
+    if weights.dice:
+        loss = loss + weights.dice * _dice(fine.sigmoid() * valid, target * valid)
+    if weights.cues:
+        loss = loss + weights.cues * _cue_loss(prediction, target, valid)
+    return loss
+
+
+def _log_odds(logits: Tensor) -> Tensor:
+    """Softmax over (background, object) is a sigmoid of their difference: ``[G, K, ...]``."""
+    return logits[:, :, 1] - logits[:, :, 0]
+
+
+def _hardest(pixels: Tensor, valid: Tensor, share: float) -> Tensor:
+    if share >= 1:
+        return pixels.sum() / valid.sum().clamp_min(1)
+    count = max(1, int(share * pixels[0].numel()))
+    return pixels.flatten(1).topk(count, dim=1, sorted=False).values.mean()
+
+
+def _dice(probability: Tensor, target: Tensor) -> Tensor:
+    dims = (2, 3)
+    shared = (probability * target).sum(dims)
+    total = probability.sum(dims) + target.sum(dims)
+    return (1 - (2 * shared + 1) / (total + 1)).mean()
+
+
+def _cue_loss(prediction: Prediction, target: Tensor, valid: Tensor) -> Tensor:
+    cues = [
+        _log_odds(prediction.matching) * _COSINE_SCALE,
+        _log_odds(prediction.appearance[:, :, :2]),
+        _log_odds(prediction.appearance[:, :, 2:]),
+    ]
+    if prediction.dense is not None:
+        cues += [_log_odds(prediction.dense[:, :, :2]), _log_odds(prediction.dense[:, :, 2:])]
+    losses = []
+    for cue in cues:
+        stride = target.shape[-1] // cue.shape[-1]
+        share, known = F.avg_pool2d(target, stride), F.avg_pool2d(valid, stride)
+        pixels = F.binary_cross_entropy_with_logits(cue, share, reduction="none") * known
+        losses.append(pixels.sum() / known.sum().clamp_min(1))
+    return torch.stack(losses).mean()
+
+
+def _enlarge(x: Tensor, size: torch.Size) -> Tensor:
+    return F.interpolate(x, size, mode="bilinear", align_corners=False)

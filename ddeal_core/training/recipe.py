@@ -1,0 +1,241 @@
+"""What a training run is made of, and the recipes that come with the package."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ddeal_core.errors import ConfigError
+from ddeal_core.training.clip_pass import Recurrence
+from ddeal_core.training.losses import LossWeights
+
+__all__ = ["RECIPES", "Recipe", "Stage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stretch of training with one clip size.
+
+    Attributes:
+        name: For the log.
+        size: (height, width) of the clips in pixels, multiples of 16.
+        frames: Frames a clip, the first of which is given.
+        clips: Clips a step, over all processes.
+        clips_per_pass: Clips that go through the network at once. Batch norm sees these, so a
+            step is the same on one process as on several.
+        epochs: Epochs; one ends with the learning rate's decay.
+        clips_per_epoch: Clips an epoch.
+        learning_rate: At the start.
+        decay: Factor on the learning rate an epoch.
+        cooldown: Share of the stage, at its end, over which the rate falls linearly to nothing.
+        warmup_steps: Steps over which the rate rises from nothing.
+        weight_decay: Of the optimiser.
+        real_share: Share of the clips that are real where both kinds are there.
+        max_gap: Longest distance between frames of a real clip.
+        objects: Objects a clip that the network is asked for.
+        truth: Probability of the true mask in the recurrence, falling to 0 over the first half.
+        corruption: Probability of a corrupted mask in the recurrence.
+    """
+
+    name: str
+    size: tuple[int, int]
+    frames: int
+    clips: int
+    clips_per_pass: int
+    epochs: int
+    clips_per_epoch: int
+    learning_rate: float
+    decay: float = 1.0
+    cooldown: float = 0.0
+    warmup_steps: int = 0
+    weight_decay: float = 0.0
+    real_share: float = 0.5
+    max_gap: int = 3
+    objects: int = 1
+    truth: float = 0.0
+    corruption: float = 0.0
+
+    def __post_init__(self) -> None:
+        if any(side < 32 or side % 16 for side in self.size):
+            raise ConfigError(f"clip sides are multiples of 16, at least 32, not {self.size}")
+        if self.frames < 2:
+            raise ConfigError(f"a training clip has at least 2 frames, not {self.frames}")
+        if self.clips % self.clips_per_pass:
+            raise ConfigError(
+                f"{self.clips} clips a step cannot be split into passes of {self.clips_per_pass}"
+            )
+        for name in ("clips", "clips_per_pass", "epochs", "clips_per_epoch", "objects"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is at least 1, not {getattr(self, name)}")
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps an epoch."""
+        return max(1, self.clips_per_epoch // self.clips)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in the stage."""
+        return self.epochs * self.steps_per_epoch
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step of this stage, from 0."""
+        rate = self.learning_rate * self.decay ** (step // self.steps_per_epoch)
+        if step < self.warmup_steps:
+            rate *= (step + 1) / self.warmup_steps
+        falling = self.cooldown * self.steps
+        left = self.steps - step
+        return rate * min(1.0, left / falling) if falling else rate
+
+    def recurrence(self, step: int) -> Recurrence:
+        """What the network is told of the last frame, at a step of this stage."""
+        truth = self.truth * max(0.0, 1 - 2 * step / self.steps)
+        return Recurrence(truth=truth, corruption=self.corruption)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything about a run but its data.
+
+    Attributes:
+        name: For people.
+        preset: Preset of the network.
+        stages: One after the other.
+        loss: Weights of the summands.
+        optimiser: Adam with L2 in the gradient (the paper) or with decoupled decay.
+        ema: Decay a step of the averaged weights that are validated and exported; 0 is without.
+        clip_gradient: Longest gradient; 0 is without.
+        seed: Of the weights, the clips and all chance.
+        precision: Type of `torch.autocast`; "auto" takes bfloat16 where the processor has it.
+        validate_every: Steps between validations.
+        checkpoint_every: Steps between checkpoints.
+    """
+
+    name: str
+    preset: str
+    stages: tuple[Stage, ...]
+    loss: LossWeights = field(default_factory=LossWeights)
+    optimiser: Literal["adam", "adamw"] = "adam"
+    ema: float = 0.0
+    clip_gradient: float = 0.0
+    seed: int = 0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    validate_every: int = 1000
+    checkpoint_every: int = 200
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ConfigError("a recipe has at least one stage")
+        if not 0.0 <= self.ema < 1.0:
+            raise ConfigError(f"ema lies in [0, 1), not {self.ema!r}")
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    def locate(self, step: int) -> tuple[int, int]:
+        """(stage, step within it) of a step of the run."""
+        for index, stage in enumerate(self.stages):
+            if step < stage.steps:
+                return index, step
+            step -= stage.steps
+        raise ConfigError(f"step {step} lies beyond the last stage")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types, for checkpoints and provenance."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Recipe":
+        """Read back what `to_dict` wrote.
+
+        Raises:
+            ConfigError: A field is unknown, missing, or out of range.
+        """
+        try:
+            values = dict(values)
+            values["loss"] = LossWeights(**values["loss"])
+            values["stages"] = tuple(
+                Stage(**{**stage, "size": tuple(stage["size"])}) for stage in values["stages"]
+            )
+            return cls(**values)
+        except (KeyError, TypeError) as error:
+            raise ConfigError(f"the recipe does not fit: {error}") from None
+
+
+# One snippet of each of the 60 + 3,471 training videos of DAVIS 2017 and YouTube-VOS an epoch.
+_PAPER_CLIPS = 3531
+
+_PAPER_STAGES = (
+    Stage(
+        name="240p",
+        size=(240, 432),
+        frames=8,
+        clips=4,
+        clips_per_pass=4,
+        epochs=100,
+        clips_per_epoch=_PAPER_CLIPS,
+        learning_rate=1e-4,
+        decay=0.95,
+        weight_decay=1e-5,
+    ),
+    Stage(
+        name="480p",
+        size=(480, 864),
+        frames=12,
+        clips=2,
+        clips_per_pass=2,
+        epochs=120,
+        clips_per_epoch=_PAPER_CLIPS,
+        learning_rate=1e-5,
+        decay=0.985,
+        weight_decay=1e-6,
+    ),
+)
+
+RECIPES: dict[str, Recipe] = {
+    "paper-resnet50": Recipe("paper-resnet50", "paper-resnet50", _PAPER_STAGES),
+    "paper-resnet101": Recipe("paper-resnet101", "paper-resnet101", _PAPER_STAGES),
+    "compact": Recipe(
+        name="compact",
+        preset="compact",
+        stages=(
+            Stage(
+                name="stills",
+                size=(160, 288),
+                frames=4,
+                clips=4,
+                clips_per_pass=4,
+                epochs=200,
+                clips_per_epoch=400,
+                learning_rate=1e-3,
+                warmup_steps=200,
+                weight_decay=0.01,
+                real_share=0.03,
+                truth=0.5,
+                corruption=0.2,
+            ),
+            Stage(
+                name="longer",
+                size=(240, 432),
+                frames=6,
+                clips=4,
+                clips_per_pass=4,
+                epochs=60,
+                clips_per_epoch=400,
+                learning_rate=5e-4,
+                cooldown=1.0,
+                warmup_steps=100,
+                weight_decay=0.01,
+                real_share=0.1,
+                corruption=0.2,
+            ),
+        ),
+        loss=LossWeights(fine=1.0, coarse=0.5, dice=0.5, cues=0.3),
+        optimiser="adamw",
+        ema=0.999,
+        clip_gradient=1.0,
+        validate_every=1000,
+        checkpoint_every=200,
+    ),
+}

@@ -1,0 +1,372 @@
+"""The training loop."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.datasets.real import RealClips
+from ddeal_core.datasets.sources import Sources
+from ddeal_core.datasets.synthetic import SyntheticClips
+from ddeal_core.datasets.synthetic_config import SyntheticConfig
+from ddeal_core.errors import InputError, WeightsError
+from ddeal_core.network.config import NetworkConfig
+from ddeal_core.network.ddeal import Ddeal
+from ddeal_core.training.averaging import MovingAverage
+from ddeal_core.training.checkpoint import load_run, save_run
+from ddeal_core.training.clip_pass import ClipBatch, ClipPass
+from ddeal_core.training.data import Mixture, batches
+from ddeal_core.training.distributed import World
+from ddeal_core.training.log import LogRow, TrainingLog
+from ddeal_core.training.recipe import Recipe, Stage
+from ddeal_core.training.validation import mean_jaccard
+from ddeal_core.weights.files import Checkpoint, load_checkpoint, save_checkpoint
+
+__all__ = ["Trainer", "TrainingData"]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run learns from.
+
+    Attributes:
+        sequences: Real video with masks.
+        sources: Material for synthetic clips; None is without them.
+        held_out: Sequences for validation; without any, the training sequences stand in.
+        synthetic: Switches of the synthetic clips.
+        description: Names of all this, for the provenance of the weights.
+    """
+
+    sequences: tuple[Sequence, ...] = ()
+    sources: Sources | None = None
+    held_out: tuple[Sequence, ...] = ()
+    synthetic: SyntheticConfig | None = None
+    description: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.sequences and self.sources is None:
+            raise InputError("nothing to train on: name sequences, or switch synthetic clips on")
+
+
+class Trainer:
+    """One training run in one folder.
+
+    ``checkpoint.pt`` holds all that is needed to go on; ``log.csv`` and ``log.png`` the curves;
+    ``weights.safetensors`` the averaged weights of the last validation and
+    ``best.safetensors`` those of the best one.
+
+    Args:
+        recipe: How to train.
+        data: What to train on.
+        folder: Of the run; made if it is missing.
+        world: This process among those that train together.
+        resume: Go on from the checkpoint in the folder if there is one.
+        initial: Weights to begin from, in this project's format.
+        imagenet: torchvision's state dict for the backbone; it is then frozen but for its last
+            stage (Section IV-A).
+        workers: Processes that make clips.
+        validation_frames: Frames a held-out sequence; None for all.
+
+    Raises:
+        InputError: The folder holds another run, or the arguments contradict each other.
+        WeightsError: The initial weights do not fit the recipe's network.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: TrainingData,
+        folder: Path,
+        *,
+        world: World,
+        resume: bool = False,
+        initial: Path | None = None,
+        imagenet: dict[str, Tensor] | None = None,
+        workers: int = 1,
+        validation_frames: int | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.data = data
+        self.folder = folder
+        self._world = world
+        self._workers = workers
+        self._validation_frames = validation_frames
+        self._check_batches()
+        torch.manual_seed(recipe.seed)
+        config = NetworkConfig.from_preset(recipe.preset)
+        network = Ddeal(config)
+        if imagenet is not None:
+            try:
+                network.backbone.load_imagenet(imagenet)
+            except RuntimeError as error:
+                reason = str(error).splitlines()[0]
+                raise WeightsError(f"the ImageNet weights do not fit: {reason}") from None
+            network.backbone.freeze_but_last_stage()
+        if initial is not None:
+            checkpoint = load_checkpoint(initial)
+            try:
+                network.load_state_dict(checkpoint.state)
+            except RuntimeError:
+                raise WeightsError(
+                    f"{initial} holds a {checkpoint.config.preset} network, the recipe trains "
+                    f"{config.preset}"
+                ) from None
+        self._frozen = imagenet is not None
+        self.network = network.to(world.device)
+        self._average = MovingAverage(self.network, recipe.ema) if recipe.ema else None
+        self._optimiser = self._make_optimiser()
+        self._step = 0
+        self._best = -math.inf
+        self._dtype = _precision(recipe.precision, world.device)
+        path = folder / "checkpoint.pt"
+        if path.exists():
+            if not resume:
+                raise InputError(f"{folder} holds a run: go on with it (resume) or name another")
+            self._restore(load_run(path))
+        if world.leads:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self._step
+
+    def run(self) -> Iterator[LogRow]:
+        """Train to the end of the recipe, yielding a row after each step.
+
+        Leaving the iterator early loses the steps since the last checkpoint, nothing else.
+        """
+        log = TrainingLog(self.folder, step=self._step) if self._world.leads else None
+        began = time.monotonic() - (log.seconds if log else 0.0)
+        try:
+            while self._step < self.recipe.steps:
+                stage_index, first = self.recipe.locate(self._step)
+                stage = self.recipe.stages[stage_index]
+                offset = self._step - first
+                waited = time.monotonic()
+                for batch in self._batches(stage_index, range(first, stage.steps)):
+                    started = time.monotonic()
+                    row = self._train_step(stage, self._step - offset, batch)
+                    self._step += 1
+                    done = self._step == self.recipe.steps
+                    if done or self._step % self.recipe.validate_every == 0:
+                        row["held_out"] = self._validate()
+                    now = time.monotonic()
+                    row["data_share"] = (started - waited) / max(now - waited, 1e-9)
+                    result = LogRow(seconds=round(now - began, 3), **row)
+                    if log is not None:
+                        log.append(result)
+                        if done or self._step % self.recipe.checkpoint_every == 0:
+                            log.flush()
+                            self._save(result.seconds)
+                        if not math.isnan(result.held_out):
+                            log.draw()
+                    waited = time.monotonic()
+                    yield result
+            self._world.wait()
+        finally:
+            if log is not None:
+                log.close()
+
+    def _train_step(self, stage: Stage, step: int, batch: ClipBatch) -> dict[str, Any]:
+        rate = stage.rate(step)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+            group["weight_decay"] = stage.weight_decay if group["decays"] else 0.0
+        self.network.train()
+        if self._frozen:
+            _keep_frozen_statistics(self.network)
+        clips = batch.images.shape[1]
+        passes = clips // stage.clips_per_pass
+        loss_sum = jaccard_sum = 0.0
+        self._optimiser.zero_grad(set_to_none=True)
+        for index in range(passes):
+            part = slice(index * stage.clips_per_pass, (index + 1) * stage.clips_per_pass)
+            # Chance depends on step and place alone, so that resuming needs no random state.
+            place = self._world.rank * passes + index
+            chance = np.random.SeedSequence([self.recipe.seed, self._step, place])
+            generator = torch.Generator().manual_seed(int(chance.generate_state(1)[0]))
+            last = index + 1 == passes
+            with nullcontext() if last else self._without_exchange():
+                with torch.autocast(
+                    self._world.device.type, self._dtype, enabled=self._dtype != torch.float32
+                ):
+                    loss, jaccard = self._module(
+                        batch.clips(part).to(self._world.device),
+                        stage.recurrence(step),
+                        generator,
+                    )
+                (loss / passes).backward()
+            loss_sum += float(loss.detach())
+            jaccard_sum += float(jaccard)
+        if not math.isfinite(loss_sum):
+            raise InputError(
+                f"the loss is not finite at step {self._step}: lower the learning rate"
+            )
+        if self.recipe.clip_gradient:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_gradient)
+        self._optimiser.step()
+        if self._average is not None:
+            self._average.update(self.network, self._step)
+        return {
+            "step": self._step,
+            "stage": stage.name,
+            "learning_rate": rate,
+            "loss": self._world.mean(loss_sum / passes),
+            "jaccard": self._world.mean(jaccard_sum / passes),
+        }
+
+    def _validate(self) -> float:
+        network = self._average.network if self._average is not None else self.network
+        score = math.nan
+        if self._world.leads:
+            sequences = self.data.held_out or self.data.sequences
+            if sequences:
+                network.eval()
+                scores = mean_jaccard(
+                    network,
+                    sequences,
+                    short_side=network.config.short_side,
+                    max_frames=self._validation_frames,
+                )
+                score = sum(scores.values()) / len(scores) if scores else math.nan
+            self._export(network, score)
+        self._world.wait()
+        return score
+
+    def _export(self, network: Ddeal, score: float) -> None:
+        provenance = {
+            "recipe": self.recipe.to_dict(),
+            "data": list(self.data.description),
+            "steps": self._step,
+            "held_out_jaccard": None if math.isnan(score) else score,
+            "torch": torch.__version__,
+        }
+        state = {k: v.detach().cpu() for k, v in network.state_dict().items()}
+        checkpoint = Checkpoint(network.config, state, provenance)
+        save_checkpoint(checkpoint, self.folder / "weights.safetensors", half=True)
+        if math.isnan(score) or score > self._best:
+            self._best = score if not math.isnan(score) else self._best
+            save_checkpoint(checkpoint, self.folder / "best.safetensors", half=True)
+
+    def _save(self, seconds: float) -> None:
+        state: dict[str, Any] = {
+            "recipe": self.recipe.to_dict(),
+            "step": self._step,
+            "seconds": seconds,
+            "best": self._best,
+            "network": self.network.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+        }
+        if self._average is not None:
+            state["average"] = self._average.network.state_dict()
+        save_run(state, self.folder / "checkpoint.pt")
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        try:
+            self.network.load_state_dict(state["network"])
+            self._optimiser.load_state_dict(state["optimiser"])
+            if self._average is not None:
+                self._average.network.load_state_dict(state["average"])
+            self._step, self._best = int(state["step"]), float(state["best"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"the run in {self.folder} is of another network: {reason}") from None
+
+    @property
+    def _module(self) -> nn.Module:
+        if not hasattr(self, "_wrapped"):
+            clip_pass = ClipPass(self.network, self.recipe.loss)
+            self._wrapped: nn.Module = clip_pass
+            if self._world.size > 1:
+                self._wrapped = DistributedDataParallel(clip_pass)
+        return self._wrapped
+
+    def _without_exchange(self) -> Any:
+        module = self._module
+        return module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext()
+
+    def _batches(self, index: int, steps: range) -> Iterator[ClipBatch]:
+        stage = self.recipe.stages[index]
+        seed = self.recipe.seed * 1000 + index
+        synthetic = real = None
+        if self.data.sources is not None:
+            synthetic = SyntheticClips(
+                self.data.synthetic,
+                self.data.sources,
+                size=stage.size,
+                frames=stage.frames,
+                seed=seed,
+            )
+        if self.data.sequences:
+            real = RealClips(
+                self.data.sequences,
+                size=stage.size,
+                frames=stage.frames,
+                seed=seed,
+                max_gap=stage.max_gap,
+            )
+        share = stage.clips // self._world.size
+        rank = self._world.rank
+        return batches(
+            Mixture(synthetic, real, stage.real_share, seed),
+            steps=steps,
+            clips=stage.clips,
+            part=slice(rank * share, (rank + 1) * share),
+            objects=stage.objects,
+            seed=seed,
+            workers=self._workers,
+        )
+
+    def _check_batches(self) -> None:
+        for stage in self.recipe.stages:
+            if stage.clips % (stage.clips_per_pass * self._world.size):
+                raise InputError(
+                    f"{stage.clips} clips a step cannot be shared by {self._world.size} processes "
+                    f"in passes of {stage.clips_per_pass}"
+                )
+
+    def _make_optimiser(self) -> torch.optim.Optimizer:
+        trained = [p for p in self.network.parameters() if p.requires_grad]
+        adamw = self.recipe.optimiser == "adamw"
+        # Decoupled decay is for the convolutions; the paper's L2 is for everything.
+        groups = [
+            {"params": [p for p in trained if p.ndim > 1 or not adamw], "decays": True},
+            {"params": [p for p in trained if p.ndim <= 1 and adamw], "decays": False},
+        ]
+        kind = torch.optim.AdamW if adamw else torch.optim.Adam
+        return kind(groups, lr=self.recipe.stages[0].learning_rate)
+
+
+def _keep_frozen_statistics(network: Ddeal) -> None:
+    """Batch norm of frozen stages keeps ImageNet's statistics."""
+    for name, module in network.backbone.named_children():
+        if name != "layer4":
+            module.eval()
+
+
+def _precision(wanted: str, device: torch.device) -> torch.dtype:
+    if wanted == "float32":
+        return torch.float32
+    if wanted == "bfloat16" or device.type == "cuda":
+        return torch.bfloat16
+    if device.type == "cpu" and "bf16" in _cpu_flags():
+        return torch.bfloat16
+    return torch.float32
+
+
+def _cpu_flags() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return ""
+    return next((line for line in text.splitlines() if line.startswith("flags")), "")

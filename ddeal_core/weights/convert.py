@@ -1,0 +1,90 @@
+"""Names in the authors' checkpoint, and ours."""
+
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ddeal_core.errors import WeightsError
+from ddeal_core.network.config import NetworkConfig
+
+__all__ = ["convert_released", "read_released"]
+
+_RULES = (
+    (r"backbone\.(.+)", r"backbone.\1"),
+    (r"gmcos\.conv_in\.(\w+)", r"matching.conv.\1"),
+    (r"appmod\.conv_in\.(\w+)", r"appearance.embedding.conv.\1"),
+    (r"appmod\.k_reg", r"appearance.raw_concentration"),
+    (r"dynmod\.layers\.layer00\.conv\.(\w+)", r"propagation.conv_in.\1"),
+    (r"dynmod\.layers\.layer01\.conv(\d)\.(\w+)", r"propagation.pyramid.\1.\2"),
+    (r"dynmod\.layers\.layer02\.conv\.(\w+)", r"propagation.conv_out.\1"),
+    (r"fusmod\.layers\.layer00\.conv\.(\w+)", r"fusion.conv1.\1"),
+    (r"fusmod\.layers\.layer01\.conv\.(\w+)", r"fusion.conv2.\1"),
+    (r"fusmod\.predictor\.layer00\.conv\.(\w+)", r"fusion.predictor.\1"),
+    (r"segmod\.(\w+)\.conv\.(\w+)", r"upsampling.\1.\2"),
+)
+_BLOCKS_OF_STAGE_3 = {6: "released-resnet50", 23: "released-resnet101"}
+
+
+def convert_released(state: dict[str, Tensor]) -> tuple[NetworkConfig, dict[str, Tensor]]:
+    """Rename the entries of the authors' network; the depth is seen from the names.
+
+    Args:
+        state: The ``net`` entry of their ``*.pth.tar``.
+
+    Returns:
+        Configuration and state dict of `ddeal_core.network.Ddeal`.
+
+    Raises:
+        WeightsError: An entry belongs to no part of that network, or it is neither ResNet-50
+            nor -101.
+    """
+    converted = {}
+    for name, tensor in state.items():
+        short = name.removeprefix("module.").removeprefix("trackseg.")
+        if short.startswith("backbone.fc."):
+            continue  # ImageNet's classifier, which the network carries along unused
+        for pattern, replacement in _RULES:
+            if re.fullmatch(pattern, short):
+                converted[re.sub(pattern, replacement, short)] = tensor
+                break
+        else:
+            raise WeightsError(f"entry {name!r} is not of the authors' network")
+    block = re.compile(r"backbone\.layer3\.(\d+)\.")
+    blocks = {int(m[1]) for m in map(block.match, converted) if m}
+    preset = _BLOCKS_OF_STAGE_3.get(len(blocks))
+    if preset is None:
+        raise WeightsError(
+            f"stage 3 of the backbone has {len(blocks)} blocks; ResNet-50 has 6, ResNet-101 has 23"
+        )
+    return NetworkConfig.from_preset(preset), converted
+
+
+def read_released(path: Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
+    """Read the authors' ``*.pth.tar`` and convert it; no code in the file is ever run.
+
+    Args:
+        path: A dict whose ``net`` entry is the state dict, or the state dict itself.
+
+    Returns:
+        Configuration and state dict of `ddeal_core.network.Ddeal`.
+
+    Raises:
+        WeightsError: The file is missing or damaged, holds more than tensors and plain values,
+            or is not the authors' network.
+    """
+    if not path.is_file():
+        raise WeightsError(f"no checkpoint at {path}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the unpickler raises nearly anything on a damaged file
+        reason = str(error).strip().splitlines()
+        raise WeightsError(
+            f"{path} is damaged or holds more than weights; it was not loaded "
+            f"({reason[0] if reason else type(error).__name__})"
+        ) from None
+    state = content.get("net", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError(f"{path} has no state dict under 'net'")
+    return convert_released(state)

@@ -1,0 +1,168 @@
+"""Clips that many tests need, made with the library's own encoders once a run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av.codec.context import Flags
+from numpy.typing import NDArray
+
+ImageArray = NDArray[np.uint8]
+
+
+def encode_clip(
+    path: Path,
+    frames: Sequence[ImageArray],
+    *,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
+    rate: Fraction = Fraction(24),
+    time_base: Fraction | None = None,
+    pts: Sequence[int] | None = None,
+    rotation: int | None = None,
+    aspect: Fraction | None = None,
+    matrix: int | None = None,
+    transfer: int | None = None,
+    full_range: bool = False,
+    audio: bool = False,
+) -> Path:
+    """Encode RGB frames; `pts` in units of `time_base` for a variable rate, `matrix` as H.273."""
+    time_base = time_base or 1 / rate
+    pts = list(range(len(frames))) if pts is None else list(pts)
+    durations = [b - a for a, b in itertools.pairwise(pts)] + [pts[-1] - pts[-2] if pts[1:] else 1]
+    color_range = 2 if full_range else 1
+    with av.open(path, "w", options=container_options or {}) as container:
+        stream: Any = container.add_stream(codec, rate=rate, options=options or {})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = pix_fmt
+        context = stream.codec_context
+        context.time_base = time_base
+        context.flags |= Flags.frame_duration
+        context.color_range = color_range
+        if aspect is not None:
+            context.sample_aspect_ratio = aspect
+        if matrix is not None:
+            context.colorspace = matrix
+        if transfer is not None:
+            context.color_trc = transfer
+        if rotation is not None:
+            stream.set_display_rotation(rotation)
+        sound: Any = container.add_stream("aac", rate=44100) if audio else None
+        for image, stamp, duration in zip(frames, pts, durations, strict=True):
+            picture = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
+                format=pix_fmt,
+                dst_colorspace={None: 5, 6: 5}.get(matrix, matrix),
+                dst_color_range=color_range,
+            )
+            picture.pts, picture.time_base, picture.duration = stamp, time_base, duration
+            if matrix is not None:
+                picture.colorspace = matrix
+            if transfer is not None:
+                picture.color_trc = transfer
+            container.mux(stream.encode(picture))
+        if sound is not None:
+            _encode_tone(container, sound)
+        container.mux(stream.encode(None))
+    return path
+
+
+def _encode_tone(container: Any, stream: Any) -> None:
+    tone = (np.sin(np.arange(1024 * 8) * 0.06) * 0.2).astype(np.float32)
+    for block in range(8):
+        frame = av.AudioFrame.from_ndarray(
+            tone[None, block * 1024 : (block + 1) * 1024], format="fltp", layout="mono"
+        )
+        frame.sample_rate, frame.pts = 44100, block * 1024
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+
+
+def encode_tone(path: Path) -> Path:
+    """Make a file with sound only."""
+    with av.open(path, "w") as container:
+        _encode_tone(container, container.add_stream("aac", rate=44100, layout="mono"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_clip() -> Callable[..., Path]:
+    """`make_clip(path, frames, *, codec=..., ...) -> path`: see `encode_clip`."""
+    return encode_clip
+
+
+@dataclass(frozen=True)
+class TinyClip:
+    """A textured square that crosses a plain background.
+
+    Attributes:
+        video: H.264 in MP4, 24 frames a second.
+        images: A folder with the same frames as PNG, 00000.png and so on.
+        first_mask: The first frame's mask, an indexed PNG (object 1).
+        frames: HxWx3 uint8 RGB, before encoding.
+        masks: HxW uint8, one for each frame.
+    """
+
+    video: Path
+    images: Path
+    first_mask: Path
+    frames: tuple[ImageArray, ...]
+    masks: tuple[ImageArray, ...]
+
+
+def moving_square(
+    count: int, *, height: int = 96, width: int = 128
+) -> tuple[list[ImageArray], list[ImageArray]]:
+    """Draw frames and their masks."""
+    rng = np.random.default_rng(7)
+    side = min(height, width) // 3
+    texture = np.kron(
+        rng.integers(120, 250, (4, 4, 3), np.uint8), np.ones((side // 4 + 1,) * 2 + (1,), np.uint8)
+    )
+    frames, masks = [], []
+    for index in range(count):
+        image = np.empty((height, width, 3), np.uint8)
+        image[..., 0] = 40
+        image[..., 1] = np.linspace(30, 90, height, dtype=np.uint8)[:, None]
+        image[..., 2] = np.linspace(60, 110, width, dtype=np.uint8)[None]
+        top, left = height // 4 + index, width // 8 + 3 * index
+        mask = np.zeros((height, width), np.uint8)
+        mask[top : top + side, left : left + side] = 1
+        image[mask == 1] = texture[:side, :side].reshape(-1, 3)
+        frames.append(image)
+        masks.append(mask)
+    return frames, masks
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> TinyClip:
+    """Eight frames of 96x128 with a moving square, as video, as images, with masks."""
+    from PIL import Image
+
+    from ddeal_core.media import write_mask
+
+    root = tmp_path_factory.mktemp("tiny")
+    frames, masks = moving_square(8)
+    video = encode_clip(root / "square.mp4", frames, options={"crf": "12"})
+    images = root / "images"
+    images.mkdir()
+    for index, image in enumerate(frames):
+        Image.fromarray(image).save(images / f"{index:05d}.png")
+    first_mask = root / "first.png"
+    write_mask(first_mask, masks[0])
+    return TinyClip(video, images, first_mask, tuple(frames), tuple(masks))
+
+
+@pytest.fixture(scope="session")
+def sound_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file without a picture."""
+    return encode_tone(tmp_path_factory.mktemp("sound") / "tone.m4a")
