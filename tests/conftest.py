@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 import pytest
 from av.codec.context import Flags
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ddeal_core.network import Ddeal
 
 ImageArray = NDArray[np.uint8]
 
@@ -166,3 +169,65 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> TinyClip:
 def sound_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file without a picture."""
     return encode_tone(tmp_path_factory.mktemp("sound") / "tone.m4a")
+
+
+# Shapes that make a network quick; the arithmetic stays that of the preset.
+TINY_SHAPES: dict[str, Any] = {
+    "backbone_width": 4,
+    "directional_channels": 12,
+    "propagation_channels": 10,
+    "fusion_channels": (14, 6),
+    "short_side": None,
+}
+
+
+def make_tiny_network(preset: str = "compact", *, seed: int = 0, **changes: Any) -> Ddeal:
+    """Make a preset's network with few channels and random numbers in all its entries."""
+    import zlib
+    from dataclasses import replace
+
+    import torch
+
+    from ddeal_core.network import Ddeal, NetworkConfig
+
+    shapes = dict(TINY_SHAPES)
+    config = NetworkConfig.from_preset(preset)
+    if config.dense_channels:
+        shapes["dense_channels"] = 8
+    network = Ddeal(replace(config, **{**shapes, **changes})).eval()
+    for name, tensor in network.state_dict().items():
+        rng = np.random.default_rng([zlib.crc32(name.encode()), seed])
+        if name.endswith("num_batches_tracked"):
+            continue
+        if name.endswith("running_var"):
+            values = rng.uniform(0.5, 1.5, tensor.shape)
+        elif name.endswith("raw_concentration"):
+            values = rng.uniform(8.0, 12.0, tensor.shape)
+        elif ".log_" in name:
+            values = tensor.numpy() + rng.uniform(-0.3, 0.3)
+        elif tensor.ndim == 1:
+            scale = name.endswith("weight")  # of a batch norm
+            values = rng.uniform(0.4, 0.9, tensor.shape) if scale else 0.05 * rng.normal(size=tensor.shape)
+        else:
+            values = rng.normal(size=tensor.shape) * np.sqrt(1.8 / np.prod(tensor.shape[1:]))
+            if "predictor" in name:  # zero-sum filters: neither class wins everywhere
+                values -= values.mean(axis=(1, 2, 3), keepdims=True)
+        tensor.copy_(torch.from_numpy(np.asarray(values, np.float32)))
+    return network
+
+
+@pytest.fixture(scope="session")
+def make_network() -> Callable[..., Ddeal]:
+    """`make_network(preset, *, seed=0, **changes) -> Ddeal`: see `make_tiny_network`."""
+    return make_tiny_network
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread for torch: tiny layers only lose by more, above all on cores that are shared."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

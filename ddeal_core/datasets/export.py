@@ -78,7 +78,7 @@ def _write_sequence(base: Path, resolution: str, name: str, clip: Clip, *, overw
             flags = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
             _, packed = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), flags)
             (new_images / f"{number:05d}.jpg").write_bytes(packed.tobytes())
-            write_mask(new_masks / f"{number:05d}.png", labels)
+            write_mask(new_masks / f"{number:05d}.png", labels, ignore=True)
         for new, final in ((new_masks, masks), (new_images, images)):
             if final.exists():
                 shutil.rmtree(final)

@@ -47,6 +47,11 @@ class FrameSource(ABC):
         """How many frames the container promises, or None; good for progress, not for sizes."""
 
     @property
+    def frame_count_is_exact(self) -> bool:
+        """Whether `frame_count` can be relied on."""
+        return False
+
+    @property
     @abstractmethod
     def frame_rate(self) -> Fraction | None:
         """Average frames a second, or None where unknown."""

@@ -139,6 +139,11 @@ class ImageSource(FrameSource):
         return len(self._files[self.start : self.end])
 
     @property
+    def frame_count_is_exact(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def frame_rate(self) -> Fraction:
         """The rate at which the images are counted."""
         return self._rate

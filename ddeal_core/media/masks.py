@@ -159,7 +159,9 @@ def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     return np.rint(wide / 257).astype(np.uint8)
 
 
-def write_mask(path: str | os.PathLike[str], labels: NDArray[np.uint8]) -> None:
+def write_mask(
+    path: str | os.PathLike[str], labels: NDArray[np.uint8], *, ignore: bool = False
+) -> None:
     """Write a label map as an 8-bit indexed PNG with the full DAVIS palette.
 
     The file appears whole, by a rename; the same labels give the same bytes.
@@ -167,6 +169,7 @@ def write_mask(path: str | os.PathLike[str], labels: NDArray[np.uint8]) -> None:
     Args:
         path: The PNG file.
         labels: HxW uint8, 0 background, else the object's id, 1..254.
+        ignore: Whether 255 may be in it, which datasets use for "ignore".
 
     Raises:
         MaskError: `labels` is no label map.
@@ -175,7 +178,7 @@ def write_mask(path: str | os.PathLike[str], labels: NDArray[np.uint8]) -> None:
     where = Path(path)
     if labels.ndim != 2 or labels.dtype != np.uint8 or labels.size == 0:
         raise MaskError(f"labels are HxW uint8, not {labels.shape} {labels.dtype}")
-    if labels.max() > 254:
+    if not ignore and labels.max() > 254:
         raise MaskError("object ids are 1 to 254; the label map holds 255")
     image = Image.fromarray(np.ascontiguousarray(labels))
     image.putpalette(davis_palette().tobytes())

@@ -151,6 +151,11 @@ class VideoSource(FrameSource):
         return max(0, stop - self.start)
 
     @property
+    def frame_count_is_exact(self) -> bool:
+        """True for MP4 and QuickTime; other containers only estimate."""
+        return self._declared is not None and self._sure_count
+
+    @property
     def frame_rate(self) -> Fraction | None:
         """Average rate as the container says, or None."""
         return self._rate

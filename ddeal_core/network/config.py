@@ -122,6 +122,11 @@ class NetworkConfig:
             raise ConfigError(f"concentration lies in (0, 10000), not {self.concentration!r}")
         if self.short_side is not None:
             _check_range("short_side", self.short_side, 16, 8192)
+        if self.dense_channels and not self.keep_given_mask:
+            raise ConfigError(
+                "dense matching needs keep_given_mask: it looks at the last frame, which an "
+                "object that is segmented on its own first frame does not have"
+            )
 
     @classmethod
     def from_preset(cls, name: str) -> "NetworkConfig":
@@ -145,6 +150,8 @@ class NetworkConfig:
         Raises:
             ConfigError: A field is unknown, missing, or out of range.
         """
+        if not isinstance(values, dict):
+            raise ConfigError(f"network settings are named values, not {values!r}")
         values = dict(values)
         unknown = values.keys() - {field.name for field in dataclasses.fields(cls)}
         if unknown:

@@ -60,7 +60,8 @@ class Segmenter:
     A segmenter holds nothing of a video: `track` may be called again and again.
 
     Args:
-        network: Its device is where it computes.
+        network: Taken over: put in evaluation mode and in the channels-last layout. Its device is
+            where it computes.
         resolution: Pixels that the frame's short side is scaled to for the network; "native"
             leaves frames as they are, None takes what the network was made for.
         precision: Of the convolutions; cosines are always float32.

@@ -171,8 +171,9 @@ class Tracker:
     def _to_tensor(self, image: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:
         if image.shape[:2] != size:
             image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        # Permuting a packed RGB image gives a channels-last tensor without a copy.
-        tensor = torch.from_numpy(np.ascontiguousarray(image)).to(self._device)
+        # A copy: torch warns of arrays that are read-only, as Pillow's are. Permuting a packed
+        # RGB image gives a channels-last tensor.
+        tensor = torch.from_numpy(np.array(image, order="C")).to(self._device)
         return tensor.permute(2, 0, 1)[None].float() / 255
 
     def _masks_to_tensor(

@@ -23,7 +23,8 @@ class LogRow:
         loss: Of the step, mean over its clips.
         jaccard: J of the training clips, mean over frames after the first.
         data_share: Share of the step's time spent waiting for clips.
-        held_out: J on the held-out sequences after the step; NaN where it was not measured.
+        held_out_j: J on the held-out sequences after the step; NaN where it was not measured.
+        held_out_f: F on them.
     """
 
     step: int
@@ -33,7 +34,13 @@ class LogRow:
     loss: float
     jaccard: float
     data_share: float
-    held_out: float = math.nan
+    held_out_j: float = math.nan
+    held_out_f: float = math.nan
+
+    @property
+    def validated(self) -> bool:
+        """Whether the held-out sequences were scored after this step."""
+        return not math.isnan(self.held_out_j)
 
 
 _NAMES = tuple(field.name for field in fields(LogRow))
@@ -97,9 +104,11 @@ class TrainingLog:
         _curve(
             score, steps, np.array([row.jaccard for row in self._rows]), "J, training", "tab:blue"
         )
-        held = [(row.step, row.held_out) for row in self._rows if not math.isnan(row.held_out)]
-        if held:
-            score.plot(*zip(*held, strict=True), "o-", color="tab:red", label="J, held out")
+        held = [row for row in self._rows if row.validated]
+        for name, colour in (("j", "tab:red"), ("f", "tab:orange")) if held else ():
+            values = [getattr(row, f"held_out_{name}") for row in held]
+            label = f"{name.upper()}, held out"
+            score.plot([row.step for row in held], values, "o-", color=colour, label=label)
         rate.plot(steps, [row.learning_rate for row in self._rows], color="tab:gray")
         rate.set_ylabel("learning rate")
         rate.set_xlabel("step")

@@ -80,7 +80,8 @@ def _hardest(pixels: Tensor, valid: Tensor, share: float) -> Tensor:
     if share >= 1:
         return pixels.sum() / valid.sum().clamp_min(1)
     count = max(1, int(share * pixels[0].numel()))
-    return pixels.flatten(1).topk(count, dim=1, sorted=False).values.mean()
+    hardest = pixels.flatten(1).topk(count, dim=1, sorted=False).values.sum(1)
+    return (hardest / valid.flatten(1).sum(1).clamp(1, count)).mean()
 
 
 def _dice(probability: Tensor, target: Tensor) -> Tensor:
@@ -101,9 +102,10 @@ def _cue_loss(prediction: Prediction, target: Tensor, valid: Tensor) -> Tensor:
     losses = []
     for cue in cues:
         stride = target.shape[-1] // cue.shape[-1]
-        share, known = F.avg_pool2d(target, stride), F.avg_pool2d(valid, stride)
+        known = F.avg_pool2d(valid, stride)
+        share = F.avg_pool2d(target * valid, stride) / known.clamp_min(1e-6)
         pixels = F.binary_cross_entropy_with_logits(cue, share, reduction="none") * known
-        losses.append(pixels.sum() / known.sum().clamp_min(1))
+        losses.append(pixels.sum() / known.sum().clamp_min(1e-6))
     return torch.stack(losses).mean()
 
 

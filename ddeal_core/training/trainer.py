@@ -18,7 +18,7 @@ from ddeal_core.datasets.real import RealClips
 from ddeal_core.datasets.sources import Sources
 from ddeal_core.datasets.synthetic import SyntheticClips
 from ddeal_core.datasets.synthetic_config import SyntheticConfig
-from ddeal_core.errors import InputError, WeightsError
+from ddeal_core.errors import InputError, OutputError, WeightsError
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.training.averaging import MovingAverage
@@ -28,7 +28,7 @@ from ddeal_core.training.data import Mixture, batches
 from ddeal_core.training.distributed import World
 from ddeal_core.training.log import LogRow, TrainingLog
 from ddeal_core.training.recipe import Recipe, Stage
-from ddeal_core.training.validation import mean_jaccard
+from ddeal_core.training.validation import validate
 from ddeal_core.weights.files import Checkpoint, load_checkpoint, save_checkpoint
 
 __all__ = ["Trainer", "TrainingData"]
@@ -78,6 +78,7 @@ class Trainer:
 
     Raises:
         InputError: The folder holds another run, or the arguments contradict each other.
+        OutputError: The folder cannot be made.
         WeightsError: The initial weights do not fit the recipe's network.
     """
 
@@ -133,7 +134,10 @@ class Trainer:
                 raise InputError(f"{folder} holds a run: go on with it (resume) or name another")
             self._restore(load_run(path))
         if world.leads:
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"cannot make the run's folder {folder}: {error}") from None
 
     @property
     def step(self) -> int:
@@ -158,8 +162,9 @@ class Trainer:
                     row = self._train_step(stage, self._step - offset, batch)
                     self._step += 1
                     done = self._step == self.recipe.steps
-                    if done or self._step % self.recipe.validate_every == 0:
-                        row["held_out"] = self._validate()
+                    telling = done or self._step % self.recipe.validate_every == 0
+                    if telling:
+                        row |= self._validate()
                     now = time.monotonic()
                     row["data_share"] = (started - waited) / max(now - waited, 1e-9)
                     result = LogRow(seconds=round(now - began, 3), **row)
@@ -168,7 +173,7 @@ class Trainer:
                         if done or self._step % self.recipe.checkpoint_every == 0:
                             log.flush()
                             self._save(result.seconds)
-                        if not math.isnan(result.held_out):
+                        if telling:
                             log.draw()
                     waited = time.monotonic()
                     yield result
@@ -225,37 +230,31 @@ class Trainer:
             "jaccard": self._world.mean(jaccard_sum / passes),
         }
 
-    def _validate(self) -> float:
+    def _validate(self) -> dict[str, float]:
         network = self._average.network if self._average is not None else self.network
-        score = math.nan
+        scores: dict[str, float] = {}
         if self._world.leads:
             sequences = self.data.held_out or self.data.sequences
             if sequences:
-                network.eval()
-                scores = mean_jaccard(
-                    network,
-                    sequences,
-                    short_side=network.config.short_side,
-                    max_frames=self._validation_frames,
-                )
-                score = sum(scores.values()) / len(scores) if scores else math.nan
-            self._export(network, score)
+                score = validate(network, sequences, max_frames=self._validation_frames)
+                scores = {"held_out_j": score.region.mean, "held_out_f": score.contour.mean}
+            self._export(network, scores)
         self._world.wait()
-        return score
+        return scores
 
-    def _export(self, network: Ddeal, score: float) -> None:
+    def _export(self, network: Ddeal, scores: dict[str, float]) -> None:
         provenance = {
             "recipe": self.recipe.to_dict(),
             "data": list(self.data.description),
             "steps": self._step,
-            "held_out_jaccard": None if math.isnan(score) else score,
             "torch": torch.__version__,
+            **scores,
         }
-        state = {k: v.detach().cpu() for k, v in network.state_dict().items()}
-        checkpoint = Checkpoint(network.config, state, provenance)
+        checkpoint = Checkpoint(network.config, network.state_dict(), provenance)
         save_checkpoint(checkpoint, self.folder / "weights.safetensors", half=True)
-        if math.isnan(score) or score > self._best:
-            self._best = score if not math.isnan(score) else self._best
+        mean = sum(scores.values()) / len(scores) if scores else -math.inf
+        if mean >= self._best:
+            self._best = mean
             save_checkpoint(checkpoint, self.folder / "best.safetensors", half=True)
 
     def _save(self, seconds: float) -> None:
@@ -278,7 +277,7 @@ class Trainer:
             if self._average is not None:
                 self._average.network.load_state_dict(state["average"])
             self._step, self._best = int(state["step"]), float(state["best"])
-        except (KeyError, RuntimeError, ValueError) as error:
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"the run in {self.folder} is of another network: {reason}") from None
 

@@ -1,67 +1,43 @@
-"""J of a network on held-out sequences."""
+"""Scores of a network on held-out sequences."""
 
-from collections.abc import Sequence as Seq
-from pathlib import Path
+import copy
+from collections.abc import Sequence as Sequences
+from dataclasses import replace
 
-import numpy as np
-from PIL import Image
-
-from ddeal_core.datasets.clip import IGNORE
 from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.evaluation import DatasetScore, plan_sequence
+from ddeal_core.evaluation.methods import as_method, run_method
 from ddeal_core.network.ddeal import Ddeal
-from ddeal_core.tracking.tracker import Tracker
+from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["mean_jaccard"]
+__all__ = ["validate"]
 
 
-def mean_jaccard(
-    network: Ddeal,
-    sequences: Seq[Sequence],
-    *,
-    short_side: int | None,
-    max_frames: int | None = None,
-) -> dict[str, float]:
-    """Track each sequence from its first annotated frame.
+def validate(
+    network: Ddeal, sequences: Sequences[Sequence], *, max_frames: int | None = None
+) -> DatasetScore:
+    """Track each sequence from its first annotated frame and score it by DAVIS 2017's rules.
 
     Args:
-        network: In evaluation mode.
-        sequences: At least one, each with two annotated frames or more.
-        short_side: Pixels that the network sees.
+        network: Left as it is; frames are scaled as its configuration says.
+        sequences: Annotated on three frames or more.
         max_frames: Frames a sequence, from the first annotated one; None for all.
 
-    Returns:
-        J by sequence: mean over its objects and its annotated frames after the first.
+    Raises:
+        DatasetError: A sequence has nothing to score.
     """
-    scores = {}
+    # A segmenter takes its network over; training goes on with the original.
+    method = as_method(Segmenter(copy.deepcopy(network)))
+    scores = []
     for sequence in sequences:
-        start = sequence.annotated_indices[0]
-        end = None if max_frames is None else start + max_frames
-        tracker = Tracker(network, short_side=short_side)
-        jaccards: list[float] = []
-        ids: list[int] = []
-        for path in sequence.frames[start:end]:
-            annotation = sequence.annotations.get(path.stem)
-            truth = None if annotation is None else _labels(annotation)
-            image = np.asarray(Image.open(path).convert("RGB"))
-            if not ids:
-                assert truth is not None
-                ids = [int(i) for i in np.unique(truth) if i not in (0, IGNORE)]
-                if not ids:
-                    break
-                tracker.step(image, np.where(truth == IGNORE, 0, truth))
-                continue
-            labels = tracker.step(image).labels
-            if truth is not None:
-                jaccards += [_jaccard(labels == i, truth == i) for i in ids]
-        if jaccards:
-            scores[sequence.name] = float(np.mean(jaccards))
-    return scores
+        part = sequence if max_frames is None else _beginning(sequence, max_frames)
+        scores.append(run_method(method, plan_sequence(part), part).score)
+    return DatasetScore("davis2017", "held out", tuple(scores))
 
 
-def _labels(path: Path) -> np.ndarray:
-    return np.asarray(Image.open(path))
-
-
-def _jaccard(a: np.ndarray, b: np.ndarray) -> float:
-    union = np.count_nonzero(a | b)
-    return np.count_nonzero(a & b) / union if union else 1.0
+def _beginning(sequence: Sequence, count: int) -> Sequence:
+    start = sequence.annotated_indices[0]
+    frames = sequence.frames[start : start + count]
+    stems = {path.stem for path in frames}
+    masks = {stem: path for stem, path in sequence.annotations.items() if stem in stems}
+    return replace(sequence, frames=frames, annotations=masks)

@@ -1,13 +1,16 @@
 """Names in the authors' checkpoint, and ours."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ddeal_core.errors import WeightsError
 from ddeal_core.network.config import NetworkConfig
+from ddeal_core.weights.files import check_entries
 
 __all__ = ["convert_released", "read_released"]
 
@@ -38,7 +41,7 @@ def convert_released(state: dict[str, Tensor]) -> tuple[NetworkConfig, dict[str,
 
     Raises:
         WeightsError: An entry belongs to no part of that network, or it is neither ResNet-50
-            nor -101.
+            nor -101, or entries are missing or have another shape.
     """
     converted = {}
     for name, tensor in state.items():
@@ -58,7 +61,20 @@ def convert_released(state: dict[str, Tensor]) -> tuple[NetworkConfig, dict[str,
         raise WeightsError(
             f"stage 3 of the backbone has {len(blocks)} blocks; ResNet-50 has 6, ResNet-101 has 23"
         )
-    return NetworkConfig.from_preset(preset), converted
+    config = NetworkConfig.from_preset(preset)
+    shapes = {name: tuple(tensor.shape) for name, tensor in converted.items()}
+    check_entries("the checkpoint", config, shapes)
+    return config, converted
+
+
+class _TrainingStatistics:
+    """Takes the place of their class of training curves; what it holds is dropped."""
+
+
+# Their trainer saves its curves beside the weights, as objects of this class of theirs.
+_STAND_INS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    (_TrainingStatistics, "utils.stats.AverageMeter")
+]
 
 
 def read_released(path: Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
@@ -77,7 +93,8 @@ def read_released(path: Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
     if not path.is_file():
         raise WeightsError(f"no checkpoint at {path}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_STAND_INS):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler raises nearly anything on a damaged file
         reason = str(error).strip().splitlines()
         raise WeightsError(
@@ -85,6 +102,8 @@ def read_released(path: Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
             f"({reason[0] if reason else type(error).__name__})"
         ) from None
     state = content.get("net", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()
+    ):
         raise WeightsError(f"{path} has no state dict under 'net'")
     return convert_released(state)

@@ -2,13 +2,14 @@
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor
 
 from ddeal_core.errors import ConfigError, OutputError, WeightsError
@@ -66,12 +67,16 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path, *, half: bool = False) -
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(state, temporary, metadata=metadata)
+        with temporary.open("wb") as file:
+            file.write(serialize(state, metadata))
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise OutputError(f"cannot write {path}: {error}") from None
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -96,17 +101,29 @@ def load_checkpoint(path: Path) -> Checkpoint:
                 )
             config = NetworkConfig.from_dict(json.loads(metadata["config"]))
             provenance = json.loads(metadata.get("provenance", "{}"))
-            expected = _shapes(config)
+            if not isinstance(provenance, dict):
+                raise ValueError("its provenance is not a list of named values")
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            _compare(path, expected, found)
+            check_entries(str(path), config, found)
             state = {name: file.get_tensor(name) for name in found}
-    except (SafetensorError, OSError, ValueError, KeyError, ConfigError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        RecursionError,
+        ConfigError,
+    ) as error:
         raise WeightsError(f"{path} is no whole weights file: {_first_line(error)}") from None
     for name, tensor in state.items():
-        if tensor.is_floating_point():
-            state[name] = tensor.float()
-            if not torch.isfinite(state[name]).all():
-                raise WeightsError(f"{path} is damaged: {name} holds values that are not finite")
+        if name.endswith("num_batches_tracked"):
+            continue
+        if not tensor.is_floating_point():
+            raise WeightsError(f"{path} is damaged: {name} holds {tensor.dtype}, not real numbers")
+        state[name] = tensor.float()
+        if not torch.isfinite(state[name]).all():
+            raise WeightsError(f"{path} is damaged: {name} holds values that are not finite")
     return Checkpoint(config, state, provenance)
 
 
@@ -125,15 +142,20 @@ def load_network(path: Path | None = None) -> Ddeal:
     return network.eval()
 
 
-def _shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
+def check_entries(subject: str, config: NetworkConfig, found: dict[str, tuple[int, ...]]) -> None:
+    """Hold the names and shapes of a state dict against a configuration.
+
+    Args:
+        subject: Where the entries come from, for the message.
+        config: What they shall fit.
+        found: Shape by name.
+
+    Raises:
+        WeightsError: An entry is missing, unknown, or of another shape.
+    """
     with torch.device("meta"):
         network = Ddeal(config)
-    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-
-
-def _compare(
-    path: Path, expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]]
-) -> None:
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     missing = expected.keys() - found.keys()
     unknown = found.keys() - expected.keys()
     if missing or unknown:
@@ -141,11 +163,11 @@ def _compare(
         what = "lacks" if missing else "has the unknown entry"
         count = len(missing or unknown)
         more = f" and {count - 1} more" if count > 1 else ""
-        raise WeightsError(f"{path} does not fit its configuration: it {what} {name}{more}")
+        raise WeightsError(f"{subject} does not fit its configuration: it {what} {name}{more}")
     for name, shape in expected.items():
         if found[name] != shape:
             raise WeightsError(
-                f"{path} does not fit its configuration: {name} is {found[name]}, not {shape}"
+                f"{subject} does not fit its configuration: {name} is {found[name]}, not {shape}"
             )
 
 

@@ -1,0 +1,64 @@
+"""Where text goes: people read standard error, machines standard output."""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["complain", "emit_json", "human", "one_line", "say", "show_warnings"]
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+@cache
+def human() -> "Console":
+    """The console for people: standard error, shared with the progress bar."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def one_line(text: object) -> str:
+    """Text as one line without control characters, whatever a file's name holds."""
+    return _CONTROLS.sub(" ", str(text)).strip()
+
+
+def say(text: str, *, quiet: bool = False) -> None:
+    """Tell the user something, in one line."""
+    if not quiet:
+        human().print(one_line(text), soft_wrap=True)
+
+
+def complain(text: object) -> None:
+    """Say what went wrong, in one line."""
+    human().print(f"error: {one_line(text)}", soft_wrap=True)
+
+
+def emit_json(record: dict[str, Any]) -> None:
+    """Print one JSON object for machines, the only thing on standard output."""
+    sys.stdout.write(json.dumps(record) + "\n")
+    sys.stdout.flush()
+
+
+class _Warnings(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"warning: {record.getMessage()}")
+
+
+@contextmanager
+def show_warnings() -> Iterator[None]:
+    """Show what the library warns of as lines that do not break the progress bar."""
+    logger = logging.getLogger("ddeal_core")
+    handler = _Warnings(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

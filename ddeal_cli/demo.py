@@ -1,0 +1,128 @@
+"""``ddeal demo``: the whole path on a clip that the package renders itself."""
+
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ddeal_cli.console import emit_json, say
+from ddeal_cli.options import (
+    DeviceOption,
+    Json,
+    Overwrite,
+    Quiet,
+    ResolutionOption,
+    WeightsOption,
+    parse_resolution,
+)
+from ddeal_cli.segment import cut_out, open_outputs, read_masks
+
+if TYPE_CHECKING:
+    from ddeal_core.datasets import Clip
+    from ddeal_core.tracking import Result
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo", epilog="Example: ddeal demo -o ddeal-demo")(demo)
+
+
+def demo(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Where to put it all; an earlier demo there is replaced.",
+            rich_help_panel="Output",
+        ),
+    ] = Path("ddeal-demo"),
+    overwrite: Overwrite = False,
+    frames: Annotated[int, typer.Option(min=2, metavar="N", help="Frames of the clip.")] = 72,
+    weights: WeightsOption = None,
+    device: DeviceOption = "auto",
+    resolution: ResolutionOption = None,
+    quiet: Quiet = False,
+    json_: Json = False,
+) -> None:
+    """Render a sample clip, cut its objects out, and say how fast and how well."""
+    from ddeal_core.datasets.sample import sample_clip
+    from ddeal_core.evaluation import jaccard
+    from ddeal_core.media import open_source, write_mask
+    from ddeal_core.tracking import Segmenter
+
+    segmenter = Segmenter.load(weights, device=device, resolution=parse_resolution(resolution))
+    _claim(output, overwrite=overwrite)
+    video, first = output / "sample.mp4", output / "first.png"
+    clip = sample_clip(frames=frames)
+    _write_video(video, clip)
+    write_mask(first, clip.labels[0])
+
+    scores: list[float] = []
+
+    def compare(result: "Result") -> None:
+        if result.index:  # the first mask was given
+            truth = clip.labels[result.index]
+            scores.extend(jaccard(truth == i, result.labels == i) for i in result.object_ids)
+
+    paths = [output / "masks", output / "overlay.mp4", output / "cutout.mov"]
+    with open_source(video) as source:
+        masks = read_masks({0: first}, source, quiet=quiet)
+        writers = open_outputs(paths, source, overwrite=True)
+        summary = cut_out(segmenter, source, masks, writers, quiet=quiet, watch=compare)
+    lines = {
+        "clip": video,
+        "first mask": first,
+        "masks": paths[0],
+        "overlay": paths[1],
+        "cut-out": paths[2],
+    }
+    for name, path in lines.items():
+        say(f"{name:<11}{path.resolve()}", quiet=quiet)
+    say(
+        f"{summary.frames} frames in {summary.seconds:.1f} s: {summary.frame_rate:.1f} frames/s "
+        f"on {segmenter.device}; J {fmean(scores):.3f} against the rendered truth",
+        quiet=quiet,
+    )
+    if json_:
+        emit_json(
+            {
+                "outputs": [str(path) for path in lines.values()],
+                "frames": summary.frames,
+                "seconds": round(summary.seconds, 3),
+                "frames_per_second": round(summary.frame_rate, 3),
+                "device": str(segmenter.device),
+                "J-Mean": fmean(scores),
+            }
+        )
+
+
+def _claim(folder: Path, *, overwrite: bool) -> None:
+    """Make the folder; one with other things in it is left alone."""
+    from ddeal_core.errors import InputError
+
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: name a folder for the demo with -o")
+    if folder.is_dir() and not overwrite and not (folder / "sample.mp4").exists():
+        held = next((p for p in folder.iterdir() if not p.name.startswith(".")), None)
+        if held is not None:
+            raise InputError(
+                f"the folder {folder} holds other things ({held.name}): name another with -o, "
+                "or allow --overwrite"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _write_video(path: Path, clip: "Clip") -> None:
+    from ddeal_core.media import open_writer
+    from ddeal_core.media.array_source import ArraySource
+
+    source = ArraySource(clip.images)
+    # An overlay of nothing is the picture itself.
+    with open_writer(path, source=source, opacity=0, contours=False) as writer:
+        for frame, labels in zip(source, clip.labels, strict=True):
+            writer.write(frame, labels * 0, labels * 0)

@@ -1,0 +1,120 @@
+"""The program: its commands, and what its errors look like."""
+
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from ddeal_cli import demo, evaluate, make_synthetic, segment, train, weights
+from ddeal_cli.console import complain, show_warnings
+
+__all__ = ["app", "main", "run"]
+
+# Typer's base of all usage errors, which it does not export under a name of its own.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="ddeal",
+    help="Cut an object out of a video, given its mask on the first frame.",
+    epilog="Example: ddeal segment clip.mp4 --mask first.png -o masks -o cutout.mov",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+segment.register(app)
+demo.register(app)
+evaluate.register(app)
+train.register(app)
+make_synthetic.register(app)
+app.add_typer(weights.app, name="weights")
+
+
+def _show_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        number = version("ddeal")
+    except PackageNotFoundError:  # run from a checkout
+        number = "(not installed)"
+    typer.echo(f"ddeal {number}")
+    raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    context: typer.Context,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and leave."
+        ),
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        text = context.get_help()
+        if text:
+            typer.echo(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and say how it went.
+
+    Args:
+        arguments: Words after the program's name; None for those of the process.
+
+    Returns:
+        0; 2 where the input is at fault, 1 where something else is, 130 when interrupted.
+    """
+    from ddeal_core.errors import DdealError, InputError
+
+    with show_warnings():
+        try:
+            code = app(args=arguments, prog_name="ddeal", standalone_mode=False)
+            sys.stdout.flush()
+        except InputError as error:
+            complain(error)
+            return 2
+        except DdealError as error:
+            complain(error)
+            return 1
+        except (KeyboardInterrupt, typer.Abort):
+            return _interrupted()
+        except OSError as error:
+            return _failed(error)
+        except MemoryError:
+            complain("out of memory: try a lower --resolution or fewer workers")
+            return 1
+        except _UsageError as error:
+            complain(f"{getattr(error, 'message', error)} (ddeal --help tells more)")
+            return 2
+    if code == 130:  # Typer's way to hand on Ctrl-C
+        return _interrupted()
+    return code if isinstance(code, int) else 0
+
+
+def run() -> NoReturn:
+    """Entry point of the process."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of other libraries; ours go through logging
+    sys.exit(main())
+
+
+def _interrupted() -> int:
+    complain("interrupted")
+    return 130
+
+
+def _failed(error: OSError) -> int:
+    if error.errno == errno.EPIPE:
+        # Nobody reads any more; keep the interpreter from complaining of it when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    name = f"{error.filename}: " if error.filename else ""
+    complain(f"{name}{error.strerror or error}")
+    return 1

@@ -1,0 +1,134 @@
+"""Material for synthetic clips, as several commands name it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ddeal_core.datasets import Sources
+
+__all__ = ["Backgrounds", "Coco", "Cutouts", "Material", "Stills"]
+
+_PANEL = "Material of synthetic clips"
+
+Stills = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--stills",
+        metavar="DIR",
+        help="Images with masks: a folder with images/ and masks/, or one of such folders; "
+        "repeatable.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Coco = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--coco",
+        metavar="JSON:IMAGES",
+        help="COCO-style instances: the JSON file, a colon, the folder of images; repeatable.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Cutouts = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--cutouts",
+        metavar="DIR",
+        help="Objects with alpha, PNG or WebP; repeatable.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Backgrounds = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--backgrounds",
+        metavar="DIR",
+        help="Photographs, or videos; repeatable.",
+        rich_help_panel=_PANEL,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Folders and files, as named.
+
+    Attributes:
+        stills: Folders of images with masks.
+        coco: (JSON, folder) pairs.
+        cutouts: Folders of objects with alpha.
+        backgrounds: Folders of photographs or videos.
+    """
+
+    stills: tuple[str, ...] = ()
+    coco: tuple[tuple[str, str], ...] = ()
+    cutouts: tuple[str, ...] = ()
+    backgrounds: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all folders, without where they are."""
+        paths = (*self.stills, *(json for json, _ in self.coco), *self.cutouts, *self.backgrounds)
+        return tuple(Path(path).name for path in paths)
+
+    @classmethod
+    def of(
+        cls,
+        stills: Sequence[Path] | None,
+        coco: Sequence[str] | None,
+        cutouts: Sequence[Path] | None,
+        backgrounds: Sequence[Path] | None,
+    ) -> "Material":
+        """Take the values of the options; paths become absolute.
+
+        Raises:
+            InputError: A COCO pair has no colon.
+        """
+        return cls(
+            stills=tuple(str(path.resolve()) for path in stills or ()),
+            coco=tuple(_pair(text) for text in coco or ()),
+            cutouts=tuple(str(path.resolve()) for path in cutouts or ()),
+            backgrounds=tuple(str(path.resolve()) for path in backgrounds or ()),
+        )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Material":
+        """Read back what `to_dict` wrote."""
+        return cls(
+            stills=tuple(values["stills"]),
+            coco=tuple((json, images) for json, images in values["coco"]),
+            cutouts=tuple(values["cutouts"]),
+            backgrounds=tuple(values["backgrounds"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return asdict(self)
+
+    def open(self) -> "Sources":
+        """Open all of it; with nothing named, clips are procedural.
+
+        Raises:
+            DatasetError: A path does not hold what it should.
+        """
+        from ddeal_core.datasets import Sources
+
+        return Sources.from_paths(
+            stills=self.stills,
+            coco=self.coco,
+            cutouts=self.cutouts,
+            backgrounds=self.backgrounds,
+        )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    from ddeal_core.errors import InputError
+
+    json, colon, images = text.partition(".json:")
+    if not colon or not images:
+        raise InputError(f"--coco is JSON:IMAGES, such as instances.json:train2017, not {text!r}")
+    return str(Path(f"{json}.json").resolve()), str(Path(images).resolve())

@@ -1,0 +1,136 @@
+"""Options that several commands share, and how their words are read."""
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from ddeal_core.network import Ablation
+
+__all__ = [
+    "Cue",
+    "DeviceOption",
+    "Json",
+    "Overwrite",
+    "PrecisionOption",
+    "Quiet",
+    "ResolutionOption",
+    "WeightsOption",
+    "WithoutOption",
+    "ablation_of",
+    "parse_resolution",
+    "parse_size",
+]
+
+
+class Cue(StrEnum):
+    """What can be switched off."""
+
+    MATCHING = "matching"
+    APPEARANCE = "appearance"
+    SUPPLEMENTARY = "supplementary"
+
+
+_NETWORK, _SHOWN, _OUTPUT = "Network", "What is shown", "Output"
+
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        "-w",
+        metavar="FILE",
+        help="Weights (.safetensors); the bundled ones if left out.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"],
+    typer.Option(
+        help="Where to compute; auto takes a GPU if there is one.", rich_help_panel=_NETWORK
+    ),
+]
+ResolutionOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|native",
+        help="Short side in pixels that the network sees; native leaves frames as they are. "
+        "Results have the video's size in any case. Default: what the weights were made for.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+PrecisionOption = Annotated[
+    Literal["float32", "bfloat16"],
+    typer.Option(help="Precision of the convolutions.", rich_help_panel=_NETWORK),
+]
+WithoutOption = Annotated[
+    list[Cue] | None,
+    typer.Option(
+        help="Switch a cue off (Table V of the paper); repeatable. Without appearance is without "
+        "its supplementary components too.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace results that exist.", rich_help_panel=_OUTPUT),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Only warnings and errors.", rich_help_panel=_SHOWN),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="One JSON object on standard output at the end.",
+        rich_help_panel=_SHOWN,
+    ),
+]
+
+
+def parse_resolution(text: str | None) -> int | Literal["native"] | None:
+    """Read ``480`` or ``native``.
+
+    Raises:
+        InputError: It is neither.
+    """
+    from ddeal_core.errors import InputError
+
+    if text is None:
+        return None
+    if text == "native":
+        return "native"
+    if not re.fullmatch(r"[0-9]{1,5}", text):
+        raise InputError(f"--resolution is a number of pixels or native, not {text!r}")
+    return int(text)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read ``240x432`` as (height, width).
+
+    Raises:
+        InputError: It has another form.
+    """
+    from ddeal_core.errors import InputError
+
+    match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text)
+    if match is None:
+        raise InputError(f"a size is HEIGHTxWIDTH, such as 240x432, not {text!r}")
+    return int(match[1]), int(match[2])
+
+
+def ablation_of(without: Sequence[Cue] | None) -> "Ablation | None":
+    """Turn the cues that are switched off into the network's switches."""
+    from ddeal_core.network import Ablation
+
+    if not without:
+        return None
+    return Ablation(
+        matching=Cue.MATCHING not in without,
+        base=Cue.APPEARANCE not in without,
+        supplementary=Cue.APPEARANCE not in without and Cue.SUPPLEMENTARY not in without,
+    )

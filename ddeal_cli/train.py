@@ -1,0 +1,345 @@
+"""``ddeal train``: recipes, run or shown."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ddeal_cli.console import emit_json, say
+from ddeal_cli.make_synthetic import OptionValues, read_options
+from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Stills
+from ddeal_cli.options import DeviceOption, Json, Quiet, parse_size
+from ddeal_cli.progress import ProgressLine
+from ddeal_cli.training_data import DataChoice, open_data
+
+if TYPE_CHECKING:
+    from ddeal_core.training import LogRow, Recipe, Trainer, World
+
+__all__ = ["read_recipe", "register"]
+
+_RUN, _DATA, _CHANGES = "The run", "What it learns from", "Changes to the recipe, in all its stages"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "train",
+        epilog="Example: ddeal train DAVIS -o runs/mine --stills photos --held-out DAVIS:val "
+        "(several GPUs: torchrun --nproc-per-node 4 -m ddeal_cli train ...)",
+    )(train)
+
+
+def train(
+    datasets: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[DATASET]...",
+            help="Folders of video with masks, in the layout of DAVIS or YouTube-VOS.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="RUN", help="Folder of the run.", rich_help_panel=_RUN
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.json",
+            help="compact, paper-resnet50, paper-resnet101, or a file as --show-recipe prints it. "
+            "Default: compact; with --resume the run's own.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    show_recipe: Annotated[
+        bool,
+        typer.Option(
+            "--show-recipe",
+            help="Print the recipe with all changes, and leave.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from the run's last checkpoint, with its recipe and data.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
+    initial: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Weights to begin from (.safetensors).", rich_help_panel=_RUN
+        ),
+    ] = None,
+    imagenet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.pth",
+            help="torchvision's weights for the backbone, which is then frozen but for its last "
+            "stage.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    device: DeviceOption = "auto",
+    workers: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="Processes that make clips.", rich_help_panel=_RUN),
+    ] = 1,
+    image_set: Annotated[
+        str | None,
+        typer.Option(
+            "--set",
+            metavar="NAME",
+            help="List of sequences in each DATASET. Default: train where there is one, else all.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    held_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR[:SET]",
+            help="Sequences to validate on; the training sequences if left out; repeatable.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    validation_frames: Annotated[
+        int | None,
+        typer.Option(
+            min=3, metavar="N", help="Validate on the first N frames only.", rich_help_panel=_DATA
+        ),
+    ] = None,
+    synthetic: Annotated[
+        bool | None,
+        typer.Option(
+            "--synthetic/--no-synthetic",
+            help="Clips made on the fly. Default: where material or no DATASET is named.",
+            show_default=False,
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    stills: Stills = None,
+    coco: Coco = None,
+    cutouts: Cutouts = None,
+    backgrounds: Backgrounds = None,
+    option: OptionValues = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Length of the whole run: the last stage is made shorter or longer.",
+            rich_help_panel=_CHANGES,
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", help="Epochs a stage.", rich_help_panel=_CHANGES)
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HxW", help="Height and width, multiples of 16.", rich_help_panel=_CHANGES
+        ),
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(metavar="T", help="Frames a clip.", rich_help_panel=_CHANGES)
+    ] = None,
+    clips: Annotated[
+        int | None, typer.Option(metavar="N", help="Clips a step.", rich_help_panel=_CHANGES)
+    ] = None,
+    clips_per_pass: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Clips that go through the network at once; --clips is a multiple of it times "
+            "the number of processes.",
+            rich_help_panel=_CHANGES,
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--learning-rate",
+            "--lr",
+            metavar="X",
+            help="At the start of each stage.",
+            rich_help_panel=_CHANGES,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Of weights and clips.", rich_help_panel=_CHANGES),
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"] | None,
+        typer.Option(help="Of the convolutions.", rich_help_panel=_CHANGES),
+    ] = None,
+    validate_every: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Steps between validations.", rich_help_panel=_CHANGES),
+    ] = None,
+    checkpoint_every: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Steps between checkpoints.", rich_help_panel=_CHANGES),
+    ] = None,
+    quiet: Quiet = False,
+    json_: Json = False,
+) -> None:
+    """Train a network on video with masks, on clips made of photographs, or on made-up ones."""
+    from ddeal_core.errors import InputError
+    from ddeal_core.tracking import resolve_device
+    from ddeal_core.training import Trainer, join_world
+    from ddeal_core.training.overrides import override
+
+    chosen = override(
+        read_recipe(recipe, run=output if resume else None),
+        epochs=epochs,
+        size=None if size is None else parse_size(size),
+        frames=frames,
+        clips=clips,
+        clips_per_pass=clips_per_pass,
+        learning_rate=learning_rate,
+        steps=steps,
+        seed=seed,
+        precision=precision,
+        validate_every=validate_every,
+        checkpoint_every=checkpoint_every,
+    )
+    if show_recipe:
+        typer.echo(json.dumps(chosen.to_dict(), indent=1))
+        return
+    if output is None:
+        raise InputError("name the folder of the run, as in: ddeal train -o runs/mine")
+    choice = DataChoice.of(
+        datasets=datasets,
+        image_set=image_set,
+        held_out=held_out,
+        material=Material.of(stills, coco, cutouts, backgrounds),
+        synthetic=synthetic,
+        options=option,
+    )
+    if resume:
+        choice = choice.or_stored(output)
+    data = open_data(choice, read_options(choice.options), validation_frames=validation_frames)
+    state = _read_imagenet(imagenet)
+    world = join_world(resolve_device(device))
+    try:
+        trainer = Trainer(
+            chosen,
+            data,
+            output,
+            world=world,
+            resume=resume,
+            initial=initial,
+            imagenet=state,
+            workers=workers,
+            validation_frames=validation_frames,
+        )
+        if world.leads:
+            choice.store(output)
+        last = _run(trainer, world, quiet=quiet or not world.leads)
+    finally:
+        world.leave()
+    if world.leads:
+        _show_end(output, last, quiet=quiet, json_=json_)
+
+
+def read_recipe(name: str | None, *, run: Path | None = None) -> "Recipe":
+    """Find a recipe.
+
+    Args:
+        name: One that comes with the package, or a JSON file; None for the run's, else compact.
+        run: Folder of a run that is gone on with.
+
+    Raises:
+        ConfigError: There is none of this name, or the file holds none.
+        WeightsError: The run's checkpoint is damaged.
+    """
+    from ddeal_core.errors import ConfigError
+    from ddeal_core.training import RECIPES, Recipe
+
+    if name is None:
+        checkpoint = None if run is None else run / "checkpoint.pt"
+        if checkpoint is not None and checkpoint.is_file():
+            from ddeal_core.training.checkpoint import load_run
+
+            return Recipe.from_dict(load_run(checkpoint)["recipe"])
+        name = "compact"
+    if name in RECIPES:
+        return RECIPES[name]
+    path = Path(name)
+    if path.suffix != ".json":
+        raise ConfigError(f"no recipe {name!r}: choose {', '.join(RECIPES)}, or a .json file")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"the recipe {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"the recipe {path} is no JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"the recipe {path} is no JSON object")
+    return Recipe.from_dict(values)
+
+
+def _read_imagenet(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    from ddeal_core.weights.imagenet import read_imagenet
+
+    return read_imagenet(path)
+
+
+def _run(trainer: "Trainer", world: "World", *, quiet: bool) -> "LogRow | None":
+    recipe, began = trainer.recipe, trainer.step
+    preset = f"{recipe.name}: {recipe.preset}, {recipe.steps} steps"
+    several = "" if world.size == 1 else f" x {world.size}"
+    where = f"from step {began} on " if began else ""
+    say(f"{preset}, {where}on {world.device}{several}, {trainer.folder}", quiet=quiet)
+    for part in trainer.data.description:
+        say(f"data: {part}", quiet=quiet)
+    last = None
+    line = ProgressLine("train", total=recipe.steps, unit="steps", quiet=quiet, begun=began)
+    try:
+        with line:
+            for last in trainer.run():
+                line.advance(note=_numbers(last))
+                if last.validated:
+                    say(
+                        f"step {last.step + 1}: held-out J {last.held_out_j:.3f}, "
+                        f"F {last.held_out_f:.3f}; {_numbers(last)}",
+                        quiet=quiet,
+                    )
+    except KeyboardInterrupt:
+        say(f"stopped at step {trainer.step}; --resume goes on from the last checkpoint")
+        raise
+    return last
+
+
+def _numbers(row: "LogRow") -> str:
+    return (
+        f"{row.stage}: loss {row.loss:.3f}, J {row.jaccard:.3f}, lr {row.learning_rate:.2g}, "
+        f"waiting for data {row.data_share:.0%}"
+    )
+
+
+def _show_end(folder: Path, last: "LogRow | None", *, quiet: bool, json_: bool) -> None:
+    if last is None:
+        say("the run had reached its end before: more --steps make it longer", quiet=quiet)
+    files = {
+        "weights": folder / "weights.safetensors",
+        "best": folder / "best.safetensors",
+        "log": folder / "log.csv",
+        "curves": folder / "log.png",
+    }
+    there = {name: str(path) for name, path in files.items() if path.is_file()}
+    for name, path in there.items():
+        say(f"{name:<9}{path}", quiet=quiet)
+    if json_:
+        record: dict[str, Any] = {"run": str(folder), **there}
+        if last is not None:
+            record |= {"steps": last.step + 1, "loss": last.loss, "J": last.jaccard}
+            if last.validated:
+                record |= {"held_out_J": last.held_out_j, "held_out_F": last.held_out_f}
+        emit_json(record)

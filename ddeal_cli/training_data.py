@@ -1,0 +1,203 @@
+"""What a run learns from: as named, as kept beside the run, and opened."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ddeal_cli.console import say
+from ddeal_cli.material import Material
+
+if TYPE_CHECKING:
+    from ddeal_core.datasets import Sequence as DatasetSequence
+    from ddeal_core.datasets import SyntheticConfig
+    from ddeal_core.training import TrainingData
+
+__all__ = ["DataChoice", "open_data"]
+
+_FILE = "data.json"
+
+Folder = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class DataChoice:
+    """Data of a run by name.
+
+    Attributes:
+        datasets: Folder and list of sequences, of each dataset.
+        held_out: The same, of those to validate on.
+        material: For synthetic clips.
+        synthetic: Whether there are any; None where nobody said.
+        options: ``name=value`` switches of the synthetic clips.
+    """
+
+    datasets: tuple[Folder, ...] = ()
+    held_out: tuple[Folder, ...] = ()
+    material: Material = field(default_factory=Material)
+    synthetic: bool | None = None
+    options: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        datasets: Iterable[Path] | None,
+        image_set: str | None,
+        held_out: Iterable[str] | None,
+        material: Material,
+        synthetic: bool | None,
+        options: Sequence[str] | None,
+    ) -> "DataChoice":
+        """Take the values of the options; paths become absolute."""
+        return cls(
+            datasets=tuple((str(path.resolve()), image_set) for path in datasets or ()),
+            held_out=tuple(_folder(text) for text in held_out or ()),
+            material=material,
+            synthetic=synthetic,
+            options=tuple(options or ()),
+        )
+
+    @property
+    def with_synthetic(self) -> bool:
+        """Whether there are synthetic clips."""
+        if self.synthetic is not None:
+            return self.synthetic
+        return bool(self.material.names) or not self.datasets
+
+    def or_stored(self, run: Path) -> "DataChoice":
+        """What the run was begun with, where nothing is named now.
+
+        Raises:
+            InputError: The file beside the run is damaged.
+        """
+        from ddeal_core.errors import InputError
+
+        path = run / _FILE
+        if not path.is_file():
+            return self
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            stored = DataChoice(
+                datasets=tuple((str(a), b) for a, b in values["datasets"]),
+                held_out=tuple((str(a), b) for a, b in values["held_out"]),
+                material=Material.from_dict(values["material"]),
+                synthetic=values["synthetic"],
+                options=tuple(values["options"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path} is damaged ({error}): remove it and name the data") from None
+        if self == DataChoice():
+            return stored
+        if self != stored:
+            say(f"warning: the data differ from those the run was begun with ({path})")
+        return self
+
+    def store(self, run: Path) -> None:
+        """Keep it beside the run."""
+        record: dict[str, Any] = {
+            "datasets": self.datasets,
+            "held_out": self.held_out,
+            "material": self.material.to_dict(),
+            "synthetic": self.synthetic,
+            "options": self.options,
+        }
+        partial = run / f".{_FILE}.{os.getpid()}.part"
+        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        partial.replace(run / _FILE)
+
+
+def open_data(
+    choice: DataChoice, config: "SyntheticConfig", *, validation_frames: int | None = None
+) -> "TrainingData":
+    """Open all folders.
+
+    Args:
+        choice: Their names.
+        config: Switches of the synthetic clips.
+        validation_frames: Frames of each held-out sequence that will be scored.
+
+    Raises:
+        InputError: Nothing is named to train on.
+        DatasetError: A folder does not hold what it should.
+    """
+    from ddeal_core.training import TrainingData
+
+    description = []
+    sequences: list[DatasetSequence] = []
+    for folder in choice.datasets:
+        found = _annotated(folder)
+        sequences += found
+        description.append(f"{len(found)} sequences of {_shown(folder)}")
+    sources = choice.material.open() if choice.with_synthetic else None
+    if sources is not None:
+        names = ", ".join(choice.material.names) or "made-up shapes"
+        description.append(f"synthetic clips of {names}")
+    held_out = [
+        sequence
+        for folder in choice.held_out
+        for sequence in _scorable(_annotated(folder), validation_frames, named=True)
+    ]
+    description += [f"held out: {_shown(folder)}" for folder in choice.held_out]
+    if not choice.held_out:
+        held_out = _scorable(sequences, validation_frames, named=False)
+    return TrainingData(
+        sequences=tuple(sequences),
+        sources=sources,
+        held_out=tuple(held_out),
+        synthetic=config,
+        description=tuple(description),
+    )
+
+
+def _annotated(folder: Folder) -> "list[DatasetSequence]":
+    from ddeal_core.datasets.detection import find_sequences
+    from ddeal_core.errors import DatasetError
+
+    path, image_set = folder
+    found = [sequence for sequence in find_sequences(path, image_set) if sequence.annotations]
+    if not found:
+        raise DatasetError(f"{path} has no masks below Annotations: there is nothing to learn")
+    return found
+
+
+def _scorable(
+    sequences: "Sequence[DatasetSequence]", frames: int | None, *, named: bool
+) -> "list[DatasetSequence]":
+    """Leave out what the rules of scoring cannot be applied to."""
+    from ddeal_core.errors import DatasetError, InputError
+    from ddeal_core.evaluation import plan_sequence
+
+    kept = []
+    for sequence in sequences:
+        start = sequence.annotated_indices[0]
+        seen = sequence.frames[start : None if frames is None else start + frames]
+        masks = {
+            p.stem: sequence.annotations[p.stem] for p in seen if p.stem in sequence.annotations
+        }
+        try:
+            plan_sequence(dataclasses.replace(sequence, frames=seen, annotations=masks))
+        except InputError as error:
+            if named:
+                say(f"warning: {sequence.name} is not validated on: {error}")
+        else:
+            kept.append(sequence)
+    if named and not kept:
+        raise DatasetError("no held-out sequence can be scored: each needs masks on three frames")
+    return kept
+
+
+def _folder(text: str) -> Folder:
+    """Read ``DIR`` or ``DIR:SET``; a folder of the whole name wins."""
+    path, colon, image_set = text.rpartition(":")
+    if not colon or Path(text).is_dir():
+        return str(Path(text).resolve()), None
+    return str(Path(path).resolve()), image_set
+
+
+def _shown(folder: Folder) -> str:
+    # Names, not paths: they travel in the weights.
+    return Path(folder[0]).name + (f":{folder[1]}" if folder[1] else "")

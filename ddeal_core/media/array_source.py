@@ -1,0 +1,77 @@
+"""Frames that are in memory already."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.errors import MediaError
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.frame_source import FrameSource
+
+__all__ = ["ArraySource"]
+
+
+class ArraySource(FrameSource):
+    """Frames of an array, at a constant rate.
+
+    Args:
+        images: ``[T, H, W, 3]`` uint8 RGB.
+        frame_rate: Frames a second.
+
+    Raises:
+        MediaError: The array has no frame or is of another kind.
+    """
+
+    def __init__(self, images: NDArray[np.uint8], *, frame_rate: Fraction = Fraction(24)) -> None:
+        super().__init__(Path("frames in memory"))
+        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or not images.size:
+            raise MediaError(f"frames are TxHxWx3 uint8, not {images.shape} {images.dtype}")
+        if frame_rate <= 0:
+            raise MediaError(f"a frame rate is positive, not {frame_rate}")
+        self._images = images
+        self._rate = frame_rate
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the frames."""
+        return self._images.shape[1], self._images.shape[2]
+
+    @property
+    def frame_count(self) -> int:
+        """How many there are."""
+        return len(self._images)
+
+    @property
+    def frame_count_is_exact(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """As given."""
+        return self._rate
+
+    @property
+    def time_base(self) -> Fraction:
+        """One frame."""
+        return 1 / self._rate
+
+    @property
+    def is_video(self) -> bool:
+        """True: they were not read from image files."""
+        return True
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Give the frames."""
+        for index, image in enumerate(self._images):
+            yield Frame(
+                image=image,
+                index=index,
+                pts=index,
+                duration=1,
+                time_base=self.time_base,
+                name=f"{index:05d}",
+            )

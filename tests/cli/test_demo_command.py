@@ -1,0 +1,44 @@
+import av
+import numpy as np
+from PIL import Image
+
+from ddeal_core.datasets.sample import sample_clip
+from ddeal_core.media import open_source, read_mask
+
+
+def test_demo_writes_clip_masks_and_videos_and_says_where(ddeal, tiny_weights, tmp_path):
+    words = ["demo", "--weights", tiny_weights, "--frames", 3, "--device", "cpu"]
+    run = ddeal(*words, "--json")
+    assert run.status == 0, run.err
+    folder = tmp_path / "ddeal-demo"
+    clip = sample_clip(frames=3)
+    size = clip.labels.shape[1:]
+    names = {"sample.mp4", "first.png", "masks", "overlay.mp4", "cutout.mov"}
+    assert {path.name for path in folder.iterdir()} == names
+    for name in names:
+        assert str(folder / name) in run.err
+    assert "frames/s on cpu" in run.err
+    assert run.json["frames"] == 3
+    assert 0 <= run.json["J-Mean"] <= 1
+    assert f"J {run.json['J-Mean']:.3f}" in run.err
+    assert np.array_equal(read_mask(folder / "first.png").labels, clip.labels[0])
+    with open_source(folder / "sample.mp4") as source:
+        frames = [frame.image for frame in source]
+    assert len(frames) == 3
+    for frame, image in zip(frames, clip.images, strict=True):
+        assert np.abs(frame.astype(int) - image).mean() < 8  # the clip has grain
+    for path in (folder / "masks").iterdir():
+        with Image.open(path) as mask:
+            assert mask.size == size[::-1]
+    with av.open(folder / "cutout.mov") as container:
+        assert container.streams.video[0].pix_fmt.startswith("yuva")
+    assert ddeal(*words, "--quiet").status == 0  # an earlier demo is replaced
+
+
+def test_demo_leaves_other_folders_alone(ddeal, tiny_weights, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "first.png").write_text("mine")
+    run = ddeal("demo", "--weights", tiny_weights, "-o", "mine")
+    assert run.status == 2
+    assert "first.png" in run.complaint
+    assert (tmp_path / "mine" / "first.png").read_text() == "mine"

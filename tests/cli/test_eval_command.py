@@ -1,0 +1,135 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ddeal_core.evaluation import carry_along_flow, copy_first_mask, plan_dataset, score_predictions
+from ddeal_core.evaluation import score_results as library_score
+from ddeal_core.evaluation.labels import read_labels
+from ddeal_core.evaluation.methods import sequences_of
+from ddeal_core.media import read_image, write_mask
+from ddeal_core.tracking import Segmenter
+
+
+@pytest.fixture
+def davis(tiny_clip, tmp_path):
+    """Two sequences in the layout of DAVIS, one of them in the list "val"."""
+    root = tmp_path / "davis"
+    for name, shift in (("left", 0), ("right", 20)):
+        images, masks = (root / kind / "480p" / name for kind in ("JPEGImages", "Annotations"))
+        images.mkdir(parents=True)
+        masks.mkdir(parents=True)
+        for i, (image, mask) in enumerate(zip(tiny_clip.frames, tiny_clip.masks, strict=True)):
+            Image.fromarray(np.roll(image, shift, axis=1)).save(images / f"{i:05d}.jpg", quality=95)
+            write_mask(masks / f"{i:05d}.png", np.roll(mask, shift, axis=1))
+    sets = root / "ImageSets" / "2017"
+    sets.mkdir(parents=True)
+    (sets / "val.txt").write_text("right\n")
+    return root
+
+
+def predictions(davis, plan, method):
+    sequence = sequences_of(davis, [plan])[plan.name]
+    frames = [read_image(path) for path in sequence.frames]
+    first = read_labels(sequence.annotations[sequence.frames[0].stem])
+    stems = [path.stem for path in sequence.frames]
+    return list(zip(stems, method(frames, first), strict=True))
+
+
+def test_baselines_and_model_side_by_side_are_the_librarys_numbers(
+    ddeal, davis, tiny_weights, tmp_path
+):
+    words = ["eval", davis, "--baselines", "-w", tiny_weights, "--device", "cpu", "-o", "out"]
+    run = ddeal(*words, "--json")
+    assert run.status == 0, run.err
+    segmenter = Segmenter.load(tiny_weights, device="cpu")
+    methods = {
+        "copy": copy_first_mask,
+        "flow": carry_along_flow,
+        "model": lambda frames, mask: (r.labels for r in segmenter.track(frames, mask)),
+    }
+    assert list(run.json["methods"]) == list(methods)
+    for name, method in methods.items():
+        record = run.json["methods"][name]
+        assert record["frames_per_second"] > 0
+        for plan in plan_dataset(davis):
+            found = predictions(davis, plan, method)
+            score = score_predictions(plan, found)
+            told = record["sequences"][plan.name]
+            assert told["J-Mean"] == score.j_mean
+            assert told["F-Mean"] == score.f_mean
+            assert told["J&F-Mean"] == score.j_and_f
+            for stem, labels in found:
+                kept = tmp_path / "out" / name / "masks" / plan.name / f"{stem}.png"
+                assert np.array_equal(np.asarray(Image.open(kept)), labels)
+        folder = tmp_path / "out" / name
+        kept = {p.name for p in folder.iterdir() if p.is_file()}
+        assert kept == {"global_results-all.csv", "per-sequence_results-all.csv", "results.json"}
+        assert json.loads((folder / "results.json").read_text())["global"] == record["global"]
+    assert "copy J&F" in run.err  # the table, out of the machine's way
+
+
+def test_the_table_is_plain_text_in_a_pipe(ddeal, davis):
+    run = ddeal("eval", davis, "--baseline", "copy", "-o", "out", "--quiet")
+    assert (run.status, run.err) == (0, "")
+    lines = run.out.splitlines()
+    assert lines[0].split() == ["sequence", "J", "F", "J&F"]
+    assert [line.split()[0] for line in lines[1:3]] == ["left", "right"]
+    assert set(lines[3]) <= {"-", " "}
+    assert lines[4].startswith("all objects")
+    assert lines[5].startswith("frames/s")
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_a_folder_of_results(ddeal, davis, tmp_path):
+    assert ddeal("eval", davis, "--baseline", "flow", "-o", "run").status == 0
+    run = ddeal("eval", davis, "--results", "run/masks", "--set", "val", "--json", "--workers", 1)
+    assert run.status == 0, run.err
+    score = library_score(davis, tmp_path / "run" / "masks", image_set="val")
+    record = run.json["methods"]["results"]
+    assert record["global"]["J&F-Mean"] == score.j_and_f
+    assert list(record["sequences"]) == ["right"]
+    assert (tmp_path / "masks_eval" / "global_results-val.csv").is_file()
+
+
+def test_sequences_and_protocol_are_handed_on(ddeal, davis):
+    run = ddeal(
+        "eval", davis, "--baseline", "copy", "--sequences", "left", "--protocol", "davis2016",
+        "-o", "out", "--json",
+    )  # fmt: skip
+    assert run.status == 0, run.err
+    assert list(run.json["methods"]["copy"]["sequences"]) == ["left"]
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--results", "nowhere"], "nowhere"),
+        (["--results", "a", "--baseline", "copy"], "exclude each other"),
+        (["--baseline", "copy", "--baselines"], "exclude each other"),
+        (["--set", "test", "--baseline", "copy"], "test"),
+        (["--sequences", "middle", "--baseline", "copy"], "middle"),
+        (["--sequences", ",", "--baseline", "copy"], "--sequences"),
+        (["--weights", "no.safetensors"], "no.safetensors"),
+    ],
+)
+def test_refusals_are_one_line(ddeal, davis, words, part):
+    run = ddeal("eval", davis, *words)
+    assert run.status == 2
+    assert part in run.complaint
+
+
+def test_masks_of_another_run_are_not_mixed(ddeal, davis):
+    words = ["eval", davis, "--baseline", "copy", "-o", "out"]
+    assert ddeal(*words).status == 0
+    run = ddeal(*words)
+    assert run.status == 2
+    assert "--overwrite" in run.complaint
+    assert ddeal(*words, "--overwrite").status == 0
+
+
+def test_no_dataset(ddeal, tmp_path):
+    run = ddeal("eval", tmp_path)
+    assert run.status == 2
+    assert "JPEGImages" in run.complaint

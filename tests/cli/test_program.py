@@ -1,0 +1,133 @@
+"""The program as a process: speed of help, exit states, pipes."""
+
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import ddeal_core
+
+ROOT = Path(ddeal_core.__file__).parents[1]
+
+
+def test_help_and_version_import_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from ddeal_cli.main import main\n"
+        "states = [main(['--version']), main(['--help']), main(['train', '--help'])]\n"
+        "heavy = {'torch', 'numpy', 'cv2', 'av', 'PIL', 'matplotlib'} & sys.modules.keys()\n"
+        "sys.exit(f'{states} {heavy}' if heavy or any(states) else 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "segment" in done.stdout
+
+
+def test_help_answers_at_once(start):
+    times = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        process = start("--help")
+        process.communicate()
+        assert process.returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        # Not by the clock: others may use the processor too.
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(times) < 0.4
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["segment", "demo", "eval", "train", "make-synthetic", "weights convert", "weights info"],
+)
+def test_every_command_has_help_with_an_example(ddeal, command):
+    run = ddeal(*command.split(), "--help")
+    assert run.status == 0
+    assert f"Example: ddeal {command}" in " ".join(run.out.split())
+
+
+@pytest.mark.parametrize("words", [[], ["weights"]])
+def test_without_a_command_it_shows_help(ddeal, words):
+    run = ddeal(*words)
+    assert run.status == 0
+    assert "Usage" in run.out
+
+
+def test_a_process_segments_and_writes_no_escape_codes(start, tiny_clip, tiny_weights, tmp_path):
+    process = start(
+        "segment", tiny_clip.video, "--mask", tiny_clip.first_mask, "--weights", tiny_weights,
+        "-o", tmp_path / "masks", "--device", "cpu",
+    )  # fmt: skip
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert out == ""
+    assert not re.search(r"\x1b|\r", err)
+    assert "1 object: id 1" in err
+    assert re.search(r"8 frames of 128x96 in .* frames/s on cpu", err)
+    assert len(list((tmp_path / "masks").glob("*.png"))) == 8
+
+
+def test_a_process_fails_in_one_line_with_state_2(start, tmp_path):
+    process = start("segment", tmp_path / "no.mp4", "--mask", "first.png")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert out == ""
+    assert err == f"error: there is no file or folder {tmp_path / 'no.mp4'}\n"
+
+
+def test_ctrl_c_ends_it_with_130_and_leaves_no_part(
+    start, make_clip, tiny_clip, tiny_weights, tmp_path
+):
+    video = make_clip(tmp_path / "long.mp4", list(tiny_clip.frames) * 300)
+    process = start(
+        "segment", video, "--mask", tiny_clip.first_mask, "--weights", tiny_weights,
+        "-o", tmp_path / "masks", "-o", tmp_path / "cut.mov", "--device", "cpu",
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "masks").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "error: interrupted"
+    assert "Traceback" not in err
+    assert {path.name for path in tmp_path.iterdir()} == {"long.mp4", "masks"}
+
+
+def test_a_closed_pipe_is_no_traceback(start):
+    with start("make-synthetic", "--options") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        err = process.stderr.read()
+        process.wait(timeout=60)
+    assert "Traceback" not in err
+    assert "Exception" not in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["segmnt"], ["segment"], ["segment", "v.mp4", "--colour"], ["demo", "--device", "gpu"]],
+)
+def test_wrong_words_are_one_line_with_state_2(ddeal, words):
+    run = ddeal(*words)
+    assert run.status == 2
+    assert "--help" in run.complaint
+
+
+def test_names_with_control_characters_stay_in_one_line(ddeal):
+    run = ddeal("segment", "no\n\x1b[31mvideo.mp4", "--mask", "x.png")
+    assert run.status == 2
+    assert "\x1b" not in run.complaint

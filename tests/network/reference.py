@@ -1,0 +1,386 @@
+"""The plain network: the paper's equations and the released code's ways, one object at a time.
+
+Written to be compared with, not to be used. It shares no code with the library: concatenations
+instead of split convolutions, whole maps of all products, a loop a component. It takes the
+library's state dicts and configurations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+@dataclass
+class Frame:
+    """Backbone features and embeddings of a padded frame."""
+
+    s4: torch.Tensor  # [1, C4, H/4, W/4]
+    s8: torch.Tensor
+    s16: torch.Tensor
+    matching: torch.Tensor  # [C, N] unit
+    raw: torch.Tensor  # [C, N] of the appearance model
+    dense: torch.Tensor | None  # [Cd, H/8, W/8] unit
+
+
+@dataclass
+class PlainObject:
+    """State of one object."""
+
+    first_frame: Frame
+    first_mask: torch.Tensor  # [2, h, w], (background, object)
+    last_mask: torch.Tensor
+    means: list[torch.Tensor]
+    first_dense: torch.Tensor | None = None  # [2, H/8, W/8] shares of the classes
+    last_frame: Frame | None = None
+    last_dense: torch.Tensor | None = None
+
+
+@dataclass
+class PlainResult:
+    """What is said of one frame."""
+
+    ids: list[int]
+    merged: np.ndarray  # [1 + K, H, W]
+    labels: np.ndarray
+    log_probs: dict[int, np.ndarray] = field(default_factory=dict)  # [2, H, W] by id
+    coarse: dict[int, np.ndarray] = field(default_factory=dict)
+
+
+class PlainNetwork:
+    """Everything, without batches of objects."""
+
+    def __init__(self, state: dict[str, torch.Tensor], config: Any) -> None:
+        self.state = {name: tensor.detach().clone() for name, tensor in state.items()}
+        self.config = config
+
+    # Layers
+
+    def conv(self, name: str, x: torch.Tensor, **options: Any) -> torch.Tensor:
+        return F.conv2d(
+            x, self.state[f"{name}.weight"], self.state.get(f"{name}.bias"), **options
+        )
+
+    def norm(self, name: str, x: torch.Tensor) -> torch.Tensor:
+        mean, var, weight, bias = (
+            self.state[f"{name}.{part}"].view(1, -1, 1, 1)
+            for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        return (x - mean) / torch.sqrt(var + 1e-5) * weight + bias
+
+    def block(self, name: str, x: torch.Tensor, stride: int, dilation: int) -> torch.Tensor:
+        shortcut = x
+        if f"{name}.downsample.0.weight" in self.state:
+            shortcut = self.conv(f"{name}.downsample.0", x, stride=stride)
+            shortcut = self.norm(f"{name}.downsample.1", shortcut)
+        wide = {"padding": dilation, "dilation": dilation}
+        if f"{name}.conv3.weight" in self.state:
+            y = self.norm(f"{name}.bn1", self.conv(f"{name}.conv1", x)).relu()
+            y = self.norm(f"{name}.bn2", self.conv(f"{name}.conv2", y, stride=stride, **wide))
+            y = self.norm(f"{name}.bn3", self.conv(f"{name}.conv3", y.relu()))
+        else:
+            y = self.norm(f"{name}.bn1", self.conv(f"{name}.conv1", x, stride=stride, **wide))
+            y = self.norm(f"{name}.bn2", self.conv(f"{name}.conv2", y.relu(), **wide))
+        return (y + shortcut).relu()
+
+    def stage(self, number: int, x: torch.Tensor) -> torch.Tensor:
+        name = f"backbone.layer{number}"
+        depth = len({key.split(".")[2] for key in self.state if key.startswith(f"{name}.")})
+        for index in range(depth):
+            stride = 2 if index == 0 and number in (2, 3) else 1
+            dilation = 2 if index > 0 and number == 4 else 1
+            x = self.block(f"{name}.{index}", x, stride, dilation)
+        return x
+
+    def frame(self, image: torch.Tensor) -> Frame:
+        """Features of a padded image ``[3, H, W]`` in [0, 1]."""
+        mean, std = (torch.tensor(v).view(3, 1, 1) for v in (MEAN, STD))
+        x = ((image - mean) / std)[None]
+        x = self.norm("backbone.bn1", self.conv("backbone.conv1", x, stride=2, padding=3)).relu()
+        s4 = self.stage(1, F.max_pool2d(x, 3, stride=2, padding=1))
+        s8 = self.stage(2, s4)
+        s16 = self.stage(4, self.stage(3, s8))
+        matching = self.conv("matching.conv", s16)[0].flatten(1)
+        raw = self.conv("appearance.embedding.conv", s16)[0].flatten(1)
+        dense = None
+        if self.config.dense_channels:
+            context = F.interpolate(
+                self.conv("dense_matching.project_s16", s16),
+                s8.shape[-2:],
+                mode="bilinear",
+                align_corners=False,
+            )
+            x = (self.conv("dense_matching.project_s8", s8) + context).relu()
+            x = self.conv("dense_matching.embed", x, padding=1)[0]
+            dense = x / (x.square().sum(0, keepdim=True).sqrt() + 1e-6)
+        return Frame(s4, s8, s16, self.unit(matching), raw, dense)
+
+    @staticmethod
+    def unit(features: torch.Tensor) -> torch.Tensor:
+        """``[C, N]``; the norm has 1/N^2 added."""
+        positions = features.shape[1]
+        return features / (features.square().sum(0).sqrt() + 1 / positions**2)
+
+    # Global directional matching
+
+    def match(self, frame: Frame, first: Frame, mask: torch.Tensor) -> list[torch.Tensor]:
+        """Eq. (1) to (8): background, object, ``[h, w]`` each."""
+        height, width = frame.s16.shape[-2:]
+        maps = []
+        for share in mask:  # background, object
+            kernels = share.flatten() * first.matching  # Eq. (1), (2): [C, HW]
+            products = kernels.T @ frame.matching  # Eq. (5), (6): [HW, HW]
+            maps.append(products.amax(0).view(height, width))  # Eq. (7), (8)
+        return maps
+
+    def match_dense(
+        self, frame: Frame, other: Frame, shares: torch.Tensor, *, near: bool
+    ) -> list[torch.Tensor]:
+        """``max kappa cos - distance^2 / (2 sigma^2) + log(share + 1e-3)``, distance in heights."""
+        assert frame.dense is not None
+        assert other.dense is not None
+        height, width = frame.dense.shape[-2:]
+        kappa = self.state["dense_matching.log_concentration"].exp()
+        sigma = self.state["dense_matching.log_reach"].exp()
+        scores = kappa * other.dense.flatten(1).T @ frame.dense.flatten(1)  # [kernels, pixels]
+        if near:
+            index = torch.arange(height * width)
+            y, x = index // width / height, index % width / height
+            square = (y[:, None] - y[None]) ** 2 + (x[:, None] - x[None]) ** 2
+            scores = scores - square / (2 * sigma**2)
+        return [
+            (scores + (share.flatten()[:, None] + 1e-3).log()).amax(0).view(height, width)
+            for share in shares
+        ]
+
+    # Appearance model
+
+    def kappa(self, component: int) -> torch.Tensor:
+        raw = self.state["appearance.raw_concentration"]
+        return F.softplus(raw[component % 2] if len(raw) == 2 else raw[0])
+
+    def score(self, raw: torch.Tensor, mean: torch.Tensor, component: int) -> torch.Tensor:
+        """Algorithm 1, "Inference": nothing is added to the features' norm."""
+        cosines = (mean[:, None] * raw).sum(0) / raw.square().sum(0).sqrt()
+        return self.kappa(component) * cosines
+
+    def estimate(
+        self, raw: torch.Tensor, mask: torch.Tensor, previous: list[torch.Tensor] | None
+    ) -> list[torch.Tensor]:
+        """Algorithm 1, "Update"; without previous means, the first estimate."""
+        positions = raw.shape[1]
+        unit = self.unit(raw)
+        alpha = [share.flatten() for share in mask]  # Eq. (15)
+
+        def direction(weights: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+            total = (weights * features).sum(1) / positions
+            return total / (total.square().sum().sqrt() + 1 / positions**2)
+
+        def mixed(component: int, fresh: torch.Tensor) -> torch.Tensor:
+            if previous is None:
+                return fresh
+            rate = self.config.update_rate
+            return (1 - rate) * previous[component] + rate * fresh  # Eq. (14)
+
+        fresh = [direction(alpha[k], unit) for k in (0, 1)]
+        means = [mixed(k, fresh[k]) for k in (0, 1)]
+        judged = fresh if self.config.residual_posterior == "fresh" else means
+        scores = [self.score(raw, judged[k], k) for k in (0, 1)]
+        total = scores[0].exp() + scores[1].exp()
+        for k in (2, 3):
+            posterior = scores[k - 2].exp() / total  # Eq. (13)
+            missed = (alpha[k - 2] - posterior).clamp_min(0)  # Eq. (16)
+            features = unit if self.config.supplementary_features == "unit" else raw
+            means.append(mixed(k, direction(missed, features)))
+        return means
+
+    # One object, one frame
+
+    def resize_mask(self, mask: torch.Tensor) -> torch.Tensor:
+        """``[H, W]`` to (background, object) at stride 16."""
+        height, width = mask.shape
+        if self.config.mask_resize == "nearest":
+            small = mask[8::16, 8::16]
+        else:
+            small = mask.view(height // 16, 16, width // 16, 16).mean((1, 3))
+        return torch.stack([1 - small, small])
+
+    @staticmethod
+    def dense_shares(mask: torch.Tensor) -> torch.Tensor:
+        height, width = mask.shape
+        small = mask.view(height // 8, 8, width // 8, 8).mean((1, 3))
+        return torch.stack([1 - small, small])
+
+    def start(self, frame: Frame, mask: torch.Tensor) -> PlainObject:
+        small = self.resize_mask(mask)
+        shares = self.dense_shares(mask)
+        return PlainObject(
+            first_frame=frame,
+            first_mask=small,
+            last_mask=small,
+            means=self.estimate(frame.raw, small, None),
+            first_dense=shares,
+            last_frame=frame,
+            last_dense=shares,
+        )
+
+    def segment(self, frame: Frame, item: PlainObject) -> tuple[torch.Tensor, torch.Tensor]:
+        """Coarse and fine (background, object) logits, ``[2, h, w]`` and ``[2, H, W]``."""
+        height, width = frame.s16.shape[-2:]
+        ablation = self.config.ablation
+        matching = self.match(frame, item.first_frame, item.first_mask)
+        appearance = [
+            self.score(frame.raw, item.means[k], k).view(height, width) for k in range(4)
+        ]
+        if not ablation.matching:
+            matching = [torch.zeros(height, width)] * 2
+        if not ablation.base:
+            appearance[:2] = [torch.zeros(height, width)] * 2
+        if not ablation.supplementary:
+            appearance[2:] = [torch.zeros(height, width)] * 2
+
+        x = torch.cat(
+            [frame.s16, item.first_frame.s16, item.last_mask[None], item.first_mask[None]], dim=1
+        )
+        x = self.conv("propagation.conv_in", x).relu()
+        pyramid = [
+            self.conv(f"propagation.pyramid.{i}", x, padding=d, dilation=d)
+            for i, d in enumerate((1, 3, 6))
+        ]
+        propagation = self.conv(
+            "propagation.conv_out", torch.cat(pyramid, dim=1).relu(), padding=1
+        ).relu()
+
+        cues = [torch.stack(matching + appearance)[None], propagation]
+        dense = []
+        if self.config.dense_channels:
+            assert item.first_dense is not None
+            assert item.last_dense is not None
+            assert item.last_frame is not None
+            maps = self.match_dense(frame, item.first_frame, item.first_dense, near=False)
+            maps += self.match_dense(frame, item.last_frame, item.last_dense, near=True)
+            if not ablation.matching:
+                maps = [torch.zeros_like(m) for m in maps]
+            dense = [torch.stack(maps)[None]]
+            # The four pixels under a position of stride 16, row by row, as channels.
+            cues.append(
+                torch.stack([m[dy::2, dx::2] for m in maps for dy in (0, 1) for dx in (0, 1)])[None]
+            )
+        x = self.conv("fusion.conv1", torch.cat(cues, dim=1), padding=1).relu()
+        fused = self.conv("fusion.conv2", x, padding=1).relu()
+        coarse = self.conv("fusion.predictor", fused)
+
+        skip = self.conv("upsampling.project_s8", frame.s8).relu()
+        x = torch.cat([skip, enlarge(fused, 2), *dense], dim=1)
+        x = self.conv("upsampling.blend_s8", x, padding=1).relu()
+        skip = self.conv("upsampling.project_s4", frame.s4).relu()
+        x = torch.cat([skip, enlarge(x, 2)], dim=1)
+        x = self.conv("upsampling.blend_s4", x, padding=1).relu()
+        fine = enlarge(self.conv("upsampling.predictor", x, padding=1), 4)
+        return coarse[0], fine[0]
+
+    def update(
+        self, frame: Frame, item: PlainObject, coarse: torch.Tensor, merged: torch.Tensor
+    ) -> None:
+        if self.config.recurrence == "coarse":
+            mask = coarse.softmax(0)
+        else:
+            height, width = merged.shape
+            small = merged.view(height // 16, 16, width // 16, 16).mean((1, 3))
+            mask = torch.stack([1 - small, small])
+        item.last_mask = mask
+        item.means = self.estimate(frame.raw, mask, item.means)
+        item.last_frame = frame
+        item.last_dense = self.dense_shares(merged)
+
+    # A video
+
+    @torch.no_grad()
+    def run(self, frames: list[np.ndarray], given: dict[int, np.ndarray]) -> list[PlainResult]:
+        """Segment a video; ``given`` holds label maps by frame."""
+        items: dict[int, PlainObject] = {}
+        results = []
+        for index, image in enumerate(frames):
+            size = image.shape[:2]
+            tensor = torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)
+            frame = self.frame(pad(tensor))
+            labels = given.get(index)
+            new = {}
+            if labels is not None:
+                for i in np.unique(labels[labels > 0]).tolist():
+                    new[i] = pad(torch.from_numpy((labels == i).astype(np.float32))[None])[0]
+            begins = not items
+            keep = begins or self.config.keep_given_mask
+            if not keep:
+                for i, mask in new.items():
+                    items[i] = self.start(frame, mask)
+
+            answers = {i: self.segment(frame, item) for i, item in items.items()}
+            merged = {0: pad(torch.ones(1, *size))[0]}
+            if answers:
+                probabilities = {i: fine.softmax(0)[1] for i, (_, fine) in answers.items()}
+                merged = merge(probabilities)
+            if keep and new:
+                taken = torch.stack(list(new.values())).sum(0)
+                merged = {i: p * (1 - taken) for i, p in merged.items()} | new
+            for i, item in items.items():
+                if i in answers:
+                    self.update(frame, item, answers[i][0], merged[i])
+            if keep:
+                for i, mask in new.items():
+                    items[i] = self.start(frame, mask)
+
+            stacked = np.stack([crop(merged[i], size).numpy() for i in (0, *items)])
+            table = np.array([0, *items], np.uint8)
+            results.append(
+                PlainResult(
+                    ids=list(items),
+                    merged=stacked,
+                    labels=table[stacked.argmax(0)],
+                    log_probs={
+                        i: crop(fine.log_softmax(0), size).numpy()
+                        for i, (_, fine) in answers.items()
+                    },
+                    coarse={i: coarse.numpy() for i, (coarse, _) in answers.items()},
+                )
+            )
+        return results
+
+
+def enlarge(x: torch.Tensor, factor: int) -> torch.Tensor:
+    return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def merge(probabilities: dict[int, torch.Tensor]) -> dict[int, torch.Tensor]:
+    """Background: the least p(not object); then odds, normalised over all."""
+    background = torch.stack([1 - p for p in probabilities.values()]).min(0).values
+    odds = {}
+    for i, p in {0: background, **probabilities}.items():
+        p = p.double().clamp(1e-7, 1 - 1e-7)
+        odds[i] = p / (1 - p)
+    total = torch.stack(list(odds.values())).sum(0)
+    return {i: (o / total).float() for i, o in odds.items()}
+
+
+def margins(side: int) -> tuple[int, int]:
+    """Pixels before and after, the extra one before."""
+    missing = (16 - side % 16) % 16
+    return missing - missing // 2, missing // 2
+
+
+def pad(x: torch.Tensor) -> torch.Tensor:
+    """Reflect ``[C, H, W]`` to multiples of 16."""
+    spans = ((0, 0), margins(x.shape[1]), margins(x.shape[2]))
+    return torch.from_numpy(np.pad(x.numpy(), spans, mode="reflect"))
+
+
+def crop(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    top, left = margins(size[0])[0], margins(size[1])[0]
+    return x[..., top : top + size[0], left : left + size[1]]

@@ -1,0 +1,182 @@
+"""Losses on predictions made by hand."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ddeal_core.network.state import Prediction
+from ddeal_core.training.losses import LossWeights, clip_loss
+
+FINE = LossWeights(fine=1.0, coarse=0.0)
+COARSE = LossWeights(fine=0.0, coarse=1.0)
+DICE = LossWeights(fine=0.0, coarse=0.0, dice=1.0)
+CUES = LossWeights(fine=0.0, coarse=0.0, cues=1.0)
+HARD = LossWeights(fine=1.0, coarse=0.0, hard_pixels=0.25)
+ALL = LossWeights(fine=1.0, coarse=0.5, dice=0.5, cues=0.3)
+EVERY = pytest.mark.parametrize(
+    "weights", [FINE, COARSE, DICE, CUES, HARD, ALL], ids="fine coarse dice cues hard all".split()
+)
+
+
+def pair(odds):
+    """(background, object) logits with these log-odds: ``[G, K, ...]`` to ``[G, K, 2, ...]``."""
+    return torch.stack([-odds / 2, odds / 2], dim=2)
+
+
+def make_prediction(log_odds, *, dense=True):
+    """All outputs say the same; ``log_odds`` is ``[G, K, H, W]``."""
+
+    def at(stride):
+        return torch.nn.functional.avg_pool2d(log_odds, stride)
+
+    return Prediction(
+        coarse=pair(at(16)),
+        fine=pair(log_odds),
+        matching=pair(at(16)),
+        appearance=torch.cat([pair(at(16)), pair(at(16))], dim=2),
+        dense=torch.cat([pair(at(8)), pair(at(8))], dim=2) if dense else None,
+    )
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def full_and_empty(groups=2):
+    target = torch.zeros(groups, 2, 32, 48)
+    target[:, 0] = 1
+    return target, torch.ones(groups, 1, 32, 48)
+
+
+@EVERY
+@pytest.mark.parametrize("dense", [True, False])
+def test_a_perfect_prediction_costs_nothing(weights, dense):
+    target, valid = full_and_empty()
+    prediction = make_prediction((target - 0.5) * 60, dense=dense)
+    assert clip_loss(prediction, target, valid, weights) < 1e-5
+
+
+@EVERY
+def test_a_wrong_prediction_costs_much(weights):
+    target, valid = full_and_empty()
+    prediction = make_prediction((0.5 - target) * 60)
+    assert clip_loss(prediction, target, valid, weights) > 0.9
+
+
+def test_not_knowing_costs_the_logarithm_of_two():
+    target, valid = full_and_empty()
+    prediction = make_prediction(torch.zeros_like(target))
+    for weights in (FINE, COARSE, CUES, HARD):
+        loss = clip_loss(prediction, target, valid, weights)
+        torch.testing.assert_close(loss, torch.tensor(math.log(2)))
+    # The paper's: both cross-entropies, summed.
+    loss = clip_loss(prediction, target, valid, LossWeights())
+    torch.testing.assert_close(loss, torch.tensor(2 * math.log(2)))
+
+
+def test_the_fine_loss_is_cross_entropy():
+    log_odds, target = 2 * draw(2, 3, 32, 48), (draw(2, 3, 32, 48, seed=1) > 0.3).float()
+    valid = (draw(2, 1, 32, 48, seed=2) > -0.5).float()
+    logits = draw(2, 3, 1, 32, 48, seed=4) + pair(log_odds)  # a shift of both changes nothing
+    prediction = make_prediction(log_odds)
+    prediction = Prediction(
+        prediction.coarse, logits, prediction.matching, prediction.appearance, prediction.dense
+    )
+    picked = torch.where(valid.expand_as(target) > 0, target, 255).long()
+    expected = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), picked.flatten(0, 1), ignore_index=255
+    )
+    torch.testing.assert_close(clip_loss(prediction, target, valid, FINE), expected)
+
+
+def test_the_dice_loss_by_hand():
+    target = torch.zeros(1, 1, 16, 16)
+    target[..., :8, :] = 1
+    odds = torch.full((1, 1, 16, 16), -60.0)
+    odds[..., 4:12, :] = 60  # half of it is right
+    loss = clip_loss(make_prediction(odds), target, torch.ones(1, 1, 16, 16), DICE)
+    torch.testing.assert_close(loss, torch.tensor(1 - (2 * 64 + 1) / (128 + 128 + 1)))
+
+
+def test_hard_pixels_are_the_worst():
+    target = torch.zeros(1, 1, 16, 16)
+    odds = torch.full((1, 1, 16, 16), -60.0)
+    odds[..., :2, :] = 3.0  # an eighth is wrong
+    costs = torch.nn.functional.softplus(torch.tensor(3.0))
+    loss = clip_loss(make_prediction(odds), target, torch.ones(1, 1, 16, 16), HARD)
+    torch.testing.assert_close(loss, costs / 2)  # half of the worst quarter
+    loss = clip_loss(make_prediction(odds), target, torch.ones(1, 1, 16, 16), FINE)
+    torch.testing.assert_close(loss, costs / 8)
+
+
+masks_of_ignored = st.tuples(
+    st.integers(0, 30), st.integers(0, 46), st.integers(1, 32), st.integers(1, 48), st.integers(0, 99)
+)
+
+
+@EVERY
+@settings(max_examples=15, deadline=None)
+@given(box=masks_of_ignored)
+def test_what_is_under_ignored_pixels_does_not_count(weights, box):
+    top, left, height, width, seed = box
+    valid = torch.ones(1, 1, 32, 48)
+    valid[..., top : top + height, left : left + width] = 0
+    target = (draw(1, 2, 32, 48, seed=seed) > 0).float()
+    other = torch.where(valid.bool(), target, 1 - target)
+    prediction = make_prediction(draw(1, 2, 32, 48, seed=seed + 1))
+    torch.testing.assert_close(
+        clip_loss(prediction, target, valid, weights), clip_loss(prediction, other, valid, weights)
+    )
+    if weights in (FINE, DICE, HARD):
+        moved = torch.where(valid[:, :, None].bool(), prediction.fine, -prediction.fine)
+        prediction = Prediction(
+            prediction.coarse, moved, prediction.matching, prediction.appearance, prediction.dense
+        )
+        torch.testing.assert_close(
+            clip_loss(prediction, target, valid, weights),
+            clip_loss(prediction, other, valid, weights),
+        )
+
+
+@pytest.mark.parametrize("weights", [FINE, COARSE, CUES, HARD])
+@pytest.mark.parametrize("known", [1, 7, 16, 31])
+def test_ignored_pixels_do_not_make_it_cheaper(weights, known):
+    target, valid = full_and_empty(1)
+    valid[..., known:, :] = 0
+    prediction = make_prediction(torch.zeros_like(target))
+    torch.testing.assert_close(
+        clip_loss(prediction, target, valid, weights), torch.tensor(math.log(2))
+    )
+
+
+@EVERY
+def test_a_frame_without_truth_costs_nothing(weights):
+    target, valid = full_and_empty(1)
+    prediction = make_prediction(draw(1, 2, 32, 48).requires_grad_())
+    loss = clip_loss(prediction, target, torch.zeros_like(valid), weights)
+    assert loss == 0
+    loss.backward()
+
+
+@EVERY
+def test_all_that_is_asked_for_is_trained(weights):
+    target, valid = full_and_empty(1)
+    source = make_prediction(draw(1, 2, 32, 48))
+    parts = {
+        name: getattr(source, name).clone().requires_grad_()
+        for name in ("coarse", "fine", "matching", "appearance", "dense")
+    }
+    clip_loss(Prediction(**parts), target, valid, weights).backward()
+    wanted = {
+        "fine": weights.fine or weights.dice,
+        "coarse": weights.coarse,
+        "matching": weights.cues,
+        "appearance": weights.cues,
+        "dense": weights.cues,
+    }
+    for name, part in parts.items():
+        trained = part.grad is not None and bool(part.grad.abs().sum() > 0)
+        assert trained == bool(wanted[name]), name
