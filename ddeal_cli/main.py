@@ -91,7 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             complain("out of memory: try a lower --resolution or fewer workers")
             return 1
         except _UsageError as error:
-            complain(f"{getattr(error, 'message', error)} (ddeal --help tells more)")
+            # `str` of a missing option is empty; its own formatting names it.
+            tell = getattr(error, "format_message", error.__str__)
+            complain(f"{tell()} (--help tells more)")
             return 2
     if code == 130:  # Typer's way to hand on Ctrl-C
         return _interrupted()

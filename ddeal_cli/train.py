@@ -76,11 +76,11 @@ def train(
         ),
     ] = None,
     imagenet: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="FILE.pth",
+            metavar="FILE.pth|hub",
             help="torchvision's weights for the backbone, which is then frozen but for its last "
-            "stage.",
+            "stage; 'hub' takes them from torch.hub's cache, downloading them at first.",
             rich_help_panel=_RUN,
         ),
     ] = None,
@@ -223,7 +223,7 @@ def train(
     if resume:
         choice = choice.or_stored(output)
     data = open_data(choice, read_options(choice.options), validation_frames=validation_frames)
-    state = _read_imagenet(imagenet)
+    state = _read_imagenet(imagenet, chosen)
     world = join_world(resolve_device(device))
     try:
         trainer = Trainer(
@@ -283,12 +283,15 @@ def read_recipe(name: str | None, *, run: Path | None = None) -> "Recipe":
     return Recipe.from_dict(values)
 
 
-def _read_imagenet(path: Path | None) -> dict[str, Any] | None:
-    if path is None:
+def _read_imagenet(name: str | None, chosen: "Recipe") -> dict[str, Any] | None:
+    if name is None:
         return None
-    from ddeal_core.weights.imagenet import read_imagenet
+    from ddeal_core.network import NetworkConfig
+    from ddeal_core.weights.imagenet import fetch_imagenet, read_imagenet
 
-    return read_imagenet(path)
+    if name == "hub":
+        return fetch_imagenet(NetworkConfig.from_preset(chosen.preset).backbone)
+    return read_imagenet(Path(name))
 
 
 def _run(trainer: "Trainer", world: "World", *, quiet: bool) -> "LogRow | None":

@@ -207,7 +207,11 @@ def make_tiny_network(preset: str = "compact", *, seed: int = 0, **changes: Any)
             values = tensor.numpy() + rng.uniform(-0.3, 0.3)
         elif tensor.ndim == 1:
             scale = name.endswith("weight")  # of a batch norm
-            values = rng.uniform(0.4, 0.9, tensor.shape) if scale else 0.05 * rng.normal(size=tensor.shape)
+            values = (
+                rng.uniform(0.4, 0.9, tensor.shape)
+                if scale
+                else 0.05 * rng.normal(size=tensor.shape)
+            )
         else:
             values = rng.normal(size=tensor.shape) * np.sqrt(1.8 / np.prod(tensor.shape[1:]))
             if "predictor" in name:  # zero-sum filters: neither class wins everywhere

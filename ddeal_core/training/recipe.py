@@ -135,10 +135,11 @@ class Recipe:
 
     def locate(self, step: int) -> tuple[int, int]:
         """(stage, step within it) of a step of the run."""
+        first = 0
         for index, stage in enumerate(self.stages):
-            if step < stage.steps:
-                return index, step
-            step -= stage.steps
+            if step < first + stage.steps:
+                return index, step - first
+            first += stage.steps
         raise ConfigError(f"step {step} lies beyond the last stage")
 
     def to_dict(self) -> dict[str, Any]:

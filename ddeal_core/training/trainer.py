@@ -41,7 +41,8 @@ class TrainingData:
     Attributes:
         sequences: Real video with masks.
         sources: Material for synthetic clips; None is without them.
-        held_out: Sequences for validation; without any, the training sequences stand in.
+        held_out: Sequences for validation, each annotated on three frames or more; without
+            any, nothing is validated and the last weights are the best.
         synthetic: Switches of the synthetic clips.
         description: Names of all this, for the provenance of the weights.
     """
@@ -234,9 +235,8 @@ class Trainer:
         network = self._average.network if self._average is not None else self.network
         scores: dict[str, float] = {}
         if self._world.leads:
-            sequences = self.data.held_out or self.data.sequences
-            if sequences:
-                score = validate(network, sequences, max_frames=self._validation_frames)
+            if self.data.held_out:
+                score = validate(network, self.data.held_out, max_frames=self._validation_frames)
                 scores = {"held_out_j": score.region.mean, "held_out_f": score.contour.mean}
             self._export(network, scores)
         self._world.wait()

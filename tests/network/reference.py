@@ -64,9 +64,7 @@ class PlainNetwork:
     # Layers
 
     def conv(self, name: str, x: torch.Tensor, **options: Any) -> torch.Tensor:
-        return F.conv2d(
-            x, self.state[f"{name}.weight"], self.state.get(f"{name}.bias"), **options
-        )
+        return F.conv2d(x, self.state[f"{name}.weight"], self.state.get(f"{name}.bias"), **options)
 
     def norm(self, name: str, x: torch.Tensor) -> torch.Tensor:
         mean, var, weight, bias = (
@@ -236,9 +234,7 @@ class PlainNetwork:
         height, width = frame.s16.shape[-2:]
         ablation = self.config.ablation
         matching = self.match(frame, item.first_frame, item.first_mask)
-        appearance = [
-            self.score(frame.raw, item.means[k], k).view(height, width) for k in range(4)
-        ]
+        appearance = [self.score(frame.raw, item.means[k], k).view(height, width) for k in range(4)]
         if not ablation.matching:
             matching = [torch.zeros(height, width)] * 2
         if not ablation.base:

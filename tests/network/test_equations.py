@@ -71,9 +71,7 @@ def naive_maximum(query, kernels, scale, shift):
 
 
 @pytest.mark.parametrize("chunk", [1, 40, 1 << 22], ids="chunk-{}".format)
-@pytest.mark.parametrize(
-    ("with_scale", "with_shift"), [(True, False), (False, True), (True, True)]
-)
+@pytest.mark.parametrize(("with_scale", "with_shift"), [(True, False), (False, True), (True, True)])
 def test_masked_maximum_and_its_gradient(monkeypatch, chunk, with_scale, with_shift):
     monkeypatch.setattr(matching_module, "_CHUNK", chunk)
     inputs = [draw(2, 4, 9), draw(2, 4, 6, seed=1)]
@@ -238,7 +236,9 @@ def test_estimates_are_equations_13_to_16(features_kind, posterior, updating):
     previous = model.estimate(make_features(5, groups=1), draw_masks(1, 2, 12, seed=6))
     result = model.estimate(features, labels, previous if updating else None)
     for k in range(2):
-        expected = naive_estimate(model, features, labels[0, k], previous[0, k] if updating else None)
+        expected = naive_estimate(
+            model, features, labels[0, k], previous[0, k] if updating else None
+        )
         torch.testing.assert_close(result[0, k], expected)
 
 

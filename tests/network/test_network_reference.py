@@ -69,9 +69,7 @@ def check(network, frames, given):
         for i, log_probs in theirs.log_probs.items():
             np.testing.assert_allclose(tracker.log_probs[i], log_probs, atol=TOLERANCE, rtol=0)
             spread = max(spread, float(np.ptp(log_probs)))
-        np.testing.assert_allclose(
-            ours.probabilities, theirs.merged, atol=MERGED_TOLERANCE, rtol=0
-        )
+        np.testing.assert_allclose(ours.probabilities, theirs.merged, atol=MERGED_TOLERANCE, rtol=0)
         top_two = np.sort(theirs.merged, axis=0)[-2:] if len(theirs.merged) > 1 else None
         clear = np.ones(frame.shape[:2], bool) if top_two is None else np.ptp(top_two, 0) > 1e-3
         np.testing.assert_array_equal(ours.labels[clear], theirs.labels[clear])

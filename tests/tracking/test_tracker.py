@@ -42,7 +42,9 @@ def check_result(result, frame):
     best = np.array([0, *result.object_ids])[result.probabilities.argmax(0)]
     np.testing.assert_array_equal(result.labels, best)
     assert result.alpha.shape == (height, width)
-    np.testing.assert_allclose(result.alpha / 255, 1 - result.probabilities[0], atol=0.5 / 255 + 1e-6)
+    np.testing.assert_allclose(
+        result.alpha / 255, 1 - result.probabilities[0], atol=0.5 / 255 + 1e-6
+    )
 
 
 PRESETS = ["compact", "paper-resnet50", "released-resnet50"]
@@ -96,7 +98,9 @@ def test_twenty_objects_at_once_are_twenty_one_by_one(make_network, preset):
         for k in range(20):
             own = network.start(first, masks[:, k : k + 1])
             alone = network.segment(second, own)
-            torch.testing.assert_close(together.fine[:, k : k + 1], alone.fine, atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(
+                together.fine[:, k : k + 1], alone.fine, atol=1e-4, rtol=1e-4
+            )
             torch.testing.assert_close(
                 together.coarse[:, k : k + 1], alone.coarse, atol=1e-4, rtol=1e-4
             )
@@ -403,7 +407,9 @@ def test_read_only_and_strided_frames(make_network, short_side):
         double = frame.repeat(2, axis=1)[:, ::2]
         frozen.flags.writeable = double.flags.writeable = False
         expected = plain.step(frame, given).probabilities
-        np.testing.assert_array_equal(odd.step(frozen if index else double, given).probabilities, expected)
+        np.testing.assert_array_equal(
+            odd.step(frozen if index else double, given).probabilities, expected
+        )
 
 
 @pytest.mark.parametrize("preset", PRESETS)

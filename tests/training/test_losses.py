@@ -17,7 +17,9 @@ CUES = LossWeights(fine=0.0, coarse=0.0, cues=1.0)
 HARD = LossWeights(fine=1.0, coarse=0.0, hard_pixels=0.25)
 ALL = LossWeights(fine=1.0, coarse=0.5, dice=0.5, cues=0.3)
 EVERY = pytest.mark.parametrize(
-    "weights", [FINE, COARSE, DICE, CUES, HARD, ALL], ids="fine coarse dice cues hard all".split()
+    "weights",
+    [FINE, COARSE, DICE, CUES, HARD, ALL],
+    ids=["fine", "coarse", "dice", "cues", "hard", "all"],
 )
 
 
@@ -113,7 +115,11 @@ def test_hard_pixels_are_the_worst():
 
 
 masks_of_ignored = st.tuples(
-    st.integers(0, 30), st.integers(0, 46), st.integers(1, 32), st.integers(1, 48), st.integers(0, 99)
+    st.integers(0, 30),
+    st.integers(0, 46),
+    st.integers(1, 32),
+    st.integers(1, 48),
+    st.integers(0, 99),
 )
 
 

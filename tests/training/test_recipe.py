@@ -39,16 +39,16 @@ def test_every_recipe_trains_a_preset():
 
 
 def make_stage(**changes):
-    options = dict(
-        name="s",
-        size=(32, 48),
-        frames=2,
-        clips=4,
-        clips_per_pass=2,
-        epochs=3,
-        clips_per_epoch=40,
-        learning_rate=1.0,
-    )
+    options = {
+        "name": "s",
+        "size": (32, 48),
+        "frames": 2,
+        "clips": 4,
+        "clips_per_pass": 2,
+        "epochs": 3,
+        "clips_per_epoch": 40,
+        "learning_rate": 1.0,
+    }
     return Stage(**{**options, **changes})
 
 
@@ -103,7 +103,13 @@ def test_round_trip_through_json(name):
 
 @pytest.mark.parametrize(
     "change",
-    [{"colour": 1}, {"loss": {"colour": 1}}, {"stages": [{"name": "s"}]}, {"stages": None}, {"ema": 2}],
+    [
+        {"colour": 1},
+        {"loss": {"colour": 1}},
+        {"stages": [{"name": "s"}]},
+        {"stages": None},
+        {"ema": 2},
+    ],
     ids=str,
 )
 def test_recipes_that_do_not_fit(change):

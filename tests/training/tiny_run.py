@@ -1,11 +1,12 @@
 """A run that takes seconds: network, recipe, data; as a script, for tests that need processes.
 
-    python tiny_run.py FOLDER DATA [--resume] [--pause-after STEP] [--workers N]
+python tiny_run.py FOLDER DATA [--resume] [--pause-after STEP] [--workers N]
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -124,7 +125,9 @@ def main() -> None:
         workers=options.workers,
     )
     for row in trainer.run():
-        print(f"rank {world.rank} step {row.step} loss {row.loss!r}", flush=True)
+        # One write a line: two processes share the pipe.
+        sys.stdout.write(f"rank {world.rank} step {row.step} loss {row.loss!r}\n")
+        sys.stdout.flush()
         if row.step == options.pause_after:
             time.sleep(600)
     world.leave()

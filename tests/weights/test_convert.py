@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ddeal_core.errors import WeightsError
-from ddeal_core.network import PRESETS, Ddeal
+from ddeal_core.network import PRESETS, Backbone, Ddeal
 from ddeal_core.weights import (
     Checkpoint,
     convert_released,
@@ -16,6 +16,7 @@ from ddeal_core.weights import (
     read_released,
     save_checkpoint,
 )
+from ddeal_core.weights.imagenet import read_imagenet
 
 # The released names, part by part: theirs, ours, shape of the weight.
 PARTS = [
@@ -44,8 +45,8 @@ def released_shapes(depth):
     rows = []
 
     def norm(name, channels):
-        for part in ("weight", "bias", "running_mean", "running_var"):
-            rows.append((f"{name}.{part}", (channels,)))
+        parts = ("weight", "bias", "running_mean", "running_var")
+        rows.extend((f"{name}.{part}", (channels,)) for part in parts)
         rows.append((f"{name}.num_batches_tracked", ()))
 
     rows.append(("conv1.weight", (64, 3, 7, 7)))
@@ -173,9 +174,7 @@ def their_statistics(monkeypatch):
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-def test_all_that_their_trainer_saves(
-    small_state, tmp_path, their_statistics, monkeypatch, zipped
-):
+def test_all_that_their_trainer_saves(small_state, tmp_path, their_statistics, monkeypatch, zipped):
     parameter = torch.nn.Parameter(torch.zeros(3))
     optimiser = torch.optim.Adam([parameter], lr=1e-4)
     parameter.sum().backward()
@@ -256,6 +255,23 @@ def test_damaged_and_missing_files(small_state, tmp_path):
         path.write_bytes(content[: len(content) // 2])
         with pytest.raises(WeightsError, match="damaged"):
             read_released(path)
+
+
+def test_imagenet_files(tmp_path):
+    path, trace = tmp_path / "resnet18.pth", tmp_path / "trace"
+    with pytest.raises(WeightsError, match=r"resnet18\.pth"):
+        read_imagenet(path)
+    for content in (Evil(trace), {"fc.weight": Evil(trace)}, [torch.zeros(1)], {"a": 1}):
+        torch.save(content, path)
+        with pytest.raises(WeightsError, match=r"resnet18\.pth") as caught:
+            read_imagenet(path)
+        assert "\n" not in str(caught.value)
+    assert not trace.exists()
+    torch.manual_seed(0)
+    source, target = Backbone("resnet18", width=4), Backbone("resnet18", width=4)
+    torch.save(source.state_dict() | {"fc.weight": torch.zeros(1000, 32)}, path)
+    target.load_imagenet(read_imagenet(path))
+    assert torch.equal(target.layer4[1].conv2.weight, source.layer4[1].conv2.weight)
 
 
 def test_from_their_file_to_ours(small_state, tmp_path):

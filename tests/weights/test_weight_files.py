@@ -199,7 +199,9 @@ def test_the_largest_configuration_takes_no_memory(path, network):
 
 
 @pytest.mark.parametrize(
-    "config", ["", "[]", "7", "null", '"compact"', "{", "[" * 100000], ids=lambda c: c[:9] or "empty"
+    "config",
+    ["", "[]", "7", "null", '"compact"', "{", "[" * 100000],
+    ids=lambda c: c[:9] or "empty",
 )
 def test_configurations_that_are_none(path, config):
     rewrite(path, metadata={"config": config})

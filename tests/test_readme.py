@@ -1,0 +1,98 @@
+"""What the README tells people to type, typed."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ddeal_cli.main import main
+from ddeal_core.media import write_mask
+from ddeal_core.weights import BUNDLED
+
+README = Path(__file__).parents[1] / "README.md"
+
+# Elsewhere: the demo and the authors' checkpoint (163 MB) in tests/cli and tests/weights.
+LEFT_OUT = ("ddeal demo", "authors")
+# A real run takes hours; the words that the README has are kept.
+TINY_RUN = ["--steps", "2", "--size", "32x48", "--frames", "3", "--clips", "1", "--workers", "0"]
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    lines = (line.split("#")[0].strip() for block in blocks for line in block.splitlines())
+    return [
+        line
+        for line in lines
+        if line.startswith("ddeal ") and not any(part in line for part in LEFT_OUT)
+    ]
+
+
+@pytest.fixture(scope="module")
+def home(tiny_clip, tmp_path_factory) -> Path:
+    """A folder with every file that the README's commands name."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copy(tiny_clip.video, home / "clip.mp4")
+    write_mask(home / "first.png", tiny_clip.masks[0])
+    write_mask(home / "more.png", tiny_clip.masks[3] * 2)
+    shutil.copytree(tiny_clip.images, home / "frames")
+    shutil.copy(BUNDLED, home / "mine.safetensors")
+    for folder in ("DAVIS/JPEGImages/480p", "DAVIS/Annotations/480p", "my-method"):
+        (home / folder / "square").mkdir(parents=True)
+    for index, (frame, mask) in enumerate(zip(tiny_clip.frames, tiny_clip.masks, strict=True)):
+        Image.fromarray(frame).save(home / f"DAVIS/JPEGImages/480p/square/{index:05d}.jpg")
+        write_mask(home / f"DAVIS/Annotations/480p/square/{index:05d}.png", mask)
+        write_mask(home / f"my-method/square/{index:05d}.png", mask)
+    sets = home / "DAVIS/ImageSets"
+    sets.mkdir()
+    for name in ("train", "val", "dev"):
+        (sets / f"{name}.txt").write_text("square\n")
+    for folder in ("photos/images", "photos/masks", "places", "emoji"):
+        (home / folder).mkdir(parents=True)
+    Image.fromarray(tiny_clip.frames[0]).save(home / "photos/images/a.jpg")
+    write_mask(home / "photos/masks/a.png", tiny_clip.masks[0])
+    Image.fromarray(tiny_clip.frames[5]).save(home / "places/a.jpg")
+    alpha = np.zeros((24, 24, 4), np.uint8)
+    alpha[4:20, 4:20] = 255
+    Image.fromarray(alpha).save(home / "emoji/a.png")
+    return home
+
+
+def test_there_are_commands_to_try():
+    tried = {line.split()[1] for line in commands()}
+    assert {"segment", "eval", "make-synthetic", "train"} <= tried
+
+
+@pytest.mark.parametrize("line", commands())
+def test_a_command_of_the_readme_works(line, home, monkeypatch, capsys):
+    monkeypatch.chdir(home)
+    words = shlex.split(line.replace("120=", "4="))[1:]
+    if words[0] == "train" and "--resume" not in words and "--show-recipe" not in words:
+        shutil.rmtree("runs", ignore_errors=True)
+        words += TINY_RUN
+    if words[0] == "segment" and "-o" not in words:
+        words += ["--overwrite"]  # the default folder, again
+    assert main(words) == 0, capsys.readouterr().err
+
+
+def test_the_options_of_the_table_exist(capsys):
+    text = README.read_text(encoding="utf-8")
+    named = set(re.findall(r"`(--[a-z-]+)", text))
+    main(["segment", "--help"])
+    main(["eval", "--help"])
+    main(["train", "--help"])
+    known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    assert named <= known
+
+
+def test_the_python_example_runs(tiny_clip, monkeypatch):
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    frames = iter(tiny_clip.frames)
+    for block in blocks:
+        scope = {"frames": frames, "first_mask": tiny_clip.masks[0]}
+        exec(compile(block, str(README), "exec"), scope)
+        assert scope["result"].labels.shape == tiny_clip.frames[0].shape[:2]

@@ -1,0 +1,301 @@
+"""The training loop: exact resumption, what it writes, what it leaves alone."""
+
+import csv
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_run import TINY, make_data, make_recipe, write_davis
+
+from ddeal_core.errors import InputError, OutputError, WeightsError
+from ddeal_core.network import PRESETS, Backbone, Ddeal
+from ddeal_core.training import Stage, Trainer, TrainingData, World
+from ddeal_core.weights import load_checkpoint, load_network
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+ALONE = World(0, 1, torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return write_davis(tmp_path_factory.mktemp("davis"))
+
+
+@pytest.fixture(autouse=True)
+def tiny_preset(monkeypatch):
+    monkeypatch.setitem(PRESETS, "tiny", TINY)
+
+
+def make_trainer(root, folder, *, recipe=None, **options):
+    options = {"world": ALONE, "workers": 0, **options}
+    return Trainer(recipe or make_recipe(), make_data(root), folder, **options)
+
+
+def run(trainer, count=None):
+    """Train ``count`` steps, or to the end; the rows."""
+    rows = []
+    for row in trainer.run():
+        rows.append(row)
+        if len(rows) == count:
+            break
+    return rows
+
+
+def read_losses(folder):
+    """What the CSV says, as text: every digit."""
+    with (folder / "log.csv").open(newline="") as file:
+        return [
+            {k: v for k, v in row.items() if k not in ("seconds", "data_share")}
+            for row in csv.DictReader(file)
+        ]
+
+
+@pytest.fixture(scope="module")
+def straight(root, tmp_path_factory):
+    """A run without a break, shared by the tests that only look."""
+    folder = tmp_path_factory.mktemp("straight") / "run"
+    before, threads = dict(PRESETS), torch.get_num_threads()
+    PRESETS["tiny"] = TINY
+    torch.set_num_threads(1)
+    trainer = make_trainer(root, folder)
+    rows = run(trainer)
+    torch.set_num_threads(threads)
+    PRESETS.clear()
+    PRESETS.update(before)
+    return folder, rows, trainer.network.state_dict()
+
+
+def test_rows(straight):
+    folder, rows, _ = straight
+    recipe = make_recipe()
+    assert [row.step for row in rows] == list(range(8))
+    assert [row.stage for row in rows] == ["small"] * 4 + ["large"] * 4
+    expected = [recipe.stages[i].rate(step) for i, step in map(recipe.locate, range(8))]
+    assert [row.learning_rate for row in rows] == expected
+    assert [row.validated for row in rows] == [False] * 4 + [True, False, False, True]
+    assert all(math.isfinite(row.loss) and row.loss > 0 for row in rows)
+    assert all(0 <= row.data_share <= 1 for row in rows)
+    assert [row.seconds for row in rows] == sorted(row.seconds for row in rows)
+    logged = read_losses(folder)
+    assert [float(row["loss"]) for row in logged] == [row.loss for row in rows]
+
+
+def test_files(straight):
+    folder, rows, state = straight
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "best.safetensors",
+        "checkpoint.pt",
+        "log.csv",
+        "log.png",
+        "weights.safetensors",
+    ]
+    checkpoint = load_checkpoint(folder / "weights.safetensors")
+    assert checkpoint.config == TINY
+    assert checkpoint.provenance["steps"] == 8
+    assert checkpoint.provenance["recipe"]["name"] == "tiny"
+    assert checkpoint.provenance["held_out_j"] == rows[-1].held_out_j
+    assert not load_network(folder / "best.safetensors").training
+    # The averaged weights are shipped, not the last ones.
+    name = "fusion.conv1.weight"
+    assert not torch.allclose(checkpoint.state[name], state[name], atol=1e-4)
+    average = torch.load(folder / "checkpoint.pt", weights_only=True)["average"]
+    assert torch.equal(checkpoint.state[name], average[name].half().float())
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4, 6])
+def test_resuming_is_exact(straight, root, tmp_path, stop):
+    """Left in mid-stage or between stages, on a checkpoint (4, 6) or past one (1, 3)."""
+    folder, _rows, state = straight
+    run(make_trainer(root, tmp_path / "run"), stop)
+    torch.manual_seed(99)  # nothing may hang on the global random state
+    trainer = make_trainer(root, tmp_path / "run", resume=True)
+    assert trainer.step == stop // 2 * 2  # a checkpoint every other step
+    torch.rand(3)
+    rest = run(trainer)
+    assert [row.step for row in rest] == list(range(trainer.recipe.steps))[stop // 2 * 2 :]
+    assert read_losses(tmp_path / "run") == read_losses(folder)
+    for name, tensor in trainer.network.state_dict().items():
+        assert torch.equal(tensor, state[name]), name
+    for name in ("weights.safetensors", "best.safetensors"):
+        theirs, ours = load_checkpoint(folder / name), load_checkpoint(tmp_path / "run" / name)
+        assert theirs.provenance == ours.provenance
+        assert all(torch.equal(ours.state[k], v) for k, v in theirs.state.items())
+
+
+def test_a_worker_changes_nothing(straight, root, tmp_path):
+    rows = run(make_trainer(root, tmp_path / "run", workers=1), 2)
+    assert [row.loss for row in rows] == [row.loss for row in straight[1][:2]]
+
+
+def test_a_finished_run_stays_finished(straight, root):
+    folder, *_ = straight
+    before = (folder / "log.csv").read_bytes()
+    assert run(make_trainer(root, folder, resume=True)) == []
+    assert (folder / "log.csv").read_bytes() == before
+
+
+def test_another_seed_is_another_run(straight, root, tmp_path):
+    rows = run(make_trainer(root, tmp_path / "run", recipe=make_recipe(seed=4)), 2)
+    assert rows[0].loss != straight[1][0].loss
+
+
+def test_seconds_go_on_after_a_break(root, tmp_path):
+    rows = run(make_trainer(root, tmp_path / "run"), 2)
+    more = run(make_trainer(root, tmp_path / "run", resume=True), 1)
+    assert more[0].seconds > rows[-1].seconds
+
+
+def test_passes_add_up_to_a_step(root, tmp_path):
+    """In two passes or in one, a step has the same gradient but for batch norm's statistics."""
+    stage = replace(make_recipe().stages[0], corruption=0.0, truth=0.0)
+    losses = []
+    for count in (1, 2):
+        recipe = make_recipe(stages=(replace(stage, clips_per_pass=count),), validate_every=99)
+        trainer = make_trainer(root, tmp_path / str(count), recipe=recipe)
+        network = trainer.network.eval()
+        network.train = lambda mode=True, network=network: network  # stay in evaluation mode
+        losses.append([row.loss for row in run(trainer, 3)])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
+def test_the_papers_optimiser_decays_everything(root, tmp_path):
+    adam = make_trainer(root, tmp_path / "a", recipe=make_recipe(optimiser="adam"))
+    adamw = make_trainer(root, tmp_path / "b")
+    assert type(adam._optimiser) is torch.optim.Adam
+    assert type(adamw._optimiser) is torch.optim.AdamW
+    for trainer in (adam, adamw):
+        counted = sum(len(g["params"]) for g in trainer._optimiser.param_groups)
+        assert counted == len(list(trainer.network.parameters()))
+        run(trainer, 1)
+    assert [g["weight_decay"] for g in adam._optimiser.param_groups if g["params"]] == [0.01]
+    assert [g["weight_decay"] for g in adamw._optimiser.param_groups] == [0.01, 0.0]
+
+
+def make_imagenet():
+    torch.manual_seed(5)
+    backbone = Backbone("resnet18", width=4)
+    for module in backbone.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    return backbone.state_dict() | {
+        "fc.weight": torch.zeros(1000, 32),
+        "fc.bias": torch.zeros(1000),
+    }
+
+
+def test_imagenet_weights_freeze_all_but_the_last_stage(root, tmp_path):
+    state = make_imagenet()
+    run(make_trainer(root, tmp_path / "run", imagenet=state), 2)
+    # Resumed, they are as frozen.
+    trainer = make_trainer(root, tmp_path / "run", imagenet=state, resume=True)
+    assert trainer.step == 2
+    run(trainer, 2)
+    changed = {
+        name
+        for name, tensor in trainer.network.backbone.state_dict().items()
+        if not torch.equal(tensor, state[name])
+    }
+    assert changed
+    assert all(name.startswith("layer4.") for name in changed)
+    assert any("running_mean" in name for name in changed)
+    assert {"layer4.0.conv1.weight", "layer4.1.bn2.weight", "layer4.1.bn2.running_var"} <= changed
+
+
+def test_from_nothing_all_of_the_backbone_is_trained(root, tmp_path):
+    trainer = make_trainer(root, tmp_path / "run")
+    before = {k: v.clone() for k, v in trainer.network.backbone.state_dict().items()}
+    run(trainer, 2)
+    after = trainer.network.backbone.state_dict()
+    assert not any(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+def test_initial_weights(straight, root, tmp_path):
+    folder, *_ = straight
+    path = folder / "weights.safetensors"
+    trainer = make_trainer(root, tmp_path / "run", initial=path)
+    for name, tensor in load_checkpoint(path).state.items():
+        assert torch.equal(trainer.network.state_dict()[name], tensor)
+
+
+def test_weights_that_do_not_fit(straight, root, tmp_path, monkeypatch):
+    folder, *_ = straight
+    monkeypatch.setitem(PRESETS, "tiny", replace(TINY, fusion_channels=(8, 8)))
+    with pytest.raises(WeightsError, match=r"weights\.safetensors"):
+        make_trainer(root, tmp_path / "a", initial=folder / "weights.safetensors")
+    with pytest.raises(InputError, match="another network"):
+        make_trainer(root, folder, resume=True)
+    state = make_imagenet()
+    del state["layer1.0.conv1.weight"]
+    with pytest.raises(WeightsError, match="ImageNet"):
+        make_trainer(root, tmp_path / "b", imagenet=state)
+    assert not (tmp_path / "a").exists()
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_run_is_not_overwritten_unasked(straight, root):
+    folder, *_ = straight
+    with pytest.raises(InputError, match="holds a run"):
+        make_trainer(root, folder)
+
+
+def test_a_damaged_checkpoint_is_named(root, tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(b"rubbish")
+    with pytest.raises(WeightsError, match=r"checkpoint\.pt"):
+        make_trainer(root, tmp_path, resume=True)
+    torch.save([1, 2], tmp_path / "checkpoint.pt")
+    with pytest.raises(InputError, match="another network"):
+        make_trainer(root, tmp_path, resume=True)
+
+
+def test_the_folder_is_a_file(root, tmp_path):
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(OutputError, match="run"):
+        make_trainer(root, tmp_path / "run")
+
+
+def test_nothing_to_train_on():
+    with pytest.raises(InputError, match="nothing to train on"):
+        TrainingData()
+
+
+def test_clips_that_cannot_be_shared(root, tmp_path):
+    with pytest.raises(InputError, match="3 processes"):
+        make_trainer(root, tmp_path, world=World(0, 3, torch.device("cpu")))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(root, tmp_path):
+    trainer = make_trainer(root, tmp_path / "run")
+    run(trainer, 2)
+    with torch.no_grad():
+        trainer.network.fusion.conv1.bias.fill_(float("nan"))
+    with pytest.raises(InputError, match="not finite at step 2"):
+        run(trainer)
+    # The last good checkpoint is still there.
+    assert make_trainer(root, tmp_path / "run", resume=True).step == 2
+
+
+def test_two_sequences_are_learnt(root, tmp_path):
+    """The loop as a whole: the loss falls and the held-out J is that of the averaged weights."""
+    stage = Stage(
+        name="s",
+        size=(64, 96),
+        frames=3,
+        clips=2,
+        clips_per_pass=2,
+        epochs=1,
+        clips_per_epoch=80,
+        learning_rate=1e-2,
+        warmup_steps=5,
+        cooldown=0.5,
+    )
+    recipe = make_recipe(stages=(stage,), ema=0.8, validate_every=40, checkpoint_every=40)
+    data = make_data(root, synthetic=False)
+    trainer = Trainer(recipe, data, tmp_path / "run", world=ALONE, workers=0)
+    rows = run(trainer)
+    first, last = (sum(r.loss for r in part) / 5 for part in (rows[:5], rows[-5:]))
+    assert last < 0.6 * first
+    assert rows[-1].validated
+    assert isinstance(load_network(tmp_path / "run" / "best.safetensors"), Ddeal)
