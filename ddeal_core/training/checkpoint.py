@@ -28,7 +28,9 @@ def save_run(state: dict[str, Any], path: Path) -> None:
     except (OSError, RuntimeError) as error:
         with suppress(OSError):
             temporary.unlink()
-        raise OutputError(f"cannot write {path}: {error}") from None
+        # On a full disk torch's writer complains of its archive, over the system's own error.
+        cause = error.__context__ if isinstance(error.__context__, OSError) else error
+        raise OutputError(f"cannot write {path}: {cause}") from None
 
 
 def load_run(path: Path) -> dict[str, Any]:

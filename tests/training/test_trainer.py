@@ -150,14 +150,28 @@ def test_seconds_go_on_after_a_break(root, tmp_path):
 def test_passes_add_up_to_a_step(root, tmp_path):
     """In two passes or in one, a step has the same gradient but for batch norm's statistics."""
     stage = replace(make_recipe().stages[0], corruption=0.0, truth=0.0)
-    losses = []
+    losses, gradients = [], []
     for count in (1, 2):
-        recipe = make_recipe(stages=(replace(stage, clips_per_pass=count),), validate_every=99)
+        stages = (replace(stage, clips_per_pass=count),)
+        recipe = make_recipe(stages=stages, validate_every=99, clip_gradient=0.0)
         trainer = make_trainer(root, tmp_path / str(count), recipe=recipe)
         network = trainer.network.eval()
         network.train = lambda mode=True, network=network: network  # stay in evaluation mode
-        losses.append([row.loss for row in run(trainer, 3)])
-    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+        losses.append([row.loss for row in run(trainer, 1)])
+        gradients.append({name: p.grad.clone() for name, p in network.named_parameters()})
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    for name, gradient in gradients[0].items():
+        scale = float(gradient.abs().max())
+        assert scale > 0, name
+        torch.testing.assert_close(gradients[1][name], gradient, atol=1e-3 * scale, rtol=1e-3)
+
+
+def test_every_pass_of_every_step_has_its_own_chance(root, tmp_path):
+    seeds = []
+    trainer = make_trainer(root, tmp_path / "run")
+    trainer._module.register_forward_pre_hook(lambda _, args: seeds.append(args[2].initial_seed()))
+    run(trainer, 3)
+    assert len(seeds) == len(set(seeds)) == 6
 
 
 def test_the_papers_optimiser_decays_everything(root, tmp_path):

@@ -10,7 +10,6 @@ import torch
 
 from ddeal_core.errors import OutputError, WeightsError
 from ddeal_core.training import LogRow, TrainingLog
-from ddeal_core.training import checkpoint as checkpoint_module
 from ddeal_core.training.averaging import MovingAverage
 from ddeal_core.training.checkpoint import load_run, save_run
 
@@ -59,18 +58,13 @@ def test_round_trip(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
-def test_a_write_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
+@pytest.mark.parametrize("size", [0, 5000])
+def test_a_write_that_fails_leaves_the_old_one(tmp_path, full_disk, size):
     path = tmp_path / "checkpoint.pt"
     save_run(STATE, path)
     before = path.read_bytes()
-
-    def fill_disk(state, file):
-        file.write(b"half of")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(checkpoint_module.torch, "save", fill_disk)
-    with pytest.raises(OutputError, match="No space left"):
-        save_run({"step": 4}, path)
+    with full_disk(size), pytest.raises(OutputError, match=r"checkpoint\.pt.*too large"):
+        save_run({"step": 4, "network": torch.zeros(10_000)}, path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
 

@@ -13,7 +13,6 @@ from safetensors.torch import load_file, save_file
 from ddeal_core.errors import OutputError, WeightsError
 from ddeal_core.network import Ddeal
 from ddeal_core.weights import Checkpoint, load_checkpoint, load_network, save_checkpoint
-from ddeal_core.weights import files as files_module
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -243,16 +242,13 @@ def test_a_pickle_under_this_name_is_never_run(path, tmp_path):
     assert trace.exists(), "the trap itself works"
 
 
-def test_nothing_is_left_of_a_write_that_failed(path, network, monkeypatch):
+@pytest.mark.parametrize("size", [0, 5000])
+def test_nothing_is_left_of_a_write_that_failed(path, network, full_disk, size):
     before = path.read_bytes()
-
-    def fill_disk(state, file, metadata):
-        Path(file).write_bytes(b"half of")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(files_module, "save_file", fill_disk)
-    with pytest.raises(OutputError, match="No space left"):
-        save_checkpoint(Checkpoint(network.config, network.state_dict()), path)
+    assert len(before) > 5000
+    checkpoint = Checkpoint(network.config, network.state_dict())
+    with full_disk(size), pytest.raises(OutputError, match=r"tiny\.safetensors"):
+        save_checkpoint(checkpoint, path)
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
