@@ -1,6 +1,5 @@
 """What a run learns from: as named, as kept beside the run, and opened."""
 
-import dataclasses
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -169,17 +168,12 @@ def _scorable(
 ) -> "list[DatasetSequence]":
     """Leave out what the rules of scoring cannot be applied to."""
     from ddeal_core.errors import DatasetError, InputError
-    from ddeal_core.evaluation import plan_sequence
+    from ddeal_core.training.validation import HeldOut
 
     kept = []
     for sequence in sequences:
-        start = sequence.annotated_indices[0]
-        seen = sequence.frames[start : None if frames is None else start + frames]
-        masks = {
-            p.stem: sequence.annotations[p.stem] for p in seen if p.stem in sequence.annotations
-        }
         try:
-            plan_sequence(dataclasses.replace(sequence, frames=seen, annotations=masks))
+            HeldOut.of(sequence, max_frames=frames)
         except InputError as error:
             if named:
                 say(f"warning: {sequence.name} is not validated on: {error}")

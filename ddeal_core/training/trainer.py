@@ -28,7 +28,7 @@ from ddeal_core.training.data import Mixture, batches
 from ddeal_core.training.distributed import World
 from ddeal_core.training.log import LogRow, TrainingLog
 from ddeal_core.training.recipe import Recipe, Stage
-from ddeal_core.training.validation import validate
+from ddeal_core.training.validation import HeldOut, validate
 from ddeal_core.weights.files import Checkpoint, load_checkpoint, save_checkpoint
 
 __all__ = ["Trainer", "TrainingData"]
@@ -70,7 +70,8 @@ class Trainer:
         data: What to train on.
         folder: Of the run; made if it is missing.
         world: This process among those that train together.
-        resume: Go on from the checkpoint in the folder if there is one.
+        resume: Go on from the checkpoint in the folder if there is one. The recipe may have
+            changed since, to make a run longer; its network may not.
         initial: Weights to begin from, in this project's format.
         imagenet: torchvision's state dict for the backbone; it is then frozen but for its last
             stage (Section IV-A).
@@ -79,6 +80,7 @@ class Trainer:
 
     Raises:
         InputError: The folder holds another run, or the arguments contradict each other.
+        DatasetError: A held-out sequence has nothing to score.
         OutputError: The folder cannot be made.
         WeightsError: The initial weights do not fit the recipe's network.
     """
@@ -101,7 +103,9 @@ class Trainer:
         self.folder = folder
         self._world = world
         self._workers = workers
-        self._validation_frames = validation_frames
+        self._held_out = tuple(
+            HeldOut.of(sequence, max_frames=validation_frames) for sequence in data.held_out
+        )
         self._check_batches()
         torch.manual_seed(recipe.seed)
         config = NetworkConfig.from_preset(recipe.preset)
@@ -235,8 +239,8 @@ class Trainer:
         network = self._average.network if self._average is not None else self.network
         scores: dict[str, float] = {}
         if self._world.leads:
-            if self.data.held_out:
-                score = validate(network, self.data.held_out, max_frames=self._validation_frames)
+            if self._held_out:
+                score = validate(network, self._held_out)
                 scores = {"held_out_j": score.region.mean, "held_out_f": score.contour.mean}
             self._export(network, scores)
         self._world.wait()
