@@ -212,7 +212,10 @@ def read_masks(
 
 
 def default_folder(video: str) -> Path:
-    """Name the folder of masks after the video: ``clip_masks``, in the current folder."""
+    """Name the folder of masks after the video: ``clip_masks``, in the current folder.
+
+    Dots become underscores: a name with an ending would stand for a video.
+    """
     path = Path(video)
     if path.is_dir():
         name = path.resolve().name
@@ -220,7 +223,7 @@ def default_folder(video: str) -> Path:
         name = path.stem
     else:  # a pattern: its folder
         name = path.parent.resolve().name
-    return Path(f"{name or 'video'}_masks")
+    return Path(f"{name.replace('.', '_') or 'video'}_masks")
 
 
 def open_outputs(

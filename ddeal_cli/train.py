@@ -219,10 +219,11 @@ def train(
         material=Material.of(stills, coco, cutouts, backgrounds),
         synthetic=synthetic,
         options=option,
+        validation_frames=validation_frames,
     )
     if resume:
         choice = choice.or_stored(output)
-    data = open_data(choice, read_options(choice.options), validation_frames=validation_frames)
+    data = open_data(choice, read_options(choice.options))
     state = _read_imagenet(imagenet, chosen)
     world = join_world(resolve_device(device))
     try:
@@ -235,8 +236,10 @@ def train(
             initial=initial,
             imagenet=state,
             workers=workers,
-            validation_frames=validation_frames,
+            validation_frames=choice.validation_frames,
         )
+        if resume and world.leads and not (output / "checkpoint.pt").is_file():
+            say(f"warning: {output} holds no checkpoint: the run begins anew")
         if world.leads:
             choice.store(output)
         last = _run(trainer, world, quiet=quiet or not world.leads)
@@ -298,7 +301,7 @@ def _run(trainer: "Trainer", world: "World", *, quiet: bool) -> "LogRow | None":
     recipe, began = trainer.recipe, trainer.step
     preset = f"{recipe.name}: {recipe.preset}, {recipe.steps} steps"
     several = "" if world.size == 1 else f" x {world.size}"
-    where = f"from step {began} on " if began else ""
+    where = f"from step {began}, " if began else ""
     say(f"{preset}, {where}on {world.device}{several}, {trainer.folder}", quiet=quiet)
     for part in trainer.data.description:
         say(f"data: {part}", quiet=quiet)

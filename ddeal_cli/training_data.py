@@ -32,6 +32,7 @@ class DataChoice:
         material: For synthetic clips.
         synthetic: Whether there are any; None where nobody said.
         options: ``name=value`` switches of the synthetic clips.
+        validation_frames: Frames of each held-out sequence that are scored; None for all.
     """
 
     datasets: tuple[Folder, ...] = ()
@@ -39,6 +40,7 @@ class DataChoice:
     material: Material = field(default_factory=Material)
     synthetic: bool | None = None
     options: tuple[str, ...] = ()
+    validation_frames: int | None = None
 
     @classmethod
     def of(
@@ -50,6 +52,7 @@ class DataChoice:
         material: Material,
         synthetic: bool | None,
         options: Sequence[str] | None,
+        validation_frames: int | None = None,
     ) -> "DataChoice":
         """Take the values of the options; paths become absolute."""
         return cls(
@@ -58,6 +61,7 @@ class DataChoice:
             material=material,
             synthetic=synthetic,
             options=tuple(options or ()),
+            validation_frames=validation_frames,
         )
 
     @property
@@ -86,11 +90,15 @@ class DataChoice:
                 material=Material.from_dict(values["material"]),
                 synthetic=values["synthetic"],
                 options=tuple(values["options"]),
+                validation_frames=values.get("validation_frames"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path} is damaged ({error}): remove it and name the data") from None
-        if self == DataChoice():
-            return stored
+        frames = self.validation_frames
+        if self == DataChoice(validation_frames=frames):  # no data are named
+            return (
+                stored if frames is None else dataclasses.replace(stored, validation_frames=frames)
+            )
         if self != stored:
             say(f"warning: the data differ from those the run was begun with ({path})")
         return self
@@ -103,21 +111,19 @@ class DataChoice:
             "material": self.material.to_dict(),
             "synthetic": self.synthetic,
             "options": self.options,
+            "validation_frames": self.validation_frames,
         }
         partial = run / f".{_FILE}.{os.getpid()}.part"
         partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         partial.replace(run / _FILE)
 
 
-def open_data(
-    choice: DataChoice, config: "SyntheticConfig", *, validation_frames: int | None = None
-) -> "TrainingData":
+def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":
     """Open all folders.
 
     Args:
         choice: Their names.
         config: Switches of the synthetic clips.
-        validation_frames: Frames of each held-out sequence that will be scored.
 
     Raises:
         InputError: Nothing is named to train on.
@@ -138,11 +144,11 @@ def open_data(
     held_out = [
         sequence
         for folder in choice.held_out
-        for sequence in _scorable(_annotated(folder), validation_frames, named=True)
+        for sequence in _scorable(_annotated(folder), choice.validation_frames, named=True)
     ]
     description += [f"held out: {_shown(folder)}" for folder in choice.held_out]
     if not choice.held_out:
-        held_out = _scorable(sequences, validation_frames, named=False)
+        held_out = _scorable(sequences, choice.validation_frames, named=False)
     return TrainingData(
         sequences=tuple(sequences),
         sources=sources,

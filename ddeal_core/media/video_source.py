@@ -215,7 +215,8 @@ class VideoSource(FrameSource):
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
         try:
-            container = av.open(self.path, "r")
+            # absolute: FFmpeg takes "a:" at the beginning of a name for a protocol
+            container = av.open(self.path.absolute(), "r")
         except FileNotFoundError:
             raise MediaError(f"there is no file {self.path}") from None
         except PermissionError:

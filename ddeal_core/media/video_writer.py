@@ -126,7 +126,10 @@ class VideoWriter(ResultWriter):
                 f"{self.path} needs the encoder {recipe.codec}, which PyAV lacks here"
             )
         self._container = av.open(
-            self._partial, "w", format=recipe.container, options=dict(recipe.container_options)
+            self._partial.absolute(),  # FFmpeg takes "a:" at the beginning for a protocol
+            "w",
+            format=recipe.container,
+            options=dict(recipe.container_options),
         )
         stream = self._container.add_stream(
             recipe.codec, rate=self._rate, options=dict(recipe.options)

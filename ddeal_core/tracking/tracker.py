@@ -146,6 +146,8 @@ class Tracker:
             self._object_ids = [self._object_ids[i] for i in kept]
 
     def _check_image(self, image: NDArray[np.uint8]) -> None:
+        if not isinstance(image, np.ndarray):
+            raise InputError(f"frames are HxWx3 uint8 RGB arrays, not {type(image).__name__}")
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise InputError(
                 f"frames are HxWx3 uint8 RGB, not {image.dtype} of shape {image.shape}"

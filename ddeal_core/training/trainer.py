@@ -107,6 +107,12 @@ class Trainer:
             HeldOut.of(sequence, max_frames=validation_frames) for sequence in data.held_out
         )
         self._check_batches()
+        path = folder / "checkpoint.pt"
+        stored: dict[str, Any] | None = None
+        if path.exists():
+            if not resume:
+                raise InputError(f"{folder} holds a run: go on with it (resume) or name another")
+            stored = load_run(path)
         torch.manual_seed(recipe.seed)
         config = NetworkConfig.from_preset(recipe.preset)
         network = Ddeal(config)
@@ -116,7 +122,6 @@ class Trainer:
             except RuntimeError as error:
                 reason = str(error).splitlines()[0]
                 raise WeightsError(f"the ImageNet weights do not fit: {reason}") from None
-            network.backbone.freeze_but_last_stage()
         if initial is not None:
             checkpoint = load_checkpoint(initial)
             try:
@@ -127,17 +132,18 @@ class Trainer:
                     f"{config.preset}"
                 ) from None
         self._frozen = imagenet is not None
+        if stored is not None:  # a run goes on as it began, whatever is named now
+            self._frozen = bool(stored.get("frozen", self._frozen))
+        if self._frozen:
+            network.backbone.freeze_but_last_stage()
         self.network = network.to(world.device)
         self._average = MovingAverage(self.network, recipe.ema) if recipe.ema else None
         self._optimiser = self._make_optimiser()
         self._step = 0
         self._best = -math.inf
         self._dtype = _precision(recipe.precision, world.device)
-        path = folder / "checkpoint.pt"
-        if path.exists():
-            if not resume:
-                raise InputError(f"{folder} holds a run: go on with it (resume) or name another")
-            self._restore(load_run(path))
+        if stored is not None:
+            self._restore(stored)
         if world.leads:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -157,6 +163,8 @@ class Trainer:
         log = TrainingLog(self.folder, step=self._step) if self._world.leads else None
         began = time.monotonic() - (log.seconds if log else 0.0)
         try:
+            if log is not None and self._step == 0:
+                self._save(0.0)  # killed at any time, it goes on with this recipe
             while self._step < self.recipe.steps:
                 stage_index, first = self.recipe.locate(self._step)
                 stage = self.recipe.stages[stage_index]
@@ -267,6 +275,7 @@ class Trainer:
             "step": self._step,
             "seconds": seconds,
             "best": self._best,
+            "frozen": self._frozen,
             "network": self.network.state_dict(),
             "optimiser": self._optimiser.state_dict(),
         }
