@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -87,8 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _interrupted()
         except OSError as error:
             return _failed(error)
-        except MemoryError:
-            complain("out of memory: try a lower --resolution or fewer workers")
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            complain("out of memory: try a lower --resolution, smaller --clips-per-pass, or --size")
             return 1
         except _UsageError as error:
             # `str` of a missing option is empty; its own formatting names it.
@@ -104,7 +107,22 @@ def run() -> NoReturn:
     """Entry point of the process."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of other libraries; ours go through logging
+    # Ended by the system or with its terminal, it tidies up as after Ctrl-C.
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _leave)
     sys.exit(main())
+
+
+def _leave(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch: its own class for GPUs, a plain RuntimeError on the CPU
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _interrupted() -> int:

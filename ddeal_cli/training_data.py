@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,9 +96,7 @@ class DataChoice:
             raise InputError(f"{path} is damaged ({error}): remove it and name the data") from None
         frames = self.validation_frames
         if self == DataChoice(validation_frames=frames):  # no data are named
-            return (
-                stored if frames is None else dataclasses.replace(stored, validation_frames=frames)
-            )
+            return stored if frames is None else replace(stored, validation_frames=frames)
         if self != stored:
             say(f"warning: the data differ from those the run was begun with ({path})")
         return self

@@ -1,5 +1,6 @@
 """Training: recipes, data, the loop, and its curves."""
 
+from ddeal_core.training.clip_pass import ClipBatch, ClipPass, Recurrence
 from ddeal_core.training.distributed import World, join_world
 from ddeal_core.training.log import LogRow, TrainingLog
 from ddeal_core.training.losses import LossWeights
@@ -8,9 +9,12 @@ from ddeal_core.training.trainer import Trainer, TrainingData
 
 __all__ = [
     "RECIPES",
+    "ClipBatch",
+    "ClipPass",
     "LogRow",
     "LossWeights",
     "Recipe",
+    "Recurrence",
     "Stage",
     "Trainer",
     "TrainingData",

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ddeal_core.datasets.clip import IGNORE, Clip
+from ddeal_core.errors import DdealError
 from ddeal_core.training.clip_pass import ClipBatch
 
 __all__ = ["ClipSource", "Mixture", "batches"]
@@ -49,8 +50,11 @@ class Mixture:
         return (self.real if drawn < self.real_share else self.synthetic).clip(index)
 
 
-class _Steps(Dataset[ClipBatch]):
-    """The clips of each step that fall to one process."""
+class _Steps(Dataset[ClipBatch | DdealError]):
+    """The clips of each step that fall to one process; what went wrong takes a batch's place.
+
+    Raised in a worker, it would arrive with that process's traceback in its message.
+    """
 
     def __init__(
         self, source: ClipSource, steps: range, clips: int, part: slice, objects: int, seed: int
@@ -61,7 +65,13 @@ class _Steps(Dataset[ClipBatch]):
     def __len__(self) -> int:
         return len(self._steps)
 
-    def __getitem__(self, item: int) -> ClipBatch:
+    def __getitem__(self, item: int) -> ClipBatch | DdealError:
+        try:
+            return self._batch(item)
+        except DdealError as error:
+            return error
+
+    def _batch(self, item: int) -> ClipBatch:
         first = self._steps[item] * self._clips
         numbers = range(first, first + self._clips)[self._part]
         chosen = []
@@ -115,11 +125,14 @@ def batches(
         objects: Objects a clip.
         seed: Decides which objects.
         workers: Processes that make clips; 0 makes them here.
+
+    Raises:
+        DdealError: What the source raises when a clip cannot be made.
     """
     if not len(steps):
-        return iter(())
+        return
     dataset = _Steps(source, steps, clips, part, objects, seed)
-    loader: DataLoader[ClipBatch] = DataLoader(
+    loader: DataLoader[ClipBatch | DdealError] = DataLoader(
         dataset,
         batch_size=None,
         num_workers=workers,
@@ -129,4 +142,7 @@ def batches(
         multiprocessing_context="spawn" if workers else None,
         pin_memory=torch.cuda.is_available(),
     )
-    return iter(loader)
+    for batch in loader:
+        if isinstance(batch, DdealError):
+            raise batch
+        yield batch

@@ -95,11 +95,10 @@ def read_released(path: Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
     try:
         with torch.serialization.safe_globals(_STAND_INS):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler raises nearly anything on a damaged file
-        reason = str(error).strip().splitlines()
+    except Exception:  # the unpickler raises nearly anything on a damaged file
+        # Its own words are left out: they advise to load the file unsafely.
         raise WeightsError(
-            f"{path} is damaged or holds more than weights; it was not loaded "
-            f"({reason[0] if reason else type(error).__name__})"
+            f"{path} is damaged or holds more than weights; it was not loaded"
         ) from None
     state = content.get("net", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(

@@ -58,11 +58,10 @@ def read_imagenet(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"no ImageNet weights at {path}")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler raises nearly anything on a damaged file
-        reason = str(error).strip().splitlines()
+    except Exception:  # the unpickler raises nearly anything on a damaged file
+        # Its own words are left out: they advise to load the file unsafely.
         raise WeightsError(
-            f"{path} is damaged or holds more than weights; it was not loaded "
-            f"({reason[0] if reason else type(error).__name__})"
+            f"{path} is damaged or holds more than weights; it was not loaded"
         ) from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise WeightsError(f"{path} is no state dict of a ResNet")
