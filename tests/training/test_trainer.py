@@ -260,7 +260,7 @@ def test_a_damaged_checkpoint_is_named(root, tmp_path):
     with pytest.raises(WeightsError, match=r"checkpoint\.pt"):
         make_trainer(root, tmp_path, resume=True)
     torch.save([1, 2], tmp_path / "checkpoint.pt")
-    with pytest.raises(InputError, match="another network"):
+    with pytest.raises(WeightsError, match="something else"):
         make_trainer(root, tmp_path, resume=True)
 
 
