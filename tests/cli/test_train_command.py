@@ -124,7 +124,7 @@ class TestRecipes:
 
     def test_changes(self, ddeal):
         recipe = self.shown(
-            ddeal, "--size", "64x96", "--frames", 5, "--clips", 6, "--epochs", 3,
+            ddeal, "--size", "64x96", "--frames", 5, "--clips", 7, "--epochs", 3,
             "--learning-rate", "0.5", "--seed", 9, "--validate-every", 7, "--checkpoint-every", 8,
         )  # fmt: skip
         assert (recipe.seed, recipe.validate_every, recipe.checkpoint_every) == (9, 7, 8)
