@@ -45,7 +45,7 @@ def home(tiny_clip, tmp_path_factory) -> Path:
     for index, (frame, mask) in enumerate(zip(tiny_clip.frames, tiny_clip.masks, strict=True)):
         Image.fromarray(frame).save(home / f"DAVIS/JPEGImages/480p/square/{index:05d}.jpg")
         write_mask(home / f"DAVIS/Annotations/480p/square/{index:05d}.png", mask)
-        write_mask(home / f"my-method/square/{index:05d}.png", mask)
+        write_mask(home / f"my-method/square/{index:05d}.png", np.roll(mask, 1, axis=1))
     sets = home / "DAVIS/ImageSets"
     sets.mkdir()
     for name in ("train", "val", "dev"):

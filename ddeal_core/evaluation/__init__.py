@@ -2,30 +2,42 @@
 
 - `region`, `boundary`: J and F of two masks; `packed` counts for both of them, fast
 - `statistics`, `scores`: what they sum up to, by object, sequence and dataset
-- `davis`: which objects and frames count; `results` and `labels` read what is scored
-- `tables`: the official CSV files and a JSON
+- `sources`: sequences of a dataset, or of any folders; `plan`: which objects and frames count
+- `scoring`: results scored as planned; `results` and `labels` read them
+- `tables`: the official CSV files and a JSON; `submission`: the zip for a server
 - `baselines`: copying the first mask, carrying it along optical flow
 """
 
 from ddeal_core.evaluation.baselines import carry_along_flow, copy_first_mask
 from ddeal_core.evaluation.boundary import boundary_radius, contour_accuracy
-from ddeal_core.evaluation.davis import (
+from ddeal_core.evaluation.categories import read_seen
+from ddeal_core.evaluation.plan import (
+    GivenMask,
     Protocol,
     SequencePlan,
-    plan_dataset,
+    given_masks,
     plan_sequence,
-    score_predictions,
-    score_results,
 )
 from ddeal_core.evaluation.region import contingency_table, jaccard, jaccard_from_table
-from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore
+from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SeenUnseen, SequenceScore
+from ddeal_core.evaluation.scoring import score_plans, score_predictions, score_results
+from ddeal_core.evaluation.sources import (
+    find_sequences,
+    only_first_masks,
+    pair_sequences,
+    plan_all,
+    plan_dataset,
+)
 from ddeal_core.evaluation.statistics import Statistics, summarize
+from ddeal_core.evaluation.submission import submission_frames, write_submission
 from ddeal_core.evaluation.tables import global_table, sequence_table, write_tables
 
 __all__ = [
     "DatasetScore",
+    "GivenMask",
     "ObjectScore",
     "Protocol",
+    "SeenUnseen",
     "SequencePlan",
     "SequenceScore",
     "Statistics",
@@ -34,14 +46,23 @@ __all__ = [
     "contingency_table",
     "contour_accuracy",
     "copy_first_mask",
+    "find_sequences",
+    "given_masks",
     "global_table",
     "jaccard",
     "jaccard_from_table",
+    "only_first_masks",
+    "pair_sequences",
+    "plan_all",
     "plan_dataset",
     "plan_sequence",
+    "read_seen",
+    "score_plans",
     "score_predictions",
     "score_results",
     "sequence_table",
+    "submission_frames",
     "summarize",
+    "write_submission",
     "write_tables",
 ]

@@ -3,7 +3,7 @@
 Any network must beat both. Flow is OpenCV's DIS (Kroeger et al., ECCV 2016), preset medium.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import cv2
@@ -18,14 +18,17 @@ _SMALLEST = 16
 """Frames with a shorter side than this are too small for DIS; the mask stays where it is."""
 
 
+Labels = NDArray[np.uint8]
+
+
 def copy_first_mask(
-    frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.uint8]
-) -> Iterator[NDArray[np.uint8]]:
-    """Yield the first mask for every frame.
+    frames: Iterable[NDArray[np.uint8]], mask: Labels | Mapping[int, Labels]
+) -> Iterator[Labels]:
+    """Yield the first mask for every frame; objects that begin later are put over it.
 
     Args:
         frames: ``[H, W, 3]`` uint8 RGB, the masked one first.
-        mask: ``[H, W]`` uint8 labels of the first frame.
+        mask: ``[H, W]`` uint8 labels of the first frame, or labels by frame index, one at 0.
 
     Yields:
         ``[H, W]`` uint8 labels, one map a frame.
@@ -33,25 +36,32 @@ def copy_first_mask(
     Raises:
         MaskError: The mask has another size or type than a frame.
     """
-    for frame in frames:
-        _check(frame, mask)
-        yield mask.copy()
+    given = _by_index(mask)
+    labels = given[0]
+    for index, frame in enumerate(frames):
+        fresh = given.get(index)
+        if fresh is not None:
+            _check(frame, fresh)
+            labels = np.where(fresh != 0, fresh, labels)
+        _check(frame, labels)
+        yield labels.copy()
 
 
 def carry_along_flow(
     frames: Iterable[NDArray[np.uint8]],
-    mask: NDArray[np.uint8],
+    mask: Labels | Mapping[int, Labels],
     *,
     carry: Literal["labels", "soft"] = "labels",
-) -> Iterator[NDArray[np.uint8]]:
+) -> Iterator[Labels]:
     """Yield the mask carried from frame to frame along backward optical flow.
 
     Every pixel looks up where it was in the frame before and takes what was there. Beyond the
-    edge it takes what is at the edge.
+    edge it takes what is at the edge. Objects that begin later are put over what was carried.
 
     Args:
         frames: ``[H, W, 3]`` uint8 RGB, the masked one first.
-        mask: ``[H, W]`` uint8 labels of the first frame; 255 counts as background.
+        mask: ``[H, W]`` uint8 labels of the first frame, or labels by frame index, one at 0;
+            255 counts as background.
         carry: ``"labels"`` carries the labels, to the nearest pixel; ``"soft"`` carries one
             float map an object, interpolated, and labels a pixel by the highest.
 
@@ -65,19 +75,35 @@ def carry_along_flow(
         raise ConfigError(f"unknown way to carry a mask {carry!r}; choose labels or soft")
     # OpenCV's stubs know nothing of a missing first guess.
     dense: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    labels = np.where(mask == 255, 0, mask).astype(np.uint8)
-    ids = np.unique(np.append(labels, 0)).astype(np.uint8)  # background first
+    given = {i: np.where(m == 255, 0, m).astype(np.uint8) for i, m in _by_index(mask).items()}
     soft = carry == "soft"
-    maps: list[NDArray[Any]] = [(labels == i).astype(np.float32) for i in ids] if soft else [labels]
+    ids = np.unique(np.concatenate([[0], *(m.ravel() for m in given.values())])).astype(np.uint8)
+    nothing = np.zeros_like(given[0])
+    maps = _maps(nothing, ids, soft=soft)
     before: NDArray[Any] | None = None
-    for frame in frames:
-        _check(frame, mask)
+    for index, frame in enumerate(frames):
+        fresh = given.get(index)
+        _check(frame, nothing if fresh is None else fresh)
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         if before is not None and min(grey.shape) >= _SMALLEST:
             flow = dense.calc(grey, before, None)
             maps = _carry(maps, flow, how=cv2.INTER_LINEAR if soft else cv2.INTER_NEAREST)
+        if fresh is not None:
+            over = _maps(fresh, ids, soft=soft)
+            maps = [np.where(fresh != 0, b, a) for a, b in zip(maps, over, strict=True)]
         before = grey
         yield ids[np.argmax(maps, axis=0)] if soft else maps[0].copy()
+
+
+def _maps(labels: Labels, ids: Labels, *, soft: bool) -> list[NDArray[Any]]:
+    return [(labels == i).astype(np.float32) for i in ids] if soft else [labels]
+
+
+def _by_index(mask: Labels | Mapping[int, Labels]) -> dict[int, Labels]:
+    given = dict(mask) if isinstance(mask, Mapping) else {0: mask}
+    if 0 not in given:
+        raise MaskError("there is no mask for the first frame; begin with the frame that has one")
+    return given
 
 
 def _carry(maps: list[NDArray[Any]], flow: NDArray[np.float32], *, how: int) -> list[NDArray[Any]]:

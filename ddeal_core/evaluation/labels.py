@@ -12,7 +12,13 @@ from PIL import Image
 
 from ddeal_core.errors import MaskError
 
-__all__ = ["read_foreground", "read_labels"]
+__all__ = ["ids_in", "read_foreground", "read_labels"]
+
+
+def ids_in(labels: NDArray[np.uint8], *, ignore: int | None = None) -> tuple[int, ...]:
+    """Return the ids of a label map, rising, without 0 and without `ignore`."""
+    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=1)).tolist()
+    return tuple(i for i in present if i and i != ignore)
 
 
 def read_labels(path: Path, *, highest: int | None = None) -> NDArray[np.uint8]:

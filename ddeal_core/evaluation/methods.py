@@ -1,7 +1,8 @@
 """Methods run on a dataset: a network or a baseline, sequence by sequence."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Sequence as Several
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,17 +11,29 @@ from numpy.typing import NDArray
 
 from ddeal_core.datasets.layouts import DavisLayout, Sequence
 from ddeal_core.evaluation.baselines import carry_along_flow, copy_first_mask
-from ddeal_core.evaluation.davis import Protocol, SequencePlan, score_predictions
 from ddeal_core.evaluation.labels import read_foreground, read_labels
+from ddeal_core.evaluation.plan import GivenMask, SequencePlan, given_masks
 from ddeal_core.evaluation.scores import SequenceScore
+from ddeal_core.evaluation.scoring import score_predictions
 from ddeal_core.media.image_source import read_image
 from ddeal_core.media.masks import write_mask
 from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["BASELINES", "Method", "MethodRun", "as_method", "run_method", "sequences_of"]
+__all__ = [
+    "BASELINES",
+    "Method",
+    "MethodRun",
+    "as_method",
+    "run_method",
+    "sequences_of",
+    "track_sequence",
+]
 
-Method = Callable[[Iterable[NDArray[np.uint8]], NDArray[np.uint8]], Iterator[NDArray[np.uint8]]]
-"""From frames ``[H, W, 3]`` and the labels of the first one to labels, one map a frame."""
+Labels = NDArray[np.uint8]
+
+Method = Callable[[Iterable[NDArray[np.uint8]], Labels | Mapping[int, Labels]], Iterator[Labels]]
+"""From frames ``[H, W, 3]`` and the labels of the first one (or labels by frame index, the first
+at 0, where objects begin later) to labels, one map a frame."""
 
 BASELINES: dict[str, Method] = {
     "copy": copy_first_mask,
@@ -33,9 +46,9 @@ def as_method(segmenter: Segmenter) -> Method:
     """Wrap a network as a method."""
 
     def method(
-        frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.uint8]
-    ) -> Iterator[NDArray[np.uint8]]:
-        return (result.labels for result in segmenter.track(frames, mask))
+        frames: Iterable[NDArray[np.uint8]], masks: Labels | Mapping[int, Labels]
+    ) -> Iterator[Labels]:
+        return (result.labels for result in segmenter.track(frames, masks))
 
     return method
 
@@ -75,7 +88,7 @@ def run_method(
     masks: Path | None = None,
     progress: Callable[[], None] | None = None,
 ) -> MethodRun:
-    """Give a method the first mask of a sequence, and score what it makes of the rest.
+    """Give a method the masks of a sequence's objects, each on its first frame, and score it.
 
     Args:
         method: A network (`as_method`) or a baseline (`BASELINES`).
@@ -87,34 +100,79 @@ def run_method(
     Raises:
         DdealError: A frame or mask cannot be read, or the label maps cannot be written.
     """
-    first = sequence.annotated_indices[0]
-    paths = sequence.frames[first:]
-    mask = _first_mask(sequence.annotations[paths[0].stem], plan.protocol)
-    seconds = 0.0
-
-    def predictions() -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        nonlocal seconds
-        labels = method((read_image(path) for path in paths), mask)
-        for path in paths:
-            began = time.perf_counter()
-            found = next(labels)
-            seconds += time.perf_counter() - began
-            if masks is not None:
-                masks.mkdir(parents=True, exist_ok=True)
-                write_mask(masks / f"{path.stem}.png", found)
-            if progress is not None:
-                progress()
-            yield path.stem, found
-
-    made = predictions()
+    given = plan.given or given_masks(sequence)
+    clock = _Clock()
+    made = _track(
+        method, sequence, given, plan.protocol == "davis2016", masks, progress, clock=clock
+    )
     score = score_predictions(plan, made)
     for _ in made:  # frames after the last one that is scored
         pass
-    return MethodRun(score, len(paths), seconds)
+    return MethodRun(score, clock.frames, clock.seconds)
 
 
-def _first_mask(path: Path, protocol: Protocol) -> NDArray[np.uint8]:
-    if protocol == "davis2016":
-        return read_foreground(path)
-    labels = read_labels(path)
-    return np.where(labels == 255, 0, labels).astype(np.uint8)
+def track_sequence(
+    method: Method,
+    sequence: Sequence,
+    *,
+    masks: Path | None = None,
+    progress: Callable[[], None] | None = None,
+) -> Iterator[tuple[str, Labels]]:
+    """Give a method the masks of a sequence's objects, each on its first frame, unscored.
+
+    Args:
+        method: See `run_method`.
+        sequence: Its frames, and annotations that hold at least the first masks.
+        masks: See `run_method`.
+        progress: See `run_method`.
+
+    Yields:
+        Stem and label map of every frame from the first annotated one on.
+
+    Raises:
+        DdealError: See `run_method`.
+    """
+    yield from _track(method, sequence, given_masks(sequence), False, masks, progress)
+
+
+class _Clock:
+    """Time that a method took."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.seconds = 0.0
+
+
+def _track(
+    method: Method,
+    sequence: Sequence,
+    given: Several[GivenMask],
+    binary: bool,
+    masks: Path | None,
+    progress: Callable[[], None] | None,
+    clock: _Clock | None = None,
+) -> Iterator[tuple[str, Labels]]:
+    index = {path.stem: i for i, path in enumerate(sequence.frames)}
+    first = index[given[0].stem]
+    paths = sequence.frames[first:]
+    starts = {index[mask.stem] - first: _given_labels(mask, binary=binary) for mask in given}
+    labels = method((read_image(path) for path in paths), starts[0] if len(starts) == 1 else starts)
+    for path in paths:
+        began = time.perf_counter()
+        found = next(labels)
+        if clock is not None:
+            clock.seconds += time.perf_counter() - began
+            clock.frames += 1
+        if masks is not None:
+            masks.mkdir(parents=True, exist_ok=True)
+            write_mask(masks / f"{path.stem}.png", found)
+        if progress is not None:
+            progress()
+        yield path.stem, found
+
+
+def _given_labels(mask: GivenMask, *, binary: bool) -> Labels:
+    if binary:
+        return read_foreground(mask.path)
+    labels = read_labels(mask.path)
+    return np.where(np.isin(labels, mask.object_ids), labels, 0).astype(np.uint8)

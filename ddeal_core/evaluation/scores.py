@@ -7,7 +7,7 @@ import numpy as np
 
 from ddeal_core.evaluation.statistics import Statistics, summarize
 
-__all__ = ["DatasetScore", "ObjectScore", "SequenceScore"]
+__all__ = ["DatasetScore", "ObjectScore", "SeenUnseen", "SequenceScore"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class ObjectScore:
         frames: Stems of the scored frames (``"00001"``), in order; never empty.
         j: Region similarity a frame, in [0, 1].
         f: Contour accuracy a frame, in [0, 1].
+        category: What it is, where the dataset tells.
+        seen: Whether that category is in the training set; None where it does not matter.
     """
 
     sequence: str
@@ -27,6 +29,8 @@ class ObjectScore:
     frames: tuple[str, ...]
     j: tuple[float, ...]
     f: tuple[float, ...]
+    category: str = ""
+    seen: bool | None = None
 
     def __post_init__(self) -> None:
         if not self.frames or not len(self.frames) == len(self.j) == len(self.f):
@@ -64,11 +68,14 @@ class SequenceScore:
         name: Name of the sequence.
         objects: One score an object, by id; never empty.
         unknown_ids: Ids in the results that the ground truth does not have; not scored.
+        unscored_ids: Ids in scored frames of the ground truth that the protocol leaves out, as
+            those of objects that come later (DAVIS) or are not in ``meta.json``.
     """
 
     name: str
     objects: tuple[ObjectScore, ...]
     unknown_ids: tuple[int, ...] = ()
+    unscored_ids: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.objects:
@@ -88,6 +95,30 @@ class SequenceScore:
     def j_and_f(self) -> float:
         """Mean of the means of J and F."""
         return (self.j_mean + self.f_mean) / 2
+
+
+@dataclass(frozen=True)
+class SeenUnseen:
+    """The four numbers of YouTube-VOS; None where there is no object of that kind.
+
+    Attributes:
+        j_seen: Mean of J over the objects of seen categories.
+        f_seen: Mean of F over them.
+        j_unseen: Mean of J over the objects of unseen categories.
+        f_unseen: Mean of F over them.
+    """
+
+    j_seen: float | None
+    f_seen: float | None
+    j_unseen: float | None
+    f_unseen: float | None
+
+    @property
+    def overall(self) -> float | None:
+        """G, the mean of the four; None if one is missing."""
+        four = (self.j_seen, self.f_seen, self.j_unseen, self.f_unseen)
+        there = [value for value in four if value is not None]
+        return float(np.mean(there)) if len(there) == len(four) else None
 
 
 @dataclass(frozen=True)
@@ -127,6 +158,25 @@ class DatasetScore:
     def j_and_f(self) -> float:
         """Mean of the means of J and F."""
         return (self.region.mean + self.contour.mean) / 2
+
+    @cached_property
+    def seen_unseen(self) -> SeenUnseen | None:
+        """J and F of seen and unseen categories; None where objects are not marked so."""
+        marked = [o for o in self.objects if o.seen is not None]
+        if not marked:
+            return None
+        seen = [o for o in marked if o.seen]
+        unseen = [o for o in marked if not o.seen]
+        return SeenUnseen(
+            j_seen=_mean_or_none([o.region.mean for o in seen]),
+            f_seen=_mean_or_none([o.contour.mean for o in seen]),
+            j_unseen=_mean_or_none([o.region.mean for o in unseen]),
+            f_unseen=_mean_or_none([o.contour.mean for o in unseen]),
+        )
+
+
+def _mean_or_none(values: list[float]) -> float | None:
+    return float(np.mean(values)) if values else None
 
 
 def _mean_over_objects(statistics: list[Statistics]) -> Statistics:

@@ -11,7 +11,15 @@ from typing import Any
 from ddeal_core.errors import OutputError
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore
 
-__all__ = ["GLOBAL_COLUMNS", "global_row", "global_table", "sequence_table", "write_tables"]
+__all__ = [
+    "GLOBAL_COLUMNS",
+    "clear_tables",
+    "global_row",
+    "global_table",
+    "seen_unseen_row",
+    "sequence_table",
+    "write_tables",
+]
 
 GLOBAL_COLUMNS = (
     "J&F-Mean",
@@ -39,9 +47,28 @@ def global_row(score: DatasetScore | ObjectScore) -> dict[str, float]:
     return dict(zip(GLOBAL_COLUMNS, values, strict=True))
 
 
+def seen_unseen_row(score: DatasetScore) -> dict[str, float | None]:
+    """Return G and its four parts by name; empty where objects are not marked (not ``ytvos``)."""
+    four = score.seen_unseen
+    if four is None:
+        return {}
+    return {
+        "G": four.overall,
+        "J-Seen": four.j_seen,
+        "F-Seen": four.f_seen,
+        "J-Unseen": four.j_unseen,
+        "F-Unseen": four.f_unseen,
+    }
+
+
 def global_table(score: DatasetScore) -> str:
-    """Return the text of ``global_results-<set>.csv``: one row, three decimals."""
-    return _csv([GLOBAL_COLUMNS, [f"{v:.3f}" for v in global_row(score).values()]])
+    """Return the text of ``global_results-<set>.csv``: one row, three decimals.
+
+    The columns of davis2017-evaluation; by ``ytvos`` G and its four parts come first, empty
+    where there is no object of the kind.
+    """
+    row = {**seen_unseen_row(score), **global_row(score)}
+    return _csv([tuple(row), ["" if v is None else f"{v:.3f}" for v in row.values()]])
 
 
 def sequence_table(score: DatasetScore) -> str:
@@ -76,19 +103,45 @@ def write_tables(score: DatasetScore, folder: str | Path) -> tuple[Path, Path, P
     return first, second, third
 
 
+def clear_tables(folder: str | Path, image_set: str) -> None:
+    """Remove what an earlier run of the same set left, lest it be taken for the next one's.
+
+    Args:
+        folder: Where tables, ``results.json`` and ``submission.zip`` are.
+        image_set: Name of the list of sequences; tables of others stay.
+
+    Raises:
+        OutputError: They cannot be removed.
+    """
+    name = Path(image_set).name
+    stale = (
+        f"global_results-{name}.csv",
+        f"per-sequence_results-{name}.csv",
+        "results.json",
+        "submission.zip",
+    )
+    try:
+        for file in stale:
+            (Path(folder) / file).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot replace results in {folder} ({error}); choose -o") from error
+
+
 def _record(score: DatasetScore) -> dict[str, Any]:
     return {
         "protocol": score.protocol,
         "set": score.image_set,
-        "global": global_row(score),
+        "global": {**seen_unseen_row(score), **global_row(score)},
         "sequences": {
             sequence.name: {
                 "J-Mean": sequence.j_mean,
                 "F-Mean": sequence.f_mean,
                 "J&F-Mean": sequence.j_and_f,
                 "unknown_ids": list(sequence.unknown_ids),
+                "unscored_ids": list(sequence.unscored_ids),
                 "objects": {
                     str(o.object_id): {
+                        **({} if o.seen is None else {"category": o.category, "seen": o.seen}),
                         **global_row(o),
                         "frames": {
                             stem: {"J": j, "F": f}

@@ -203,7 +203,7 @@ PRESETS: dict[str, NetworkConfig] = {
         concentrations="per-class",
         mask_resize="average",
         recurrence="fine",
-        short_side=240,
+        short_side=300,
         dense_channels=64,
     ),
 }

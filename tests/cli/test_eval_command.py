@@ -133,3 +133,14 @@ def test_no_dataset(ddeal, tmp_path):
     run = ddeal("eval", tmp_path)
     assert run.status == 2
     assert "JPEGImages" in run.complaint
+
+
+def test_a_page_for_each_method_that_is_scored(ddeal, davis, tmp_path):
+    run = ddeal("eval", davis, "--baseline", "copy", "-o", "out", "--report", "page.html")
+    assert run.status == 0, run.err
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "left" in page
+    assert "data:image/" in page
+    run = ddeal("eval", davis, "--results", "out/masks", "-o", "again", "--report", "other.html")
+    assert run.status == 0, run.err
+    assert (tmp_path / "other.html").is_file()

@@ -79,3 +79,21 @@ def test_masks_must_fit() -> None:
             next(baseline(frames, np.zeros((5, 5), np.uint8)))
     with pytest.raises(ConfigError, match="'hard'"):
         next(carry_along_flow(frames, np.zeros((96, 128), np.uint8), carry="hard"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("carry", ["labels", "soft"])
+def test_objects_that_begin_later(carry: Literal["labels", "soft"]) -> None:
+    frames, masks = clip()
+    given = {0: masks[0] * (masks[0] == 2), 3: masks[3] * (masks[3] == 7)}
+    carried = list(carry_along_flow(frames, given, carry=carry))
+    assert set(np.unique(carried[2])) == {0, 2}
+    assert np.array_equal(carried[3] == 7, masks[3] == 7)
+    for i in (2, 7):
+        assert jaccard(masks[-1] == i, carried[-1] == i) > 0.7
+    copies = list(copy_first_mask(frames, given))
+    assert set(np.unique(copies[2])) == {0, 2}
+    assert np.array_equal(copies[5] == 7, masks[3] == 7)
+    assert np.array_equal(copies[5] == 2, masks[0] == 2)
+    for baseline in (copy_first_mask, carry_along_flow):
+        with pytest.raises(MaskError, match="no mask for the first frame"):
+            next(baseline(frames, {3: masks[3]}))

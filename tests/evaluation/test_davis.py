@@ -22,6 +22,7 @@ from ddeal_core.evaluation import (
     sequence_table,
     write_tables,
 )
+from ddeal_core.evaluation.tables import clear_tables
 from ddeal_core.evaluation.workers import map_processes
 
 SIZE = (24, 40)
@@ -31,7 +32,9 @@ def save(path: Path, labels: np.ndarray, mode: str = "P") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(labels.astype(np.uint8))
     if mode == "P":
-        image.putpalette([c for i in range(256) for c in (i, 255 - i, 7)])
+        # Results are other files than annotations even where they hold the same ids.
+        blue = 9 if "results" in path.parts else 7
+        image.putpalette([c for i in range(256) for c in (i, 255 - i, blue)])
     elif mode != "L":
         image = image.convert(mode)
     image.save(path)
@@ -184,6 +187,20 @@ def test_unknown_ids_are_left_out_and_told(
     assert "bear hold ids that the ground truth does not have (9)" in caplog.text
 
 
+def test_later_objects_are_not_scored_and_told(
+    folders: Folders, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels = box(1, 10, width=6)
+    labels[20:] = 5
+    labels[0] = 255
+    folders.put("bear", 2, labels)
+    with caplog.at_level(logging.WARNING):
+        score = score_results(folders.data, folders.results, sequences=["bear"])
+    assert [o.object_id for o in score.objects] == [1]
+    assert score.sequences[0].unscored_ids == (5,)
+    assert "bear hold objects that davis2017 does not score (5)" in caplog.text
+
+
 def test_everything_missing_is_listed(folders: Folders) -> None:
     for t in (1, 2, 4):
         folders.result("bear", t).unlink()
@@ -315,6 +332,11 @@ def test_files(folders: Folders, tmp_path: Path) -> None:
     ants = record["sequences"]["ants"]["objects"]["3"]
     assert ants["frames"]["00001"] == {"J": 1.0, "F": 1.0}
     assert record["global"]["J&F-Mean"] == score.j_and_f
+    (out / "global_results-train.csv").write_text("of another set")
+    clear_tables(out, "2017/val")
+    assert [p.name for p in out.iterdir()] == ["global_results-train.csv"]
     (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot replace results"):
+        clear_tables(tmp_path / "file", "val")
     with pytest.raises(OutputError, match="cannot write results"):
         write_tables(score, tmp_path / "file")

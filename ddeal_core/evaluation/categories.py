@@ -1,0 +1,53 @@
+"""Seen and unseen categories of YouTube-VOS.
+
+"Seen" are the 65 categories of its training set (Xu et al., 2018, section 3); validation and
+test sets have them and 26 or 29 others.
+"""
+
+import json
+from pathlib import Path
+
+from ddeal_core.errors import DatasetError
+
+__all__ = ["SEEN_CATEGORIES", "normalize", "read_seen"]
+
+_TRAINING_SET = """
+    airplane ape bear bike bird boat bucket bus camel cat cow crocodile deer dog dolphin duck
+    eagle earless_seal elephant fish fox frisbee frog giant_panda giraffe hand hat hedgehog
+    horse knife leopard lion lizard monkey motorbike mouse others owl paddle parachute parrot
+    penguin person plant rabbit raccoon sedan shark sheep sign skateboard snail snake snowboard
+    squirrel surfboard tennis_racket tiger toilet train truck turtle umbrella whale zebra
+"""
+
+SEEN_CATEGORIES = frozenset(_TRAINING_SET.split())
+"""Names as the training set's ``meta.json`` spells them."""
+
+
+def normalize(category: str) -> str:
+    """Return a category's name in the spelling that is compared: ``giant_panda``."""
+    return "_".join(category.lower().replace("-", " ").replace("_", " ").split())
+
+
+def read_seen(path: str | Path) -> frozenset[str]:
+    """Read seen categories: a text file, one a line, or the ``meta.json`` of a training set.
+
+    Raises:
+        DatasetError: The file cannot be read or names no category.
+    """
+    source = Path(path)
+    try:
+        text = source.read_text(encoding="utf-8")
+        if text.lstrip().startswith("{"):
+            videos = json.loads(text)["videos"].values()
+            names = [o["category"] for video in videos for o in video["objects"].values()]
+        else:
+            names = text.splitlines()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(
+            f"cannot read seen categories from {source} ({error}); give a text file with one "
+            "category a line, or the meta.json of a training set"
+        ) from error
+    found = frozenset(normalize(str(name)) for name in names) - {""}
+    if not found:
+        raise DatasetError(f"{source} names no category; write one a line")
+    return found

@@ -1,0 +1,64 @@
+"""Tables of the paper, as data.
+
+Yin, Xu, Wang, Zhang: Directional Deep Embedding and Appearance Learning for Fast Video Object
+Segmentation. Table I is what its Figure 3 draws.
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["TABLE_I", "PaperResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class PaperResult:
+    """One line of Table I: a method on the validation set of DAVIS 2016.
+
+    Attributes:
+        method: Name of the method.
+        backbone: Its backbone; "" where the paper names none.
+        fine_tuned: Whether it fine-tunes a network online.
+        j: Mean region similarity, in percent.
+        f: Mean contour accuracy, in percent; None where the paper has none.
+        j_and_f: Mean of the two as printed, in percent; None where the paper has none.
+        seconds: Time a frame; the lower bound of it where `at_least`.
+        at_least: Whether the paper says "more than" of the time.
+    """
+
+    method: str
+    backbone: str
+    fine_tuned: bool
+    j: float
+    f: float | None
+    j_and_f: float | None
+    seconds: float
+    at_least: bool = False
+
+    def __post_init__(self) -> None:
+        given = [v for v in (self.j, self.f, self.j_and_f) if v is not None]
+        if not all(0 <= v <= 100 for v in given) or self.seconds <= 0:
+            raise ValueError(f"{self.method}: percentages are 0 to 100 and times above 0")
+
+
+TABLE_I: tuple[PaperResult, ...] = (
+    PaperResult("OSVOS-S", "VGG16", True, 85.6, 87.5, 86.6, 4.5),
+    PaperResult("OnAVOS", "Res-variant", True, 86.1, 84.9, 85.5, 13),
+    PaperResult("MGCRN", "Res101", True, 84.4, 85.7, 85.1, 0.73),
+    PaperResult("CINM", "DeepLabv2", True, 83.4, 85.0, 84.2, 30, at_least=True),
+    PaperResult("Lucid", "DeepLabv2", True, 83.9, 82.0, 83.0, 100, at_least=True),
+    PaperResult("OSVOS", "VGG16", True, 79.8, 80.6, 80.2, 9),
+    PaperResult("MSK", "DeepLabv2", True, 79.7, 75.4, 77.6, 12),
+    PaperResult("S2S", "VGG16", True, 79.1, None, None, 9),
+    PaperResult("SegFlow", "Res101", True, 74.8, 76.0, 75.4, 7.9),
+    PaperResult("A-GAME", "Res101", False, 82.0, 82.2, 82.1, 0.07),
+    PaperResult("RGMP", "Res50", False, 81.5, 82.0, 81.8, 0.13),
+    PaperResult("FEELVOS", "DeepLabv3+", False, 81.1, 82.2, 81.7, 0.45),
+    PaperResult("FAVOS", "Res101", False, 82.4, 79.5, 81.0, 1.80),
+    PaperResult("VM", "Res101", False, 81.0, 80.8, 80.9, 0.32),
+    PaperResult("PML", "Res101", False, 75.5, 79.3, 77.4, 0.28),
+    PaperResult("OSMN", "VGG16", False, 74.0, 72.9, 73.5, 0.14),
+    PaperResult("CTN", "VGG16", False, 73.5, 69.3, 71.4, 1.30),
+    PaperResult("VPN", "", False, 70.2, 65.5, 67.9, 0.63),
+    PaperResult("DDEAL", "Res50", False, 85.0, 84.6, 84.8, 0.03),
+    PaperResult("DDEAL", "Res101", False, 85.1, 85.7, 85.4, 0.04),
+)
+"""J, F and time a frame on DAVIS 2016 val (times of the paper: one NVIDIA TITAN Xp)."""

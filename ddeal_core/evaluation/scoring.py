@@ -1,0 +1,256 @@
+"""Results scored as planned: folders of masks, or label maps as they come."""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.errors import ConfigError, DatasetError, MaskError
+from ddeal_core.evaluation.boundary import boundary_radius, f_from_counts
+from ddeal_core.evaluation.categories import SEEN_CATEGORIES
+from ddeal_core.evaluation.labels import ids_in, read_foreground, read_labels
+from ddeal_core.evaluation.packed import PackedPair
+from ddeal_core.evaluation.plan import Protocol, SequencePlan
+from ddeal_core.evaluation.region import jaccard_from_counts
+from ddeal_core.evaluation.results import check_results, locate_results
+from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore
+from ddeal_core.evaluation.sources import plan_dataset
+from ddeal_core.evaluation.workers import map_processes
+
+__all__ = ["score_plans", "score_predictions", "score_results"]
+
+_LOG = logging.getLogger(__name__)
+
+
+def score_results(
+    dataset: str | Path,
+    results: str | Path,
+    *,
+    protocol: Protocol = "davis2017",
+    image_set: str | None = None,
+    sequences: Sequence[str] | None = None,
+    resolution: str = "480p",
+    seen: Collection[str] = SEEN_CATEGORIES,
+    workers: int = 1,
+    progress: Callable[[SequenceScore, int, int], None] | None = None,
+) -> DatasetScore:
+    """Score a folder of results, ``results/<sequence>/<frame>.png``.
+
+    All that is missing is told before anything is scored. One frame at a time is in memory.
+
+    Args:
+        dataset: The folder that holds ``JPEGImages`` and ``Annotations``.
+        results: Folder of the results.
+        protocol: Rules to follow; see `plan`.
+        image_set: Name of a list in ``ImageSets``; None takes all sequences.
+        sequences: Only these, in this order.
+        resolution: Folder below ``JPEGImages``.
+        seen: Categories of the training set (``ytvos``).
+        workers: Processes, which share the sequences.
+        progress: Called with each sequence's score as it ends, how many ended, and of how many.
+
+    Raises:
+        ConfigError: An unknown protocol or a worker count below 1.
+        DatasetError: The layout is not there, results are missing, or they are the ground truth.
+        MaskError: A mask cannot be read, has the wrong size, or colours where ids are wanted.
+        DdealError: A worker process died.
+    """
+    plans = plan_dataset(
+        dataset,
+        protocol=protocol,
+        image_set=image_set,
+        sequences=sequences,
+        resolution=resolution,
+        seen=seen,
+    )
+    return score_plans(
+        plans, results, image_set=image_set or "all", workers=workers, progress=progress
+    )
+
+
+def score_plans(
+    plans: Sequence[SequencePlan],
+    results: str | Path,
+    *,
+    image_set: str = "all",
+    loose: bool = False,
+    workers: int = 1,
+    progress: Callable[[SequenceScore, int, int], None] | None = None,
+) -> DatasetScore:
+    """Score a folder of results for what is planned.
+
+    Args:
+        plans: One a sequence, of one protocol.
+        results: Folder of the results, ``<sequence>/<frame>.png``.
+        image_set: Name that the tables get.
+        loose: Whether a single sequence's masks may lie in `results` itself.
+        workers: Processes, which share the sequences.
+        progress: See `score_results`.
+
+    Raises:
+        As `score_results`.
+    """
+    if workers < 1:
+        raise ConfigError(f"workers must be at least 1, not {workers}")
+    folders = locate_results(Path(results), [plan.name for plan in plans], loose=loose)
+    check_results(Path(results), folders, {plan.name: plan.annotations for plan in plans})
+    jobs = [(plan, folders[plan.name]) for plan in plans]
+    scores: dict[int, SequenceScore] = {}
+    for index, score in map_processes(_score_folder, jobs, workers=workers):
+        scores[index] = score
+        if score.unknown_ids:
+            _LOG.warning(
+                "results of %s hold ids that the ground truth does not have (%s); left out",
+                score.name,
+                ", ".join(map(str, score.unknown_ids)),
+            )
+        if score.unscored_ids:
+            _LOG.warning(
+                "annotations of %s hold objects that %s does not score (%s): they are not in the "
+                "first annotation or not in meta.json; vos-benchmark scores them",
+                score.name,
+                plans[index].protocol,
+                ", ".join(map(str, score.unscored_ids)),
+            )
+        if progress is not None:
+            progress(score, len(scores), len(jobs))
+    total = DatasetScore(
+        protocol=plans[0].protocol,
+        image_set=image_set,
+        sequences=tuple(scores[index] for index in range(len(jobs))),
+    )
+    if all(value == 1 for o in total.objects for value in o.j):
+        _LOG.warning(
+            "results in %s equal the ground truth in every pixel that is scored: they may be a "
+            "copy of it",
+            results,
+        )
+    return total
+
+
+def score_predictions(
+    plan: SequencePlan, predictions: Iterable[tuple[str, NDArray[np.uint8]]]
+) -> SequenceScore:
+    """Score label maps as they come, without files between.
+
+    Args:
+        plan: What to score.
+        predictions: Frame stem and ``[H, W]`` uint8 labels, in the order of the frames;
+            frames that are not scored may be among them.
+
+    Raises:
+        DatasetError: A scored frame is missing.
+        MaskError: A map has the wrong size.
+    """
+    wanted = {stem for stem, _ in plan.annotations}
+    scored = ((stem, labels, stem) for stem, labels in predictions if stem in wanted)
+    return _score(plan, scored)
+
+
+def _score_folder(job: tuple[SequencePlan, Path]) -> SequenceScore:
+    plan, folder = job
+    return _score(plan, _read_predictions(plan, folder))
+
+
+def _read_predictions(
+    plan: SequencePlan, folder: Path
+) -> Iterator[tuple[str, NDArray[np.uint8], str]]:
+    highest = max(plan.known_ids)
+    for stem, _ in plan.annotations:
+        path = folder / f"{stem}.png"
+        if plan.protocol == "davis2016":
+            yield stem, read_foreground(path), str(path)
+        else:
+            yield stem, read_labels(path, highest=highest), str(path)
+
+
+def _score(
+    plan: SequencePlan, predictions: Iterable[tuple[str, NDArray[np.uint8], str]]
+) -> SequenceScore:
+    """Score predictions of (stem, labels, what to call them in an error)."""
+    binary = plan.protocol == "davis2016"
+    by_presence = plan.protocol in ("vos-benchmark", "every-frame")
+    tracks = {i: _Track(plan.begins.get(i, 0), awaited=by_presence) for i in plan.object_ids}
+    strange = np.ones(256, np.uint8)
+    strange[[0, *plan.known_ids]] = 0
+    left_out = strange.copy()
+    left_out[255] = 0  # "ignore"
+    unknown: set[int] = set()
+    unscored: set[int] = set()
+    pair: PackedPair | None = None
+    source = iter(predictions)
+    for index, (stem, path) in enumerate(plan.annotations):
+        given, labels, origin = next(source, (None, None, ""))
+        if labels is None or given != stem:
+            raise DatasetError(f"sequence {plan.name!r}: there is no prediction of frame {stem}")
+        truth = read_foreground(path) if binary else read_labels(path)
+        if labels.shape != truth.shape:
+            raise MaskError(
+                f"prediction {origin} of {plan.name} is {_size(labels)} but its annotation "
+                f"{path} is {_size(truth)}; save masks at the size of the frames"
+            )
+        if binary:
+            labels = (labels != 0).view(np.uint8)
+        else:
+            unknown.update(_among(strange, labels))
+            unscored.update(_among(left_out, truth))
+        height, width = truth.shape
+        if pair is None or (pair.height, pair.width) != (height, width):
+            pair = PackedPair(height, width, radius=boundary_radius(height, width))
+        for i, track in tracks.items():
+            if index < track.begin:
+                continue
+            counts = pair.count(truth, labels, object_id=i)
+            if track.awaited and not counts.union:
+                continue
+            track.awaited = False
+            track.frames.append(stem)
+            track.j.append(
+                jaccard_from_counts(intersection=counts.intersection, union=counts.union)
+            )
+            track.f.append(f_from_counts(counts))
+    return SequenceScore(
+        plan.name,
+        tuple(
+            ObjectScore(
+                plan.name,
+                i,
+                tuple(track.frames),
+                tuple(track.j),
+                tuple(track.f),
+                plan.categories.get(i, ""),
+                plan.seen.get(i),
+            )
+            for i, track in tracks.items()
+        ),
+        tuple(sorted(unknown)),
+        tuple(sorted(unscored)),
+    )
+
+
+def _among(marked: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Iterator[int]:
+    """Yield the ids of a label map that are marked; quick where there is none."""
+    if marked[: int(labels.max()) + 1].any() and cv2.LUT(labels, marked).any():
+        yield from (i for i in ids_in(labels) if marked[i])
+
+
+class _Track:
+    """J and F of one object, gathered.
+
+    Args:
+        begin: Scored frames before its first.
+        awaited: Whether it is scored only once it was in the annotation or the prediction.
+    """
+
+    def __init__(self, begin: int, *, awaited: bool) -> None:
+        self.begin, self.awaited = begin, awaited
+        self.frames: list[str] = []
+        self.j: list[float] = []
+        self.f: list[float] = []
+
+
+def _size(labels: NDArray[np.uint8]) -> str:
+    return "x".join(str(n) for n in labels.shape[::-1])

@@ -1,0 +1,235 @@
+"""Where sequences to score come from: a dataset's folder, or any folders of images and masks."""
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from ddeal_core.datasets.layouts import DavisLayout, YouTubeVosLayout
+from ddeal_core.datasets.layouts import Sequence as DatasetSequence
+from ddeal_core.errors import DatasetError
+from ddeal_core.evaluation.categories import SEEN_CATEGORIES
+from ddeal_core.evaluation.plan import (
+    Protocol,
+    SequencePlan,
+    check_protocol,
+    first_masks_only,
+    plan_sequence,
+)
+from ddeal_core.media.image_source import natural_key
+
+__all__ = ["find_sequences", "only_first_masks", "pair_sequences", "plan_all", "plan_dataset"]
+
+_IMAGES = frozenset({".jpg", ".jpeg", ".png"})
+_LOG = logging.getLogger(__name__)
+
+
+def find_sequences(
+    dataset: str | Path,
+    *,
+    protocol: Protocol = "davis2017",
+    image_set: str | None = None,
+    sequences: Sequence[str] | None = None,
+    resolution: str = "480p",
+) -> tuple[DatasetSequence, ...]:
+    """Find the sequences of a dataset.
+
+    Args:
+        dataset: The folder that holds ``JPEGImages`` and ``Annotations``; for ``ytvos`` that of
+            a split, with its ``meta.json``.
+        protocol: For ``ytvos`` the layout is that of YouTube-VOS, else that of DAVIS.
+        image_set: Name of a list in ``ImageSets``, that of the protocol's year where years
+            differ (for ``ytvos`` the path of a list below the split); None takes all sequences.
+        sequences: Only these, in this order.
+        resolution: Folder below ``JPEGImages``, in the layout of DAVIS.
+
+    Raises:
+        ConfigError: An unknown protocol.
+        DatasetError: The layout is not there, or it lacks a sequence or all its annotations.
+    """
+    check_protocol(protocol)
+    if protocol == "ytvos":
+        found = YouTubeVosLayout(dataset).sequences(image_set)
+    else:
+        found = DavisLayout(dataset, resolution=resolution).sequences(
+            _list_of_year(Path(dataset), image_set, protocol)
+        )
+    return _chosen(found, sequences, where=dataset, image_set=image_set)
+
+
+def pair_sequences(
+    images: str | Path | None,
+    annotations: str | Path,
+    *,
+    sequences: Sequence[str] | None = None,
+) -> tuple[DatasetSequence, ...]:
+    """Find the sequences of two folders: of many sequences, or one sequence's files.
+
+    Args:
+        images: ``<sequence>/<frame>.jpg`` (or .png), or the images of one sequence, which has
+            the folder's name; None takes the annotated frames for all there are.
+        annotations: ``<sequence>/<frame>.png`` or the masks of one sequence.
+        sequences: Only these, in this order.
+
+    Raises:
+        DatasetError: A folder is missing or empty, an image or a sequence is missing.
+    """
+    masks = _by_sequence(Path(annotations), "annotations")
+    frames = masks if images is None else _by_sequence(Path(images), "images")
+    if len(masks) == len(frames) == 1:  # folders of one sequence may have any name
+        masks = dict(zip(frames, masks.values(), strict=True))
+    where = annotations if images is None else images
+    lost = [name for name in masks if name not in frames]
+    if lost:
+        raise DatasetError(f"{images} lacks {len(lost)} annotated sequences ({', '.join(lost)})")
+    found = []
+    for name, paths in frames.items():
+        stems = {path.stem for path in paths}
+        if len(stems) < len(paths):
+            raise DatasetError(
+                f"sequence {name!r} in {where} has images that differ only in their suffix; "
+                "keep one of each"
+            )
+        of_frames = {path.stem: path for path in masks.get(name, ()) if path.suffix == ".png"}
+        alone = sorted(set(of_frames) - stems)
+        if alone:
+            raise DatasetError(
+                f"sequence {name!r}: {images} has no image for {len(alone)} annotations "
+                f"({', '.join(alone[:5])}{', ...' if len(alone) > 5 else ''}); "
+                "frames and masks must have the same names"
+            )
+        found.append(DatasetSequence(name, tuple(paths), of_frames))
+    # Videos without any mask are no mistake where others have some.
+    annotated = tuple(s for s in found if s.annotations)
+    return _chosen(annotated or tuple(found), sequences, where=where, image_set=None)
+
+
+def only_first_masks(sequences: Iterable[DatasetSequence]) -> bool:
+    """Whether the annotations hold nothing but the objects' first masks, in all sequences.
+
+    Raises:
+        MaskError: An annotation cannot be read.
+    """
+    return all(first_masks_only(sequence) for sequence in sequences)
+
+
+def plan_all(
+    sequences: Sequence[DatasetSequence],
+    *,
+    protocol: Protocol = "davis2017",
+    seen: Collection[str] = SEEN_CATEGORIES,
+) -> tuple[SequencePlan, ...]:
+    """Decide which objects and frames of sequences are scored.
+
+    By ``ytvos``, sequences that hold first masks only are left out with a warning.
+
+    Args:
+        sequences: Annotated ones.
+        protocol: Rules to follow.
+        seen: Categories of the training set (``ytvos``).
+
+    Raises:
+        DatasetError: Nothing in a sequence can be scored, or all hold first masks only.
+        MaskError: An annotation cannot be read.
+    """
+    if protocol == "ytvos":
+        sequences = _with_truth(sequences)
+    return tuple(plan_sequence(s, protocol=protocol, seen=seen) for s in sequences)
+
+
+def plan_dataset(
+    dataset: str | Path,
+    *,
+    protocol: Protocol = "davis2017",
+    image_set: str | None = None,
+    sequences: Sequence[str] | None = None,
+    resolution: str = "480p",
+    seen: Collection[str] = SEEN_CATEGORIES,
+) -> tuple[SequencePlan, ...]:
+    """Decide which objects and frames of a dataset are scored: `find_sequences`, `plan_all`.
+
+    Raises:
+        ConfigError: An unknown protocol.
+        DatasetError: The layout is not there, or a sequence has nothing to score.
+        MaskError: An annotation cannot be read.
+    """
+    found = find_sequences(
+        dataset,
+        protocol=protocol,
+        image_set=image_set,
+        sequences=sequences,
+        resolution=resolution,
+    )
+    return plan_all(found, protocol=protocol, seen=seen)
+
+
+def _with_truth(sequences: Sequence[DatasetSequence]) -> tuple[DatasetSequence, ...]:
+    bare = {s.name for s in sequences if first_masks_only(s)}
+    if len(bare) == len(sequences):
+        raise DatasetError(
+            "the annotations hold first masks only (as public validation sets do), so J, F and G "
+            "cannot be computed here; write the submission for the server instead"
+        )
+    if bare:
+        _LOG.warning(
+            "%d of %d sequences hold first masks only and are not scored (%s)",
+            len(bare),
+            len(sequences),
+            ", ".join(sorted(bare)),
+        )
+    return tuple(s for s in sequences if s.name not in bare)
+
+
+def _list_of_year(dataset: Path, image_set: str | None, protocol: Protocol) -> str | None:
+    """Say which ``val`` is meant: a DAVIS 2017 download has lists of 2016 too."""
+    year = protocol.removeprefix("davis")
+    if image_set and (dataset / "ImageSets" / year / f"{image_set}.txt").is_file():
+        return f"{year}/{image_set}"
+    return image_set
+
+
+def _chosen(
+    found: tuple[DatasetSequence, ...],
+    names: Sequence[str] | None,
+    *,
+    where: str | Path,
+    image_set: str | None,
+) -> tuple[DatasetSequence, ...]:
+    if names is not None:
+        by_name = {sequence.name: sequence for sequence in found}
+        missing = [name for name in names if name not in by_name]
+        if missing:
+            raise DatasetError(
+                f"{where} has no sequence {', '.join(missing)}"
+                + (f" in image set {image_set!r}" if image_set else "")
+                + f"; it has {', '.join(by_name)}"
+            )
+        found = tuple(by_name[name] for name in dict.fromkeys(names))
+    bare = [sequence.name for sequence in found if not sequence.annotations]
+    if bare:
+        raise DatasetError(
+            f"{where} has no annotations for {len(bare)} of {len(found)} sequences "
+            f"({', '.join(bare)}); choose others, or an image set whose masks are public"
+        )
+    return found
+
+
+def _by_sequence(folder: Path, what: str) -> dict[str, list[Path]]:
+    if not folder.is_dir():
+        raise DatasetError(f"{what} folder {folder} is missing; give a folder of {what}")
+    inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    loose = _images(inside)
+    folders = sorted(path for path in inside if path.is_dir())
+    if loose:
+        return {folder.resolve().name: loose}
+    found = {path.name: _images(path.iterdir()) for path in folders}
+    found = {name: paths for name, paths in found.items() if paths}
+    if not found:
+        raise DatasetError(
+            f"{what} folder {folder} holds neither images nor folders of images (.jpg, .png)"
+        )
+    return found
+
+
+def _images(paths: Iterable[Path]) -> list[Path]:
+    kept = [p for p in paths if p.suffix.lower() in _IMAGES and not p.name.startswith(".")]
+    return sorted(kept, key=lambda path: natural_key(path.name))
