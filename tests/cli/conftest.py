@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -90,13 +91,18 @@ def start() -> Callable[..., "subprocess.Popen[str]"]:
 
     def call(*words: object) -> "subprocess.Popen[str]":
         root = str(Path(ddeal_core.__file__).parents[1])
-        return subprocess.Popen(
-            [sys.executable, "-m", "ddeal_cli", *map(str, words)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
-        )
+        # Tests that run in a shell's background ignore Ctrl-C, and would hand that on.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "ddeal_cli", *map(str, words)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     return call
 
