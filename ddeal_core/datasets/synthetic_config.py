@@ -33,7 +33,7 @@ class SyntheticConfig:
         warp_probability: Of these, the ones in which image and mask are bent by one continuous
             field; in the others the objects are lifted off, what was behind them is filled in
             and they move freely.
-        max_objects: Most labelled objects, 1 to 5 are sensible.
+        max_objects: Most labelled objects; the paper pastes 1 to 5.
         single_probability: Clips with one labelled object only.
         area: Size of a pasted object as a share of the frame.
         cutout_probability: Pasted objects from images with alpha, where both kinds are there.
@@ -72,7 +72,7 @@ class SyntheticConfig:
 
     scene_probability: float = 0.35
     warp_probability: float = 0.5
-    max_objects: int = 4
+    max_objects: int = 5
     single_probability: float = 0.4
     area: tuple[float, float] = (0.008, 0.25)
     cutout_probability: float = 0.12

@@ -67,7 +67,7 @@ class Segmenter:
         precision: Of the convolutions; cosines are always float32.
 
     Raises:
-        InputError: The resolution is too small.
+        InputError: The resolution is too small, or no number.
     """
 
     def __init__(
@@ -87,6 +87,8 @@ class Segmenter:
             self._short_side = network.config.short_side
         elif resolution == "native":
             self._short_side = None
+        elif not isinstance(resolution, int):
+            raise InputError(f"resolution is a number of pixels or 'native', not {resolution!r}")
         else:
             self._short_side = resolution
         self.tracker()  # complains about the resolution now, not on the first frame

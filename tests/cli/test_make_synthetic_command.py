@@ -52,7 +52,7 @@ def test_switches_are_listed_and_can_be_given_back(ddeal):
     run = ddeal("make-synthetic", "--options")
     assert run.status == 0
     words = run.out.split()
-    assert "max_objects=4" in words
+    assert "max_objects=5" in words
     assert "degradation.jpeg_quality=30" in words
     given = [part for word in words for part in ("--option", word)]
     assert ddeal("make-synthetic", "--options", *given).out == run.out

@@ -188,3 +188,8 @@ def test_the_best_device_agrees_with_the_cpu(weights, tiny_clip):
     ]
     for a, b in zip(*runs, strict=True):
         assert np.abs(a.probabilities - b.probabilities).max() < 2e-2
+
+
+def test_a_resolution_in_words_is_refused(make_network):
+    with pytest.raises(InputError, match="'480'"):
+        Segmenter(make_network(), resolution="480")
