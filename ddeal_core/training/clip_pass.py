@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ddeal_core.network.config import Ablation
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.tracking.merging import merge
 from ddeal_core.training.losses import LossWeights, clip_loss
@@ -42,16 +43,21 @@ class ClipBatch:
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
-    """What the network is told of the frame before, in training.
+    """What the network is told of the frames before, in training, and by which cues.
 
     Attributes:
         truth: Probability, a frame, that the true mask takes the place of the predicted one.
         corruption: Probability, a frame, that the mask is moved and smeared before it is handed
             on, so that the network does not merely copy it.
+        remembering: Probability that a frame enters the memory.
+        cue_dropout: Probability, a pass over clips, that some cues are kept from the fusion
+            module, as in one of lines 2 to 5 of Table V: it then works without them too.
     """
 
     truth: float = 0.0
     corruption: float = 0.0
+    remembering: float = 0.5
+    cue_dropout: float = 0.0
 
 
 class ClipPass(nn.Module):
@@ -86,17 +92,31 @@ class ClipPass(nn.Module):
         encodings = [everything.frames(slice(t * clips, (t + 1) * clips)) for t in range(frames)]
         masks, valid = batch.masks.float(), batch.valid.float()
         state = self.network.start(encodings[0], masks[0])
+        ablation = _drawn_ablation(recurrence.cue_dropout, generator)
         losses, jaccards = [], []
         for t in range(1, frames):
-            prediction = self.network.segment(encodings[t], state)
+            prediction = self.network.segment(encodings[t], state, ablation=ablation)
             losses.append(clip_loss(prediction, masks[t], valid[t], self.weights))
             merged = merge(prediction.fine.softmax(dim=2)[:, :, 1])[:, 1:]
             jaccards.append(_jaccard(merged.detach(), masks[t], valid[t]))
             if t + 1 < frames:
                 known = valid[t].amin(dim=(1, 2, 3)).bool()
                 handed_on = _hand_on(merged, masks[t], known, recurrence, generator)
-                state = self.network.update(encodings[t], state, prediction, handed_on)
+                remember = _chance(recurrence.remembering, generator)
+                state = self.network.update(
+                    encodings[t], state, prediction, handed_on, remember=remember
+                )
         return torch.stack(losses).mean(), torch.stack(jaccards).mean()
+
+
+def _chance(probability: float, generator: torch.Generator) -> bool:
+    return float(torch.rand((), generator=generator)) < probability
+
+
+def _drawn_ablation(probability: float, generator: torch.Generator) -> Ablation | None:
+    if not _chance(probability, generator):
+        return None
+    return Ablation.table_v(int(torch.randint(2, 6, (), generator=generator)))
 
 
 def _jaccard(probability: Tensor, target: Tensor, valid: Tensor) -> Tensor:

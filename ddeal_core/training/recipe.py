@@ -34,6 +34,8 @@ class Stage:
         objects: Objects a clip that the network is asked for.
         truth: Probability of the true mask in the recurrence, falling to 0 over the first half.
         corruption: Probability of a corrupted mask in the recurrence.
+        remembering: Probability that a frame enters the memory, for networks that have one.
+        cue_dropout: Probability that clips go through the network without some of its cues.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Stage:
     objects: int = 1
     truth: float = 0.0
     corruption: float = 0.0
+    remembering: float = 0.5
+    cue_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         if any(side < 32 or side % 16 for side in self.size):
@@ -89,7 +93,12 @@ class Stage:
     def recurrence(self, step: int) -> Recurrence:
         """What the network is told of the last frame, at a step of this stage."""
         truth = self.truth * max(0.0, 1 - 2 * step / self.steps)
-        return Recurrence(truth=truth, corruption=self.corruption)
+        return Recurrence(
+            truth=truth,
+            corruption=self.corruption,
+            remembering=self.remembering,
+            cue_dropout=self.cue_dropout,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class PlainObject:
     first_dense: torch.Tensor | None = None  # [2, H/8, W/8] shares of the classes
     last_frame: Frame | None = None
     last_dense: torch.Tensor | None = None
+    memory: dict[int, tuple[Frame, torch.Tensor]] = field(default_factory=dict)  # by age
 
 
 @dataclass
@@ -262,6 +263,10 @@ class PlainNetwork:
             assert item.last_frame is not None
             maps = self.match_dense(frame, item.first_frame, item.first_dense, near=False)
             maps += self.match_dense(frame, item.last_frame, item.last_dense, near=True)
+            if self.config.memory_frames:
+                remembered = [(item.first_frame, item.first_dense), *item.memory.values()]
+                found = [self.match_dense(frame, f, m, near=False) for f, m in remembered]
+                maps += [torch.stack(each).amax(0) for each in zip(*found, strict=True)]
             if not ablation.matching:
                 maps = [torch.zeros_like(m) for m in maps]
             dense = [torch.stack(maps)[None]]
@@ -303,6 +308,7 @@ class PlainNetwork:
         """Segment a video; ``given`` holds label maps by frame."""
         items: dict[int, PlainObject] = {}
         results = []
+        age, remembered, interval = 0, [], self.config.memory_interval
         for index, image in enumerate(frames):
             size = image.shape[:2]
             tensor = torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)
@@ -312,6 +318,8 @@ class PlainNetwork:
             if labels is not None:
                 for i in np.unique(labels[labels > 0]).tolist():
                     new[i] = pad(torch.from_numpy((labels == i).astype(np.float32))[None])[0]
+            for i in new:  # one that is corrected begins anew
+                items.pop(i, None)
             begins = not items
             keep = begins or self.config.keep_given_mask
             if not keep:
@@ -329,6 +337,17 @@ class PlainNetwork:
             for i, item in items.items():
                 if i in answers:
                     self.update(frame, item, answers[i][0], merged[i])
+            age += bool(answers)
+            if answers and self.config.memory_frames and age % interval == 0:
+                if len(remembered) == self.config.memory_frames:
+                    interval *= 2
+                    remembered = remembered[1::2]
+                if age % interval == 0:
+                    remembered.append(age)
+                    for item in items.values():
+                        item.memory[age] = (frame, item.last_dense)
+                for item in items.values():
+                    item.memory = {a: item.memory[a] for a in remembered if a in item.memory}
             if keep:
                 for i, mask in new.items():
                     items[i] = self.start(frame, mask)

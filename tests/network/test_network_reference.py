@@ -276,3 +276,21 @@ def test_encodings_are_cut_by_frame(make_network):
         state = network.start(network.encode(images[:1]), masks)
         alone = network.segment(network.encode(images[2:3]), state).fine
     torch.testing.assert_close(cut, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_a_memory_that_fills_and_thins(make_network):
+    network = make_network("compact", memory_frames=2, memory_interval=1)
+    frames = make_video(40, 56, count=8)
+    given = {0: make_mask(40, 56, [4]), 2: np.roll(make_mask(40, 56, [9]), 5, axis=1)}
+    given[5] = make_mask(40, 56, [4])  # corrected: what was remembered of it is forgotten
+    check(network, frames, given)
+
+
+def test_a_memory_is_looked_at(make_network):
+    frames, mask = make_video(48, 64, count=5), make_mask(48, 64, [1])
+    answers = []
+    for interval in (1, 100):
+        tracker = Tracker(make_network("compact", memory_interval=interval))
+        answers.append([tracker.step(f, mask if i == 0 else None) for i, f in enumerate(frames)])
+    assert np.array_equal(answers[0][1].probabilities, answers[1][1].probabilities)
+    assert np.abs(answers[0][-1].probabilities - answers[1][-1].probabilities).max() > 1e-4
