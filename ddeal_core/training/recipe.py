@@ -35,6 +35,7 @@ class Stage:
         truth: Probability of the true mask in the recurrence, falling to 0 over the first half.
         corruption: Probability of a corrupted mask in the recurrence.
         remembering: Probability that a frame enters the memory, for networks that have one.
+        burn_in: Frames a clip, after the first, that are followed without teaching.
         cue_dropout: Probability that clips go through the network without some of its cues.
     """
 
@@ -56,6 +57,7 @@ class Stage:
     truth: float = 0.0
     corruption: float = 0.0
     remembering: float = 0.5
+    burn_in: int = 0
     cue_dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -63,6 +65,11 @@ class Stage:
             raise ConfigError(f"clip sides are multiples of 16, at least 32, not {self.size}")
         if self.frames < 2:
             raise ConfigError(f"a training clip has at least 2 frames, not {self.frames}")
+        if not 0 <= self.burn_in <= self.frames - 2:
+            raise ConfigError(
+                f"burn_in leaves a clip of {self.frames} frames one to teach, so it lies in "
+                f"[0, {self.frames - 2}], not {self.burn_in}"
+            )
         if self.clips % self.clips_per_pass:
             raise ConfigError(
                 f"{self.clips} clips a step cannot be split into passes of {self.clips_per_pass}"
@@ -97,6 +104,7 @@ class Stage:
             truth=truth,
             corruption=self.corruption,
             remembering=self.remembering,
+            burn_in=self.burn_in,
             cue_dropout=self.cue_dropout,
         )
 
