@@ -1,12 +1,12 @@
-"""The network and the tracker against the plain network of `reference`."""
+"""The network and the tracker against the plain network."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from reference import PlainNetwork
 
+from ddeal_core.benchmark.plain import PlainNetwork
 from ddeal_core.network import PRESETS, Ablation, Backbone, Ddeal
 from ddeal_core.tracking import Tracker
 from ddeal_core.tracking.padding import Padding
@@ -59,7 +59,7 @@ def make_mask(height, width, ids):
 
 
 def check(network, frames, given):
-    plain = PlainNetwork(network.state_dict(), network.config).run(frames, given)
+    plain = list(PlainNetwork(network.state_dict(), network.config).track(frames, given))
     tracker = RecordingTracker(network)
     spread = 0.0
     for index, (frame, theirs) in enumerate(zip(frames, plain, strict=True)):
@@ -136,13 +136,13 @@ def test_every_choice_alone(make_network, preset, choice):
     network = make_network(preset, **choice)
     check(network, frames, given)
     # The choice decides something: without it the answer is another one.
-    plain = PlainNetwork(network.state_dict(), network.config).run(frames, given)
+    plain = list(PlainNetwork(network.state_dict(), network.config).track(frames, given))
     default = getattr(PRESETS[preset], next(iter(choice)))
     config = replace(network.config, **{next(iter(choice)): default})
     state = dict(network.state_dict())
     if "concentrations" in choice:
         state["appearance.raw_concentration"] = state["appearance.raw_concentration"][:1]
-    other = PlainNetwork(state, config).run(frames, given)
+    other = list(PlainNetwork(state, config).track(frames, given))
     assert max(np.abs(a.merged - b.merged).max() for a, b in zip(plain, other, strict=True)) > 1e-4
 
 

@@ -1,0 +1,1 @@
+"""Speed and memory: stages, operations, growth, and the plain network to beat."""
