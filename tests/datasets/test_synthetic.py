@@ -32,7 +32,7 @@ def stills(tmp_path_factory):
         image = np.zeros((120, 180, 3), np.uint8)
         image[..., 1] = rng.integers(60, 200, size=(120, 180))
         mask = np.zeros((120, 180), np.uint8)
-        mask[20:100, 50:130] = procedural_shape(np.random.default_rng(1), 80) > 127
+        mask[10:110, 40:140] = procedural_shape(np.random.default_rng(1), 100) > 127
         image[mask > 0] = (250, 0, 250)
         Image.fromarray(image).save(root / "images" / f"{number}.png")
         Image.fromarray(mask).save(root / "masks" / f"{number}.png")
@@ -118,6 +118,28 @@ def test_distractors_are_shown_but_not_labelled(sources):
         magenta = (clip.images[..., 0] > 125) & (clip.images[..., 2] > 125)
         unlabelled += int(np.sum(magenta & (clip.labels == 0))) > 100
     assert unlabelled >= 6
+
+
+def test_feather_softens_the_edge_and_erosion_takes_it_off(sources):
+    pasted = replace(
+        CLEAN,
+        scene_probability=0,
+        procedural_probability=0,
+        procedural_background_probability=0,
+        still_background_probability=0,
+        max_objects=1,
+    )
+
+    def edge_and_area(**changes):
+        clips = SyntheticClips(replace(pasted, **changes), sources, size=SIZE, frames=1)
+        made = [clips.clip(i) for i in range(6)]
+        red = np.stack([clip.images[0, ..., 0].astype(int) for clip in made])
+        return np.sum((red > 30) & (red < 220)), sum(int(c.labels.sum()) for c in made)
+
+    hard, soft = edge_and_area(feather=(0, 0)), edge_and_area(feather=(3, 3))
+    assert soft[0] > 1.5 * hard[0]
+    whole, eroded = edge_and_area(erode_probability=0), edge_and_area(erode_probability=1)
+    assert eroded[1] < whole[1]
 
 
 def test_everything_off_stands_still(sources):
