@@ -32,7 +32,8 @@ def stills(tmp_path_factory):
         image = np.zeros((120, 180, 3), np.uint8)
         image[..., 1] = rng.integers(60, 200, size=(120, 180))
         mask = np.zeros((120, 180), np.uint8)
-        mask[10:110, 40:140] = procedural_shape(np.random.default_rng(1), 100) > 127
+        mask[20:100, 50:130] = procedural_shape(np.random.default_rng(1), 80) > 127
+        mask[30:90, 60:120] = 1
         image[mask > 0] = (250, 0, 250)
         Image.fromarray(image).save(root / "images" / f"{number}.png")
         Image.fromarray(mask).save(root / "masks" / f"{number}.png")
