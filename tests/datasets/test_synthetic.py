@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from ddeal_core.datasets import DegradationConfig, Sources, SyntheticClips, SyntheticConfig
+from ddeal_core.datasets.cutouts import StillFolder, cut
 from ddeal_core.datasets.procedural import procedural_background, procedural_shape
 from ddeal_core.errors import ConfigError, DatasetError
 
@@ -121,26 +122,33 @@ def test_distractors_are_shown_but_not_labelled(sources):
     assert unlabelled >= 6
 
 
-def test_feather_softens_the_edge_and_erosion_takes_it_off(sources):
+def test_feather_softens_the_edges_of_cut_outs(sources):
     pasted = replace(
         CLEAN,
         scene_probability=0,
         procedural_probability=0,
         procedural_background_probability=0,
         still_background_probability=0,
+        erode_probability=0,
         max_objects=1,
     )
 
-    def edge_and_area(**changes):
-        clips = SyntheticClips(replace(pasted, **changes), sources, size=SIZE, frames=1)
-        made = [clips.clip(i) for i in range(6)]
-        red = np.stack([clip.images[0, ..., 0].astype(int) for clip in made])
-        return np.sum((red > 30) & (red < 220)), sum(int(c.labels.sum()) for c in made)
+    def edge(feather):
+        clips = SyntheticClips(
+            replace(pasted, feather=(feather, feather)), sources, size=SIZE, frames=1
+        )
+        red = np.stack([clips.clip(i).images[0, ..., 0] for i in range(6)])
+        return np.sum((red > 30) & (red < 220))
 
-    hard, soft = edge_and_area(feather=(0, 0)), edge_and_area(feather=(3, 3))
-    assert soft[0] > 1.5 * hard[0]
-    whole, eroded = edge_and_area(erode_probability=0), edge_and_area(erode_probability=1)
-    assert eroded[1] < whole[1]
+    assert edge(3) > 1.5 * edge(0)
+
+
+def test_erosion_takes_a_pixel_off_cut_outs_of_some_size(stills):
+    folder = StillFolder(stills)
+    item = folder.still(0).objects[0]
+    whole, less = (cut(folder.still(0), item, erode=n, feather=0).rgba[..., 3] for n in (0, 1))
+    assert np.all(less <= whole)
+    assert 0 < np.count_nonzero(less) < np.count_nonzero(whole)
 
 
 def test_everything_off_stands_still(sources):
