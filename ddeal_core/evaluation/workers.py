@@ -1,6 +1,7 @@
 """Work spread over processes, which ends in an error, never in a wait, when one dies."""
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -8,10 +9,17 @@ from typing import TypeVar
 
 from ddeal_core.errors import DdealError
 
-__all__ = ["map_processes"]
+__all__ = ["cores", "map_processes"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def map_processes(
