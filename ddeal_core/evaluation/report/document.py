@@ -28,13 +28,14 @@ def write_document(title: str, sections: list[str], path: str | Path) -> Path:
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # File names may hold what is no text; those bytes are shown as escapes.
-        beside.write_bytes(page.encode("utf-8", "backslashreplace"))
-        beside.replace(target)
+        try:
+            # File names may hold what is no text; those bytes are shown as escapes.
+            beside.write_bytes(page.encode("utf-8", "backslashreplace"))
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write the report {target} ({error}); name another") from error
-    finally:
-        beside.unlink(missing_ok=True)
     return target
 
 
