@@ -205,9 +205,7 @@ def _means(
     return means[0], means[1]
 
 
-def _unmixed(
-    picture: NDArray[np.uint8] | Float, weight: Float, front: Float, back: Float
-) -> Float:
+def _unmixed(picture: NDArray[np.uint8] | Float, weight: Float, front: Float, back: Float) -> Float:
     """Correct the front layer by what the two together do not explain."""
     share = weight[..., None]
     out = front + share * (picture - back + share * (back - front))

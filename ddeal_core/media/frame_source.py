@@ -87,7 +87,7 @@ class FrameSource(ABC):
         del name
         return None
 
-    def stop(self) -> None:
+    def stop(self) -> None:  # noqa: B027 - files end by themselves
         """Let a live source end after the frame it is at, as if there were no more."""
 
     @abstractmethod

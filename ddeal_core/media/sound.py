@@ -99,9 +99,7 @@ class FileSound(Sound):
                     at = starts_at(packet)
                     yield packet
         except (av.FFmpegError, OSError, ValueError) as error:
-            _log.warning(
-                "the sound of %s ends at %.3f s: %s", self._path, float(at), reason(error)
-            )
+            _log.warning("the sound of %s ends at %.3f s: %s", self._path, float(at), reason(error))
 
 
 class LiveSound(Sound):

@@ -119,9 +119,7 @@ class _Transcoder:
         self._resampler: AudioResampler | None = None
         self._rate = rate
 
-    def coded(
-        self, packet: Packet[AudioStream], origin: Fraction
-    ) -> Iterator[Packet[AudioStream]]:
+    def coded(self, packet: Packet[AudioStream], origin: Fraction) -> Iterator[Packet[AudioStream]]:
         try:
             frames = list(packet.decode())
         except av.FFmpegError as error:
