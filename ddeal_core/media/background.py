@@ -115,12 +115,11 @@ class PictureBackground(Background):
         while frames != 1:
             first: Fraction | None = None
             ends, frames = began, 0
-            for frame in self._source:
-                frames += 1
+            for frames, frame in enumerate(self._source, start=1):  # noqa: B007
                 time = frame.index * step if frame.time is None else frame.time
                 first = time if first is None else first
-                known = frame.duration and frame.time_base
-                ends = began + time - first + (frame.duration * frame.time_base if known else step)
+                lasts = (frame.duration or 0) * (frame.time_base or Fraction(0))
+                ends = began + time - first + (lasts or step)
                 yield began + time - first, frame.image
             began = ends
 

@@ -88,7 +88,7 @@ class Cutout:
     @cached_property
     def hard_alpha(self) -> NDArray[np.uint8]:
         """255 where any object is the most probable, else 0; HxW uint8."""
-        return (self.labels > 0).astype(np.uint8) * np.uint8(255)
+        return np.where(self.labels > 0, np.uint8(255), np.uint8(0))
 
     @cached_property
     def alpha(self) -> NDArray[np.uint8]:
@@ -118,7 +118,7 @@ class Cutout:
         Where objects touch, each has its share of the probability.
         """
         if hard or object_id not in self.object_ids:
-            return (self.labels == object_id).astype(np.uint8) * np.uint8(255)
+            return np.where(self.labels == object_id, np.uint8(255), np.uint8(0))
         if len(self.object_ids) == 1:
             return self.alpha
         # rounding the sums of 1..k, not each share, lets the differences add up to alpha
@@ -126,7 +126,7 @@ class Cutout:
         sums = self._cumulated_shares
         alpha = self.alpha.astype(np.float32)
         upper, lower = (np.rint(alpha * sums[i]) for i in (k + 1, k))
-        return (upper - lower).astype(np.uint8)
+        return np.asarray(upper - lower, np.uint8)
 
     @cached_property
     def _cumulated_shares(self) -> NDArray[np.float32]:
@@ -139,7 +139,7 @@ class Cutout:
         np.cumsum(each, axis=0, out=sums[1:])
         sums /= np.maximum(sums[-1], np.float32(1e-9))
         sums[-1] = 1
-        return sums
+        return np.asarray(sums, np.float32)
 
     @cached_property
     def _nearest(self) -> NDArray[np.uint8]:

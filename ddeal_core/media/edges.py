@@ -79,7 +79,7 @@ def refine_alpha(image: NDArray[np.uint8], probability: Float) -> NDArray[np.uin
 
 
 def _steepened(values: Float, steepness: float) -> Float:
-    out = cv2.addWeighted(values, steepness, values, 0, (1 - steepness) / 2)
+    out = values * np.float32(steepness) + np.float32((1 - steepness) / 2)
     return np.clip(out, 0, 1, out=out)
 
 
@@ -160,7 +160,9 @@ def foreground_colours(image: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> ND
     weight = _shrunk(share, small).astype(np.float32) / np.float32(255)
     layers = _layers(picture, weight, max(4, round(margin / scale)))
     if small != (width, height):
-        layers = tuple(np.asarray(cv2.resize(layer, (width, height))) for layer in layers)
+        layers = tuple(
+            np.asarray(cv2.resize(layer, (width, height)), np.float32) for layer in layers
+        )
     front, back = (layer[wanted] for layer in layers)
     part = share[wanted].astype(np.float32) / np.float32(255)
     region[wanted] = np.rint(_unmixed(region[wanted], part, front, back)).astype(np.uint8)
@@ -178,12 +180,12 @@ def _layers(picture: Float, weight: Float, reach: int) -> tuple[Float, ...]:
     height, width = weight.shape
     scale = max(1, reach // 5)
     coarse = (max(1, width // scale), max(1, height // scale))
-    less = np.asarray(cv2.resize(picture, coarse, interpolation=cv2.INTER_AREA))
-    light = np.asarray(cv2.resize(weight, coarse, interpolation=cv2.INTER_AREA))
+    less = np.asarray(cv2.resize(picture, coarse, interpolation=cv2.INTER_AREA), np.float32)
+    light = np.asarray(cv2.resize(weight, coarse, interpolation=cv2.INTER_AREA), np.float32)
     flat = np.broadcast_to(less.mean(axis=(0, 1), keepdims=True), less.shape)
     radius = max(1, 2 * reach // scale)
     far = _means(less, less, light, radius, start=(flat, flat))
-    front, back = (np.asarray(cv2.resize(layer, (width, height))) for layer in far)
+    front, back = (np.asarray(cv2.resize(layer, (width, height)), np.float32) for layer in far)
     near = max(2, reach // 5)
     return _means(
         _unmixed(picture, weight, front, back), picture, weight, near, start=(front, back)
@@ -201,7 +203,8 @@ def _means(
         wide = cv2.merge([share] * 3)
         inside = np.asarray(cv2.blur(layer * wide, side))
         total = np.asarray(cv2.blur(share, side)) + few
-        means.append((inside + few * fallback) / cv2.merge([total] * 3))
+        mean = (inside + few * fallback) / cv2.merge([total] * 3)
+        means.append(np.asarray(mean, np.float32))
     return means[0], means[1]
 
 

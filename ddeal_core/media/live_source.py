@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -178,13 +178,14 @@ class LiveSource(FrameSource):
         """Hand sound to those who asked for it, and give the video's packets."""
         wanted = [self._stream, *self._container.streams.audio]
         for packet in self._container.demux(*wanted):
-            if isinstance(packet.stream, VideoStream):
-                yield packet
-            elif packet.size > 0 and isinstance(packet.stream, AudioStream):
+            if packet.stream_index == self._stream.index:
+                yield cast("Packet[VideoStream]", packet)
+            elif packet.size > 0:
+                heard = cast("Packet[AudioStream]", packet)
                 if not self._used:
-                    self._early.append(packet)
+                    self._early.append(heard)
                 for sound in self._sounds:
-                    sound.add(packet)
+                    sound.add(heard)
 
 
 def open_camera(name: str, *, start: int | None = None, end: int | None = None) -> LiveSource:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 from av.audio.stream import AudioStream
@@ -95,9 +96,10 @@ class FileSound(Sound):
         at = Fraction(0)
         try:
             for packet in container.demux(*container.streams.audio):
-                if packet.size > 0 and isinstance(packet.stream, AudioStream):
-                    at = starts_at(packet)
-                    yield packet
+                if packet.size > 0:
+                    heard = cast("Packet[AudioStream]", packet)
+                    at = starts_at(heard)
+                    yield heard
         except (av.FFmpegError, OSError, ValueError) as error:
             _log.warning("the sound of %s ends at %.3f s: %s", self._path, float(at), reason(error))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import cast
 
 import av
 from av.audio.codeccontext import AudioCodecContext
@@ -50,8 +51,9 @@ class SoundTrack:
         self._copies: dict[int, AudioStream] = {}
         self._transcoders: dict[int, _Transcoder] = {}
         for stream in sound.streams:
-            # what FFmpeg has no name for, a copy would only carry on as a riddle
-            codec = None if stream.codec_context is None else stream.codec_context.name
+            # None where FFmpeg has no decoder for it, whatever the type says
+            context = cast("AudioCodecContext | None", stream.codec_context)
+            codec = None if context is None else context.codec.canonical_name
             if codec in container.supported_codecs:
                 self._copies[stream.index] = container.add_stream_from_template(stream)
             elif codec is None:
@@ -111,10 +113,11 @@ class _Transcoder:
         channels = context.layout.nb_channels
         layout = context.layout.name if channels <= 2 else "stereo"
         self._source = source
-        self._stream = container.add_stream(
+        stream = container.add_stream(
             encoder, rate=rate, layout=layout, options={"b": f"{96 * min(channels, 2)}k"}
         )
-        assert isinstance(self._stream, AudioStream)
+        assert isinstance(stream, AudioStream)
+        self._stream = stream
         self._encoder: AudioCodecContext = self._stream.codec_context
         self._resampler: AudioResampler | None = None
         self._rate = rate

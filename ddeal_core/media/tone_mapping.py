@@ -61,13 +61,13 @@ def shown_as_sdr(
         light *= (np.maximum(luminance, 0) ** np.float32(0.2)).reshape(*light.shape[:2], 1)
         light *= np.float32(_PEAK / _WHITE)
     if primaries == _BT2020:
-        light = cv2.transform(light, _TO_BT709)  # type: ignore[assignment]
+        light = cv2.transform(light, _TO_BT709)
     np.maximum(light, 0, out=light)
     # one factor for all three channels keeps the hue
     most = light.max(axis=2)
     light *= _roll_off_factor(most)[..., None]
     place = np.minimum(light * np.float32(_STEPS - 1) + np.float32(0.5), _STEPS - 1)
-    return _screen()[place.astype(np.uint16)]
+    return np.asarray(_screen()[place.astype(np.uint16)], np.uint8)
 
 
 def _roll_off_factor(most: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from ddeal_core.errors import OutputError
 from ddeal_core.media.background import GREEN, Background, Colour, as_background
@@ -101,7 +101,7 @@ def open_writer(
         raise OutputError(f"the overlay's opacity is 0 to 1, not {opacity}")
     if kind is None and background is not None and where.suffix.lower() in (".mp4", ".mkv"):
         kind = "background"
-    recipe = recipe_for(where.suffix, kind, size=source.size)
+    recipe = recipe_for(where.suffix, cast("VideoKind | None", kind), size=source.size)
     behind = None
     if recipe.kind == "background":
         behind = as_background(GREEN if background is None else background)
