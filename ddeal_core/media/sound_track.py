@@ -24,6 +24,8 @@ __all__ = ["SoundTrack"]
 _log = logging.getLogger(__name__)
 
 _ENCODERS = {"webm": "libopus", "matroska": "libopus", "mp4": "aac", "mov": "aac"}
+# FFmpeg lists them for .mov, and refuses them when the file is begun ("only supported in MP4")
+_NOT_IN_MOV = ("flac", "opus", "truehd")
 _OPUS_RATE = 48000
 
 
@@ -54,7 +56,8 @@ class SoundTrack:
             # None where FFmpeg has no decoder for it, whatever the type says
             context = cast("AudioCodecContext | None", stream.codec_context)
             codec = None if context is None else context.codec.canonical_name
-            if codec in container.supported_codecs:
+            refused = container_name == "mov" and codec in _NOT_IN_MOV
+            if codec in container.supported_codecs and not refused:
                 self._copies[stream.index] = container.add_stream_from_template(stream)
             elif codec is None:
                 _log.warning(
@@ -109,7 +112,9 @@ class _Transcoder:
 
     def __init__(self, container: OutputContainer, source: AudioStream, encoder: str) -> None:
         context = source.codec_context
-        rate = _OPUS_RATE if encoder == "libopus" else context.sample_rate
+        rate = # FFmpeg lists them for .mov, and refuses them when the file is begun ("only supported in MP4")
+_NOT_IN_MOV = ("flac", "opus", "truehd")
+_OPUS_RATE if encoder == "libopus" else context.sample_rate
         channels = context.layout.nb_channels
         layout = context.layout.name if channels <= 2 else "stereo"
         self._source = source

@@ -83,6 +83,9 @@ def recipe_for(ending: str, kind: VideoKind | None, *, size: tuple[int, int]) ->
         kind = "alpha" if with_alpha else "overlay"
     # bitexact leaves out random ids and dates
     mux = {"fflags": "+bitexact"}
+    if container in ("matroska", "webm"):
+        # else sound that begins before 0, as AAC does, would move the pictures
+        mux["avoid_negative_ts"] = "disabled"
     if container in ("mp4", "mov"):
         mux["movflags"] = "+faststart"
     if kind == "alpha":
