@@ -16,7 +16,7 @@ from ddeal_cli.options import (
     WeightsOption,
     parse_resolution,
 )
-from ddeal_cli.segment import cut_out, open_outputs, read_masks
+from ddeal_cli.segment import cut_out, tell_masks
 
 if TYPE_CHECKING:
     from ddeal_core.datasets import Clip
@@ -52,7 +52,7 @@ def demo(
     """Render a sample clip, cut its objects out, and say how fast and how well."""
     from ddeal_core.datasets.sample import sample_clip
     from ddeal_core.evaluation import jaccard
-    from ddeal_core.media import open_source, write_mask
+    from ddeal_core.media import open_outputs, open_source, read_masks, write_mask
     from ddeal_core.tracking import Segmenter
 
     segmenter = Segmenter.load(weights, device=device, resolution=parse_resolution(resolution))
@@ -71,8 +71,9 @@ def demo(
 
     paths = [output / "masks", output / "overlay.mp4", output / "cutout.mov"]
     with open_source(video) as source:
-        masks = read_masks({0: first}, source, quiet=quiet)
-        writers = open_outputs(paths, source, overwrite=True)
+        masks = read_masks([first], source=source)
+        tell_masks(masks, source, quiet=quiet)
+        writers = open_outputs(paths, source=source, overwrite=True)
         summary = cut_out(segmenter, source, masks, writers, quiet=quiet, watch=compare)
     lines = {
         "clip": video,
@@ -118,11 +119,11 @@ def _claim(folder: Path, *, overwrite: bool) -> None:
 
 
 def _write_video(path: Path, clip: "Clip") -> None:
-    from ddeal_core.media import open_writer
+    from ddeal_core.media import Cutout, open_writer
     from ddeal_core.media.array_source import ArraySource
 
     source = ArraySource(clip.images)
     # An overlay of nothing is the picture itself.
     with open_writer(path, source=source, opacity=0, contours=False) as writer:
         for frame, labels in zip(source, clip.labels, strict=True):
-            writer.write(frame, labels * 0, labels * 0)
+            writer.write(frame, Cutout(frame.image, labels * 0))

@@ -1,9 +1,10 @@
 """``ddeal segment``: cut objects out of a video."""
 
-import os
 import re
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
     from ddeal_core.media import FrameSource, Mask, ResultWriter
     from ddeal_core.tracking import Result, Segmenter
 
-__all__ = ["Summary", "cut_out", "open_outputs", "register"]
+__all__ = ["Summary", "cut_out", "register", "tell_masks"]
 
-Format = Literal["alpha", "overlay", "green"]
+Format = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte", "background"]
 
-_OPAQUE = (".mp4", ".mkv")
+
+_MASKS_TOLD = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ def segment(
     video: Annotated[
         str,
         typer.Argument(
-            metavar="VIDEO", help="Video file, folder of images, or pattern such as 'shots/*.jpg'."
+            metavar="VIDEO",
+            help="Video file, folder of images, or pattern such as 'shots/*.jpg'. Live: - reads "
+            "standard input, camera (or camera:1) a camera, rtsp://... a stream.",
         ),
     ],
     mask: Annotated[
@@ -78,20 +82,25 @@ def segment(
             "--mask",
             "-m",
             metavar="[FRAME=]FILE",
-            help="Mask of the first frame: indexed, grey or black and white. With a frame's number "
-            "before it (12=more.png, counted from 0 in the whole video), objects that begin or "
-            "are corrected there; repeatable.",
+            help="Mask of the first frame: indexed, grey, black and white, colours, or alpha. With "
+            "a frame's number before it (12=more.png, counted from 0 in the whole video), objects "
+            "that begin or are corrected there; repeatable. Or a folder of masks named by frame.",
         ),
     ],
+    objects: Annotated[
+        str | None,
+        typer.Option("--objects", metavar="IDS", help="Only these objects of the masks: 1,38."),
+    ] = None,
     output: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             "--output",
             "-o",
-            metavar="PATH",
+            metavar="[KIND=]PATH",
             help="Folder for PNG masks, or by its ending .mov (ProRes 4444 with alpha), .webm (VP9 "
-            "with alpha), .mp4 or .mkv (overlay); repeatable. Default: the folder "
-            "<video's name>_masks here.",
+            "with alpha), .mp4 or .mkv (overlay, or the --background), .json (COCO run lengths); "
+            "repeatable. A kind of --format may stand before it: matte=key.mp4. Default: the "
+            "folder <video's name>_masks here.",
             rich_help_panel="Output",
         ),
     ] = None,
@@ -99,17 +108,37 @@ def segment(
         Format | None,
         typer.Option(
             "--format",
-            help="What video outputs hold, whatever their ending.",
+            help="What outputs hold, where their name fits. Folders: masks, mattes (a folder an "
+            "object), rgba. Files: coco, alpha, overlay, matte (grey video), background.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    background: Annotated[
+        str | None,
+        typer.Option(
+            "--background",
+            "-b",
+            metavar="WHAT",
+            help="What .mp4 and .mkv show behind the objects: a colour ('#00ff00', white), blur, "
+            "or the file of an image or a video.",
             rich_help_panel="Output",
         ),
     ] = None,
     green: Annotated[
         bool,
+        typer.Option("--green", help="Short for --background '#00ff00'.", rich_help_panel="Output"),
+    ] = False,
+    hard: Annotated[
+        bool,
         typer.Option(
-            "--green",
-            help="Put a green background in .mp4 and .mkv, in place of the overlay.",
+            "--hard",
+            help="Edges without transparency: alpha is 0 or 255.",
             rich_help_panel="Output",
         ),
+    ] = False,
+    no_audio: Annotated[
+        bool,
+        typer.Option("--no-audio", help="Leave the sound out of videos.", rich_help_panel="Output"),
     ] = False,
     overwrite: Overwrite = False,
     start: Annotated[
@@ -126,19 +155,25 @@ def segment(
     json_: Json = False,
 ) -> None:
     """Cut objects out of a video, given their masks on the first frame."""
-    from ddeal_core.media import open_source
+    from ddeal_core.errors import InputError
+    from ddeal_core.media import mask_files, open_outputs, open_source, read_masks
     from ddeal_core.tracking import Segmenter
 
+    if green and background is not None:
+        raise InputError("--green and --background contradict each other: give one of them")
+    wanted = parse_objects(objects)
     with open_source(video, start=start, end=end) as source:
-        files = mask_files(mask, first=source.start)
-        masks = read_masks(files, source, quiet=quiet)
+        masks = read_masks(mask, source=source, objects=wanted)
+        tell_masks(masks, source, quiet=quiet)
         writers = open_outputs(
             output or [default_folder(video)],
-            source,
-            keep=files.values(),
+            source=source,
             kind=format_,
-            green=green,
+            background="#00ff00" if green else background,
+            hard=hard,
+            sound=not no_audio,
             overwrite=overwrite,
+            keep=mask_files(mask, source=source).values(),
         )
         segmenter = Segmenter.load(
             weights,
@@ -173,42 +208,28 @@ def segment(
         )
 
 
-def mask_files(words: Sequence[str], *, first: int) -> dict[int, Path]:
-    """Read ``first.png`` and ``12=more.png`` as files by frame; a file of that very name wins.
+def tell_masks(masks: "Mapping[int, Mask]", source: "FrameSource", *, quiet: bool) -> None:
+    """Say how each mask was understood; of many, only how many there are."""
+    for index, mask in list(masks.items())[:_MASKS_TOLD]:
+        where = "" if index == source.start else f" at frame {index}"
+        say(f"mask{where}: {mask.understood}", quiet=quiet)
+    if len(masks) > _MASKS_TOLD:
+        say(f"masks of {len(masks) - _MASKS_TOLD} more frames", quiet=quiet)
+
+
+def parse_objects(text: str | None) -> tuple[int, ...] | None:
+    """Read ids such as ``1,38``.
 
     Raises:
-        InputError: Two masks are given for one frame.
+        InputError: It is no list of ids.
     """
     from ddeal_core.errors import InputError
 
-    files: dict[int, Path] = {}
-    for word in words:
-        match = re.match(r"([0-9]+)=", word)
-        if match is None or Path(word).is_file():
-            index, path = first, Path(word)
-        else:
-            index, path = int(match[1]), Path(word[match.end() :])
-        if index in files:
-            raise InputError(
-                f"two masks are given for frame {index}, {files[index]} and {path}: "
-                "put the number of its frame before one of them, as in 12=more.png"
-            )
-        files[index] = path
-    return files
-
-
-def read_masks(
-    files: "Mapping[int, Path]", source: "FrameSource", *, quiet: bool
-) -> "dict[int, Mask]":
-    """Read masks at the video's size and say how each was understood."""
-    from ddeal_core.media import read_mask
-
-    masks = {}
-    for index, path in files.items():
-        masks[index] = read_mask(path, size=source.size)
-        where = "" if index == source.start else f" at frame {index}"
-        say(f"mask{where}: {masks[index].understood}", quiet=quiet)
-    return masks
+    if text is None:
+        return None
+    if not re.fullmatch(r"\s*[0-9]+(\s*,\s*[0-9]+)*\s*", text):
+        raise InputError(f"--objects takes ids with commas between them, as in 1,38, not {text!r}")
+    return tuple(sorted({int(part) for part in text.split(",")}))
 
 
 def default_folder(video: str) -> Path:
@@ -221,55 +242,13 @@ def default_folder(video: str) -> Path:
         name = path.resolve().name
     elif path.is_file():
         name = path.stem
+    elif video == "-":
+        name = "video"
+    elif re.match(r"camera(:|$)|[a-z]+://", video):
+        name = re.match(r"[a-z]+", video)[0]  # type: ignore[index]
     else:  # a pattern: its folder
         name = path.parent.resolve().name
     return Path(f"{name.replace('.', '_') or 'video'}_masks")
-
-
-def open_outputs(
-    paths: Sequence[Path],
-    source: "FrameSource",
-    *,
-    keep: Iterable[Path] = (),
-    kind: Format | None = None,
-    green: bool = False,
-    overwrite: bool = False,
-) -> "list[ResultWriter]":
-    """Open one writer a path; nothing is written yet.
-
-    Args:
-        paths: Folders and files.
-        source: The video.
-        keep: Files that must not be written over, whatever `overwrite` says.
-        kind: Of all video outputs; by their ending if None.
-        green: Green background in those that hold no alpha.
-        overwrite: Whether results may be replaced.
-
-    Raises:
-        InputError: A path is not fit to be written to.
-    """
-    from ddeal_core.errors import InputError, OutputError
-    from ddeal_core.media import open_writer
-
-    kept = list(keep)
-    writers: list[ResultWriter] = []
-    for path in paths:
-        if any(_is_at(path, other.path) for other in writers):
-            raise InputError(f"{path} is named twice as an output: give each its own name")
-        for file in kept:
-            if _is_at(path, file) or (path.is_dir() and _is_at(path, file.parent)):
-                raise InputError(f"{path} holds the mask {file}: write the output somewhere else")
-        is_video = bool(path.suffix) and not path.is_dir()
-        opaque = path.suffix.lower() in _OPAQUE
-        chosen = kind or ("green" if green and opaque else "auto")
-        try:
-            writer = open_writer(path, source=source, kind=chosen if is_video else "auto")
-        except OutputError as error:  # nothing was begun: the name is at fault
-            raise InputError(str(error)) from None
-        if not overwrite:
-            _check_free(path)
-        writers.append(writer)
-    return writers
 
 
 def cut_out(
@@ -297,6 +276,7 @@ def cut_out(
     with (
         ProgressLine("segment", total=source.frame_count, quiet=quiet) as line,
         closing(segment_video(segmenter, source, masks, writers)) as steps,
+        _ctrl_c_ends(source),
     ):
         for step in steps:
             frames = step.done
@@ -306,16 +286,20 @@ def cut_out(
         return Summary(frames, line.seconds)
 
 
-def _check_free(path: Path) -> None:
-    from ddeal_core.errors import InputError
+@contextmanager
+def _ctrl_c_ends(source: "FrameSource") -> Iterator[None]:
+    """Let the first Ctrl-C end a live source, so that its outputs are completed."""
+    if not source.is_live or threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
-    if path.is_dir():
-        if any(not name.startswith(".") for name in os.listdir(path)):  # noqa: PTH208
-            raise InputError(f"the folder {path} is not empty: name another, or allow --overwrite")
-    elif path.exists() or path.is_symlink():
-        raise InputError(f"{path} exists: name another file, or allow --overwrite")
+    def end(number: int, frame: object) -> None:
+        del number, frame
+        source.stop()
+        signal.signal(signal.SIGINT, before)  # the second one interrupts
 
-
-def _is_at(first: Path, second: Path) -> bool:
-    """Whether two names are of one place, there already or not."""
-    return first.resolve() == second.resolve()
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

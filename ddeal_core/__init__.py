@@ -6,6 +6,8 @@
     for result in segmenter.track(frames, first_mask):
         result.labels, result.probabilities
 
+Files in, files out: ``cut_out("clip.mp4", "first.png", ["cut.mov", "masks"])``.
+
 Names are imported on first use, so that ``import ddeal_core`` is quick.
 """
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     )
     from ddeal_core.media import Mask, open_source, open_writer, read_mask, write_mask
     from ddeal_core.network import PRESETS, Ablation, NetworkConfig
-    from ddeal_core.tracking import Result, Segmenter, Tracker
+    from ddeal_core.tracking import Result, Segmenter, Tracker, cut_out
     from ddeal_core.weights import load_network
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "Tracker",
     "WeightsError",
     "__version__",
+    "cut_out",
     "load_network",
     "open_source",
     "open_writer",
@@ -65,7 +68,7 @@ _HOMES = {
     ),
     "media": ("Mask", "open_source", "open_writer", "read_mask", "write_mask"),
     "network": ("PRESETS", "Ablation", "NetworkConfig"),
-    "tracking": ("Result", "Segmenter", "Tracker"),
+    "tracking": ("Result", "Segmenter", "Tracker", "cut_out"),
     "weights": ("load_network",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -15,16 +15,15 @@ from av.video.reformatter import ColorRange, Interpolation
 from numpy.typing import NDArray
 
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.tone_mapping import HDR_TRANSFERS, shown_as_sdr
 
-__all__ = ["HDR_TRANSFERS", "ColourTags", "coded_picture", "displayed_rgb", "set_plane"]
+__all__ = ["ColourTags", "coded_picture", "displayed_rgb", "set_plane"]
 
 _UNSPECIFIED = 2
 _BT709, _BT470BG, _SMPTE170M, _BT2020_NCL = 1, 5, 6, 9
 _KNOWN_MATRICES = (_BT709, _BT470BG, _SMPTE170M, _BT2020_NCL)
 # swscale numbers both BT.601 systems alike
 _SWS_MATRIX = {_BT709: 1, _BT470BG: 5, _SMPTE170M: 5, _BT2020_NCL: 9}
-
-HDR_TRANSFERS = {16: "PQ (SMPTE ST 2084)", 18: "HLG (ARIB STD-B67)"}
 
 # Without these flags swscale's short cuts are dark by 1 to 2 of 255, more in 10 bit.
 _TO_RGB = Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
@@ -61,15 +60,20 @@ class ColourTags:
             transfer = {_BT709: 1, _BT2020_NCL: 14}.get(matrix, 6)
         return cls(matrix=matrix, primaries=primaries, transfer=transfer)
 
+    @property
+    def is_hdr(self) -> bool:
+        """Whether the transfer is PQ or HLG."""
+        return self.transfer in HDR_TRANSFERS
+
 
 def displayed_rgb(
     picture: av.VideoFrame, *, tags: ColourTags, width: int, height: int
 ) -> NDArray[np.uint8]:
-    """Convert a coded picture to RGB at the given size, before any rotation.
+    """Convert a coded picture to RGB at the given size, before any rotation; HDR to SDR.
 
     Args:
         picture: What the decoder gave.
-        tags: The matrix for a picture that names none itself.
+        tags: Its transfer, and the matrix for a picture that names none itself.
         width: Width in square pixels.
         height: Height in square pixels.
 
@@ -84,12 +88,15 @@ def displayed_rgb(
     rgb = picture.reformat(
         width=width,
         height=height,
-        format="rgb24",
+        format="rgb48le" if tags.is_hdr else "rgb24",
         src_colorspace=_SWS_MATRIX[matrix],
         src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
         interpolation=_TO_RGB if same_size else _TO_RGB_RESIZED,
     )
+    if tags.is_hdr:
+        deep = rgb.to_ndarray().view("<u2").reshape(height, width, 3)
+        return shown_as_sdr(deep, transfer=tags.transfer, primaries=tags.primaries)
     return np.ascontiguousarray(rgb.to_ndarray(), dtype=np.uint8)
 
 

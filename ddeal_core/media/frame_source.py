@@ -1,4 +1,4 @@
-"""What every source of frames is: files, folders, and later cameras and pipes."""
+"""What every source of frames is: files, folders, cameras and pipes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Self
 from ddeal_core.errors import InputError
 from ddeal_core.media.colour import ColourTags
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.sound import Sound
 
 __all__ = ["FrameSource"]
 
@@ -19,7 +20,8 @@ __all__ = ["FrameSource"]
 class FrameSource(ABC):
     """Frames in order of display, one decoded at a time; close it, or use it with `with`.
 
-    A source over files can be iterated again and starts anew each time.
+    A source over files can be iterated again and starts anew each time; a live one gives its
+    frames once.
 
     Attributes:
         path: What was opened.
@@ -70,6 +72,23 @@ class FrameSource(ABC):
     def colour(self) -> ColourTags:
         """How a video made from these frames should be tagged."""
         return ColourTags()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether frames come once only, as they are made: a camera, a pipe, a network stream."""
+        return False
+
+    def sound(self) -> Sound | None:
+        """The sound that belongs to the frames, or None."""
+        return None
+
+    def frame_named(self, name: str) -> int | None:
+        """Index of the frame whose file has this stem, or None where frames are no files."""
+        del name
+        return None
+
+    def stop(self) -> None:  # noqa: B027 - files end by themselves
+        """Let a live source end after the frame it is at, as if there were no more."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:

@@ -113,6 +113,7 @@ class ImageSource(FrameSource):
         self._files = tuple(files)
         self._rate = frame_rate or _DEFAULT_RATE
         self._size = _displayed_size(files[0])
+        self._indices = {file.stem: index for index, file in enumerate(self._files)}
         stems: dict[str, Path] = {}
         for file in self._files:
             if file.stem in stems:
@@ -157,6 +158,10 @@ class ImageSource(FrameSource):
     def is_video(self) -> bool:
         """False."""
         return False
+
+    def frame_named(self, name: str) -> int | None:
+        """Index of the image with this stem, or None."""
+        return self._indices.get(name)
 
     def __iter__(self) -> Iterator[Frame]:
         """Read the files one after the other.

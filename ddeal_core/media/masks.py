@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import warnings
 import zlib
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -19,7 +21,13 @@ from ddeal_core.media.mask_kinds import Reading, from_alpha, from_colours, from_
 from ddeal_core.media.palette import davis_palette
 from ddeal_core.media.result_writer import output_error
 
-__all__ = ["Mask", "read_mask", "write_mask"]
+__all__ = ["EmptyMaskError", "Mask", "read_mask", "write_mask"]
+
+_log = logging.getLogger(__name__)
+
+
+class EmptyMaskError(MaskError):
+    """A mask file in which every pixel is background."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,10 +73,12 @@ def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = No
 
     Args:
         path: The image file.
-        size: (height, width) it must have, if given.
+        size: (height, width) of the video; a mask of another size is scaled to it (nearest
+            pixel), with a warning where its shape differs.
 
     Raises:
-        MaskError: Missing, no image, of another size, without any object, or ambiguous.
+        MaskError: Missing, no image, without any object, ambiguous, or of objects so small that
+            scaling loses them.
     """
     where = Path(path)
     try:
@@ -84,25 +94,57 @@ def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = No
         raise MaskError(f"{where} is no image that can be read as a mask") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise MaskError(f"the mask {where} cannot be read: {error}") from None
-    if size is not None and (image.height, image.width) != size:
-        raise MaskError(
-            f"the mask {where} is {image.width}x{image.height} pixels but the video is "
-            f"{size[1]}x{size[0]}: they must agree"
-        )
     try:
         reading = _read(image, lossy=lossy)
+        if size is not None and reading.labels.shape != size:
+            reading = _scaled(reading, size, where)
     except MaskError as error:
         raise MaskError(f"the mask {where}: {error}") from None
     ids = tuple(int(value) for value in np.unique(reading.labels) if value)
     if not ids:
-        raise MaskError(
+        raise EmptyMaskError(
             f"the mask {where} has no object in it ({reading.kind}): mark the object with 1..254"
         )
+    return Mask(
+        labels=np.ascontiguousarray(reading.labels),
+        object_ids=ids,
+        understood=f"{counted(ids)} ({reading.kind})",
+    )
+
+
+def counted(ids: tuple[int, ...]) -> str:
+    """Say "1 object: id 3" or "2 objects: ids 1, 38"."""
     if len(ids) == 1:
-        summary = f"1 object: id {ids[0]} ({reading.kind})"
-    else:
-        summary = f"{len(ids)} objects: ids {', '.join(map(str, ids))} ({reading.kind})"
-    return Mask(labels=np.ascontiguousarray(reading.labels), object_ids=ids, understood=summary)
+        return f"1 object: id {ids[0]}"
+    return f"{len(ids)} objects: ids {', '.join(map(str, ids))}"
+
+
+def _scaled(reading: Reading, size: tuple[int, int], path: Path) -> Reading:
+    """Bring labels to (height, width) without making up ids between two."""
+    height, width = reading.labels.shape
+    across, down = size[1] / width, size[0] / height
+    # half a pixel may be lost to rounding on either side
+    slack = 0.01 + 0.5 / min(height, width, *size)
+    if abs(across / down - 1) > slack:
+        _log.warning(
+            "the mask %s is %dx%d but the video %dx%d, which is another shape: it is stretched, "
+            "so look whether it fits",
+            path,
+            width,
+            height,
+            size[1],
+            size[0],
+        )
+    labels = np.asarray(
+        cv2.resize(reading.labels, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
+    )
+    lost = sorted(set(np.unique(reading.labels)) - set(np.unique(labels)) - {0})
+    if lost:
+        raise MaskError(
+            f"at the video's size {size[1]}x{size[0]} nothing is left of object "
+            f"{', '.join(map(str, lost))}: give a mask of the video's size"
+        )
+    return Reading(labels, f"{reading.kind}, scaled from {width}x{height}")
 
 
 def _is_lossy(path: Path, file_format: str | None) -> bool:

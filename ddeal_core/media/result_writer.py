@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import errno
+import logging
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ddeal_core.errors import OutputError
+from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 
-__all__ = ["ResultWriter", "output_error"]
+__all__ = ["FolderWriter", "ResultWriter", "output_error"]
+
+_log = logging.getLogger(__name__)
 
 
 def output_error(path: Path, error: Exception) -> OutputError:
@@ -30,7 +31,7 @@ class ResultWriter(ABC):
     """Takes frames with their cut-outs, in order; use it with `with`.
 
     Leaving without an exception publishes the finished output by one rename; leaving with one
-    leaves nothing behind (a folder of masks keeps the whole masks written so far).
+    leaves nothing behind (a folder keeps the whole pictures written so far).
 
     Attributes:
         path: Where the output will be.
@@ -40,17 +41,16 @@ class ResultWriter(ABC):
         self.path = path
 
     @abstractmethod
-    def write(self, frame: Frame, labels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> None:
+    def write(self, frame: Frame, cutout: Cutout) -> None:
         """Add one frame.
 
         Args:
             frame: The frame as it came from its source.
-            labels: HxW uint8, 0 background, else the object's id (1..254).
-            alpha: HxW uint8, probability of any object, 0 to 255.
+            cutout: What was found in it; of the frame's size.
 
         Raises:
             OutputError: It cannot be written.
-            ValueError: Shapes do not fit the frame.
+            ValueError: The sizes differ.
         """
 
     @abstractmethod
@@ -80,11 +80,42 @@ class ResultWriter(ABC):
             raise
 
 
-def check_planes(frame: Frame, labels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> None:
-    """Raise ValueError unless both planes are uint8 of the frame's size."""
-    for name, plane in (("labels", labels), ("alpha", alpha)):
-        if plane.shape != frame.size or plane.dtype != np.uint8:
-            raise ValueError(
-                f"{name} of frame {frame.index} must be {frame.size} uint8, "
-                f"not {plane.shape} {plane.dtype}"
+class FolderWriter(ResultWriter):
+    """Writes files into a folder; each appears whole and stays when a later frame fails.
+
+    Files of the same name are replaced, others are left, with a warning when the writing is done.
+
+    Attributes:
+        written: Names of the files so far, relative to the folder, with "/".
+    """
+
+    _pattern = "*.png"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        if path.exists() and not path.is_dir():
+            raise OutputError(f"{path} is a file; a folder cannot have its name")
+        self.written: set[str] = set()
+
+    def finish(self) -> None:
+        """Check that there was something to write."""
+        if not self.written:
+            raise OutputError(f"no frame came, so {self.path} was not written")
+        there = {file.relative_to(self.path).as_posix() for file in self.path.glob(self._pattern)}
+        strangers = there - self.written
+        if strangers:
+            _log.warning(
+                "%s also holds %d PNG files of another run, such as %s",
+                self.path,
+                len(strangers),
+                min(strangers),
             )
+
+    def abandon(self) -> None:
+        """Keep the pictures: each is whole."""
+
+
+def check_size(frame: Frame, cutout: Cutout) -> None:
+    """Raise ValueError unless both have one size."""
+    if cutout.labels.shape != frame.size:
+        raise ValueError(f"frame {frame.index} is {frame.size}, its cut-out {cutout.labels.shape}")

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
 
 from ddeal_core.errors import MediaError
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.image_source import IMAGE_ENDINGS, ImageSource, natural_key
+from ddeal_core.media.live_source import LiveSource, open_camera
 from ddeal_core.media.video_source import VideoSource
 
 __all__ = ["open_source"]
 
 
 def open_source(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | BinaryIO,
     *,
     start: int | None = None,
     end: int | None = None,
     frame_rate: Fraction | None = None,
 ) -> FrameSource:
     """Open a video file, a folder of images, a pattern such as ``shots/*.jpg``, or one image.
+
+    Live input: ``-`` is standard input, ``camera`` or ``camera:1`` a camera, ``rtsp://...`` and
+    the like a network stream. Those, and an open binary file, can be read once.
 
     Args:
         path: The file, folder or pattern. Folders are read in natural order ("2" before "10"),
@@ -36,12 +44,24 @@ def open_source(
         MediaError: It is missing, empty, no video or image, or cannot be decoded.
         InputError: `start` and `end` contradict each other.
     """
-    where = Path(path)
+    if not isinstance(path, str | os.PathLike):
+        named = str(getattr(path, "name", "the open file"))
+        return LiveSource(path, named=named, start=start, end=end)
     text = os.fspath(path)
+    where = Path(path)
+    if text == "-":
+        # unbuffered: what has come is given at once
+        pipe = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+        return LiveSource(pipe, named="standard input", start=start, end=end)
+    if not where.exists():
+        if text == "camera" or text.startswith("camera:"):
+            return open_camera(text, start=start, end=end)
+        if "://" in text:
+            return LiveSource(text, named=text, start=start, end=end)
     if where.is_dir():
         files = [entry for entry in where.iterdir() if _is_image(entry)]
     elif where.exists():
-        if where.suffix.lower() not in IMAGE_ENDINGS:
+        if where.suffix.lower() not in IMAGE_ENDINGS or _moves(where):
             return VideoSource(where, start=start, end=end)
         files = [where]
     elif glob.has_magic(text):
@@ -53,6 +73,23 @@ def open_source(
         raise MediaError(f"there is no file or folder {text}")
     files.sort(key=lambda file: (natural_key(file.name), str(file)))
     return ImageSource(where, files, start=start, end=end, frame_rate=frame_rate)
+
+
+def _moves(path: Path) -> bool:
+    """Whether an image file holds an animation (of which images would show the first picture)."""
+    try:
+        with Image.open(path) as image:
+            if image.format == "MPO" or getattr(image, "n_frames", 1) == 1:
+                return False
+            file_format = image.format
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False
+    if file_format != "PNG":
+        raise MediaError(
+            f"{path} holds several pictures, which cannot be read from {file_format}: "
+            "convert it to a video or to one file a frame"
+        )
+    return True
 
 
 def _is_image(path: Path) -> bool:

@@ -10,13 +10,13 @@ from ddeal_core.errors import OutputError
 __all__ = [
     "THREADS",
     "VIDEO_ENDINGS",
-    "Kind",
+    "VideoKind",
     "VideoRecipe",
     "lossless_alpha_options",
     "recipe_for",
 ]
 
-Kind = Literal["auto", "masks", "alpha", "overlay", "green"]
+VideoKind = Literal["alpha", "overlay", "matte", "background"]
 
 # Output bytes depend on the number of threads, so it is fixed, not taken from the machine.
 THREADS = 4
@@ -41,7 +41,7 @@ class VideoRecipe:
     """How to encode one kind of video.
 
     Attributes:
-        kind: "alpha", "overlay" or "green".
+        kind: What the pictures show.
         container: FFmpeg's name of the format.
         codec: FFmpeg's name of the encoder.
         pix_fmt: Pixel format of the coded picture (VP9 codes alpha as a second picture).
@@ -49,7 +49,7 @@ class VideoRecipe:
         container_options: The muxer's options.
     """
 
-    kind: Literal["alpha", "overlay", "green"]
+    kind: VideoKind
     container: str
     codec: str
     pix_fmt: str
@@ -57,7 +57,7 @@ class VideoRecipe:
     container_options: dict[str, str] = field(default_factory=dict)
 
 
-def recipe_for(ending: str, kind: Kind, *, size: tuple[int, int]) -> VideoRecipe:
+def recipe_for(ending: str, kind: VideoKind | None, *, size: tuple[int, int]) -> VideoRecipe:
     """Find the recipe for a file's ending and the kind wanted.
 
     H.264 in 4:2:0 has even sizes only. An odd one is coded in 4:4:4, which keeps the size exact
@@ -65,7 +65,7 @@ def recipe_for(ending: str, kind: Kind, *, size: tuple[int, int]) -> VideoRecipe
 
     Args:
         ending: ".mp4", ".mkv", ".mov" or ".webm", in any case.
-        kind: "auto" is alpha where the container can hold it, else an overlay.
+        kind: None is alpha where the container can hold it, else an overlay.
         size: (height, width).
 
     Raises:
@@ -74,19 +74,18 @@ def recipe_for(ending: str, kind: Kind, *, size: tuple[int, int]) -> VideoRecipe
     ending = ending.lower()
     if ending not in _CONTAINERS:
         raise OutputError(
-            f"no writer for the ending {ending!r}: use {', '.join(VIDEO_ENDINGS)}, "
-            "or a name without ending for a folder of masks"
+            f"no writer for the ending {ending!r}: use {', '.join(VIDEO_ENDINGS)}, .json, "
+            "or a name without ending for a folder"
         )
     container = _CONTAINERS[ending]
-    if kind == "masks":
-        raise OutputError(
-            f"masks are written to a folder, not to a {ending} file: give a name without ending"
-        )
     with_alpha = ending in (".mov", ".webm")
-    if kind == "auto":
+    if kind is None:
         kind = "alpha" if with_alpha else "overlay"
     # bitexact leaves out random ids and dates
     mux = {"fflags": "+bitexact"}
+    if container in ("matroska", "webm"):
+        # else sound that begins before 0, as AAC does, would move the pictures
+        mux["avoid_negative_ts"] = "disabled"
     if container in ("mp4", "mov"):
         mux["movflags"] = "+faststart"
     if kind == "alpha":
@@ -96,12 +95,19 @@ def recipe_for(ending: str, kind: Kind, *, size: tuple[int, int]) -> VideoRecipe
         if ending == ".mov":
             options = {"profile": "4444", "alpha_bits": "16", "vendor": "apl0"}
             return VideoRecipe(kind, container, "prores_ks", "yuva444p10le", options, mux)
-        raise OutputError(f"{ending} video holds no alpha: use .mov (ProRes 4444) or .webm (VP9)")
+        # FFmpeg could put H.265 with alpha in MP4, but PyAV's x265 is built without alpha
+        raise OutputError(
+            f"{ending} video holds no alpha (H.264 has none, and the H.265 encoder that comes "
+            "with PyAV is built without it): use .mov (ProRes 4444), .webm (VP9), or --format rgba"
+        )
     if ending == ".webm":
         options = {**_VP9, "crf": "24", "b": "0"}
         return VideoRecipe(kind, container, "libvpx-vp9", "yuv420p", options, mux)
     pix_fmt = "yuv420p" if size[0] % 2 == 0 and size[1] % 2 == 0 else "yuv444p"
-    return VideoRecipe(kind, container, "libx264", pix_fmt, dict(_X264), mux)
+    options = dict(_X264)
+    if kind == "matte":
+        options["crf"] = "10"  # grey compresses well, and a key's edges must not ring
+    return VideoRecipe(kind, container, "libx264", pix_fmt, options, mux)
 
 
 def lossless_alpha_options() -> dict[str, str]:

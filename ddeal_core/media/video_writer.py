@@ -21,12 +21,20 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from ddeal_core.errors import OutputError
+from ddeal_core.media.background import Background
 from ddeal_core.media.colour import coded_picture, set_plane
-from ddeal_core.media.composites import green_screen, overlay, straight_alpha
+from ddeal_core.media.composites import over, overlay, straight_alpha
+from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.result_writer import ResultWriter, check_planes, output_error
-from ddeal_core.media.video_recipes import THREADS, VideoRecipe, lossless_alpha_options
+from ddeal_core.media.result_writer import ResultWriter, check_size, output_error
+from ddeal_core.media.sound_track import SoundTrack
+from ddeal_core.media.video_recipes import (
+    THREADS,
+    VideoKind,
+    VideoRecipe,
+    lossless_alpha_options,
+)
 
 __all__ = ["VideoWriter"]
 
@@ -35,7 +43,7 @@ _DEFAULT_RATE = Fraction(24)
 
 
 class VideoWriter(ResultWriter):
-    """Encodes one composite a frame; time base, time stamps and colour tags are the source's.
+    """Encodes one composite a frame; time stamps, colour tags and sound are the source's.
 
     The time stamps of a source that was cut at its beginning are shifted to start at 0. The same
     frames give the same bytes. Alpha is straight: ProRes 4444 keeps it within 1 of 255, VP9
@@ -47,7 +55,9 @@ class VideoWriter(ResultWriter):
         recipe: What to encode.
         opacity: Of an overlay.
         contours: Of an overlay.
-        background: RGB behind a green-screen composite.
+        background: Behind the objects; needed for that kind, and closed with the writer.
+        hard: Whether alpha is 0 or 255.
+        sound: Whether the source's sound is carried along.
     """
 
     def __init__(
@@ -58,7 +68,9 @@ class VideoWriter(ResultWriter):
         recipe: VideoRecipe,
         opacity: float = 0.5,
         contours: bool = True,
-        background: tuple[int, int, int] = (0, 255, 0),
+        background: Background | None = None,
+        hard: bool = False,
+        sound: bool = True,
     ) -> None:
         super().__init__(path)
         if path.is_dir():
@@ -68,6 +80,10 @@ class VideoWriter(ResultWriter):
         self._opacity = opacity
         self._contours = contours
         self._background = background
+        self._hard = hard
+        self._sound = source.sound() if sound else None
+        self._sound_track: SoundTrack | None = None
+        self._cut_short = source.end is not None
         self._size = source.size
         self._colour = source.colour
         self._shift_to_zero = source.start > 0
@@ -78,36 +94,50 @@ class VideoWriter(ResultWriter):
         self._alpha_encoder: VideoCodecContext | None = None
         self._origin: int | None = None
         self._last: int | None = None
+        self._first_seconds = self._ends = Fraction(0)
         self._count = 0
 
-    def write(self, frame: Frame, labels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> None:
+    @property
+    def kind(self) -> VideoKind:
+        """What the pictures show."""
+        return self._recipe.kind
+
+    def write(self, frame: Frame, cutout: Cutout) -> None:
         """Compose and encode one frame."""
-        check_planes(frame, labels, alpha)
+        check_size(frame, cutout)
         if frame.size != self._size:
             raise ValueError(f"frame {frame.index} is {frame.size}, the video {self._size}")
         timed = self._timed(frame)
         try:
             if self._container is None:
+                self._first_seconds = self._seconds(timed)
                 self._open()
+            if self._sound_track is not None:
+                self._sound_track.advance(self._seconds(timed))
             if self._recipe.kind == "alpha":
-                self._encode_cut_out(timed, alpha)
+                self._encode_cut_out(timed, cutout)
             else:
-                self._encode(timed, self._composite(timed, labels, alpha))
+                self._encode(timed, self._composite(timed, cutout))
         except (av.FFmpegError, OSError, ValueError) as error:
             raise output_error(self.path, error) from None
         self._count += 1
+        self._ends = self._seconds(timed) + (timed.duration or 0) * self._time_base
 
     def finish(self) -> None:
-        """Flush the encoder, close the file and give it its name."""
+        """Flush the encoders, close the file and give it its name."""
         if self._container is None or self._stream is None:
             raise OutputError(f"no frame came, so {self.path} was not written")
         try:
+            if self._sound_track is not None:
+                self._sound_track.advance(self._ends if self._cut_short else None)
+                self._sound_track.finish()
             self._container.mux(self._stream.encode(None))
             self._container.close()
             self._container = None
             self._partial.replace(self.path)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise output_error(self.path, error) from None
+        self._let_go()
 
     def abandon(self) -> None:
         """Close and remove the unfinished file."""
@@ -117,6 +147,17 @@ class VideoWriter(ResultWriter):
             self._container = None
         with contextlib.suppress(OSError):
             self._partial.unlink()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
+        if self._background is not None:
+            self._background.close()
+
+    def _seconds(self, frame: Frame) -> Fraction:
+        """The source's time of a frame that was given its time stamp here."""
+        return ((frame.pts or 0) + (self._origin or 0)) * self._time_base
 
     def _open(self) -> None:
         recipe, (height, width) = self._recipe, self._size
@@ -152,6 +193,14 @@ class VideoWriter(ResultWriter):
             self._configure(encoder)
             self._alpha_encoder = encoder
         self._stream = stream
+        if self._sound is not None:
+            self._sound_track = SoundTrack(
+                self._container,
+                container_name=recipe.container,
+                sound=self._sound,
+                origin=(self._origin or 0) * self._time_base,
+                named=str(self.path),
+            )
 
     def _configure(self, context: VideoCodecContext) -> None:
         context.time_base = self._time_base
@@ -180,12 +229,19 @@ class VideoWriter(ResultWriter):
         self._last = pts
         return replace(frame, pts=pts, time_base=self._time_base)
 
-    def _composite(
-        self, frame: Frame, labels: NDArray[np.uint8], alpha: NDArray[np.uint8]
-    ) -> NDArray[np.uint8]:
-        if self._recipe.kind == "green":
-            return green_screen(frame.image, alpha, colour=self._background)
-        return overlay(frame.image, labels, opacity=self._opacity, contours=self._contours)
+    def _composite(self, frame: Frame, cutout: Cutout) -> NDArray[np.uint8]:
+        if self._recipe.kind == "overlay":
+            return overlay(
+                frame.image, cutout.labels, opacity=self._opacity, contours=self._contours
+            )
+        alpha = cutout.opacity(hard=self._hard)
+        if self._recipe.kind == "matte":
+            return np.repeat(alpha[..., None], 3, axis=2)
+        if self._background is None:
+            raise OutputError(f"{self.path} needs a background")
+        first = self._first_seconds
+        behind = self._background.behind(frame, cutout, seconds=self._seconds(frame) - first)
+        return over(cutout.paint(hard=self._hard), alpha, behind)
 
     def _encode(self, frame: Frame, image: NDArray[np.uint8]) -> None:
         assert self._stream is not None
@@ -195,10 +251,11 @@ class VideoWriter(ResultWriter):
         )
         self._container.mux(self._stream.encode(picture))
 
-    def _encode_cut_out(self, frame: Frame, alpha: NDArray[np.uint8]) -> None:
+    def _encode_cut_out(self, frame: Frame, cutout: Cutout) -> None:
         assert self._stream is not None
         assert self._container is not None
-        rgba = straight_alpha(frame.image, alpha)
+        alpha = cutout.opacity(hard=self._hard)
+        rgba = straight_alpha(cutout.paint(hard=self._hard), alpha)
         picture = coded_picture(
             rgba[..., :3], pix_fmt=self._recipe.pix_fmt, tags=self._colour, timing=frame
         )

@@ -4,69 +4,127 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal, cast, get_args
 
 from ddeal_core.errors import OutputError
+from ddeal_core.media.background import GREEN, Background, Colour, as_background
+from ddeal_core.media.coco_writer import CocoWriter
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.mask_folder import MaskFolderWriter
+from ddeal_core.media.picture_folders import MatteFolderWriter, RgbaFolderWriter
 from ddeal_core.media.result_writer import ResultWriter
-from ddeal_core.media.video_recipes import Kind, recipe_for
+from ddeal_core.media.video_recipes import VIDEO_ENDINGS, VideoKind, recipe_for
 from ddeal_core.media.video_writer import VideoWriter
 
-__all__ = ["open_writer"]
+__all__ = ["Kind", "fits", "open_writer"]
+
+Kind = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte", "background"]
+"""What an output holds; see `open_writer`."""
+
+FolderKind = Literal["masks", "mattes", "rgba"]
+_FOLDERS: dict[FolderKind, str] = {
+    "masks": "indexed masks",
+    "mattes": "a folder of grey mattes for each object",
+    "rgba": "RGBA pictures",
+}
 
 
 def open_writer(
     path: str | os.PathLike[str],
     *,
     source: FrameSource,
-    kind: Kind = "auto",
+    kind: Kind | None = None,
+    background: str | os.PathLike[str] | Colour | Background | None = None,
+    hard: bool = False,
     opacity: float = 0.5,
     contours: bool = True,
-    background: tuple[int, int, int] = (0, 255, 0),
+    sound: bool = True,
 ) -> ResultWriter:
-    """Choose a writer by the ending of `path`.
+    """Choose a writer by the ending of `path`, and by `kind`.
 
-    ===================  ========================================================
-    a folder, no ending  indexed PNG masks with the DAVIS palette
-    .mov                 the cut-out with alpha, ProRes 4444
-    .webm                the cut-out with alpha, VP9
-    .mp4, .mkv           an overlay of the masks, H.264
-    ===================  ========================================================
+    ============  ==================  =====================================================
+    kind          path                holds
+    ============  ==================  =====================================================
+    masks         a folder            indexed PNG masks with the DAVIS palette
+    mattes        a folder            a folder an object (its id), 8-bit grey PNG
+    rgba          a folder            RGBA PNG
+    coco          .json               COCO annotations with run lengths
+    alpha         .mov, .webm         the cut-out with alpha: ProRes 4444, VP9
+    overlay       .mp4, .mkv, ...     objects tinted and outlined
+    matte         .mp4, .mkv, ...     alpha of all objects as grey video
+    background    .mp4, .mkv, ...     the cut-out before `background`
+    ============  ==================  =====================================================
 
-    With kind="overlay" or "green" (flat background), .mov and .webm hold these too.
+    Without a kind: masks in a folder (a name without ending), coco in .json, alpha in .mov and
+    .webm, and in .mp4 and .mkv background if one is given, else overlay.
 
     Args:
         path: File or folder to write; folders above it are made.
-        source: Where the frames come from (size, time base, colours).
-        kind: What to write, "auto" for the table above.
+        source: Where the frames come from (size, time base, colours, sound).
+        kind: What to write.
+        background: Behind the objects: a colour ("#00ff00", "white" or RGB), "blur", or the file
+            of an image or a video; green if None.
+        hard: Alpha is 0 or 255, and edge colours stay as they are.
         opacity: Of an overlay's tint, 0 to 1.
         contours: Whether an overlay has outlines.
-        background: RGB of kind="green".
+        sound: Whether videos carry the source's sound along.
 
     Raises:
         OutputError: The ending is unknown, the kind does not fit it, or `path` is the input.
+        InputError: The background cannot be understood or read.
     """
     where = Path(path)
     if _same(where, source.path) or (not source.is_video and _same(where, source.path.parent)):
         raise OutputError(f"{where} is the input's own place: write the output somewhere else")
+    if kind is not None and kind not in get_args(Kind):
+        raise OutputError(f"no kind of output {kind!r}: choose {', '.join(get_args(Kind))}")
     if where.is_dir() or not where.suffix:
-        if kind not in ("auto", "masks"):
-            raise OutputError(
-                f"{where} is a folder, which holds masks; for kind {kind!r} name a video file"
-            )
-        return MaskFolderWriter(where)
+        if kind in (None, "masks"):
+            return MaskFolderWriter(where)
+        if kind == "mattes":
+            return MatteFolderWriter(where, hard=hard)
+        if kind == "rgba":
+            return RgbaFolderWriter(where, hard=hard)
+        name = "file.json" if kind == "coco" else "file.mp4"
+        raise OutputError(f"{where} is a folder, which cannot hold {kind}: name a {name}")
+    if kind in _FOLDERS:
+        raise OutputError(
+            f"{where} is a file, but {_FOLDERS[kind]} go to a folder: give a name without ending"
+        )
+    if where.suffix.lower() == ".json":
+        if kind not in (None, "coco"):
+            raise OutputError(f"{where} is JSON, which cannot hold {kind}")
+        return CocoWriter(where, source=source)
+    if kind == "coco":
+        raise OutputError(f"{where} is no JSON file: give a name that ends in .json")
     if not 0 <= opacity <= 1:
         raise OutputError(f"the overlay's opacity is 0 to 1, not {opacity}")
-    if len(background) != 3 or not all(0 <= value <= 255 for value in background):
-        raise OutputError(f"a background colour is three numbers of 0 to 255, not {background}")
+    if kind is None and background is not None and where.suffix.lower() in (".mp4", ".mkv"):
+        kind = "background"
+    recipe = recipe_for(where.suffix, cast("VideoKind | None", kind), size=source.size)
+    behind = None
+    if recipe.kind == "background":
+        behind = as_background(GREEN if background is None else background)
     return VideoWriter(
         where,
         source=source,
-        recipe=recipe_for(where.suffix, kind, size=source.size),
+        recipe=recipe,
         opacity=opacity,
         contours=contours,
-        background=background,
+        background=behind,
+        hard=hard,
+        sound=sound,
     )
+
+
+def fits(kind: Kind, path: Path) -> bool:
+    """Whether an output of this name could be of that kind, going by its ending."""
+    if path.is_dir() or not path.suffix:
+        return kind in _FOLDERS
+    ending = path.suffix.lower()
+    if ending == ".json":
+        return kind == "coco"
+    return ending in VIDEO_ENDINGS and kind in get_args(VideoKind)
 
 
 def _same(first: Path, second: Path) -> bool:

@@ -1,5 +1,6 @@
 """From network to video: state held from frame to frame, objects merged, sizes matched."""
 
+from ddeal_core.tracking.from_files import cut_out
 from ddeal_core.tracking.merging import merge, to_labels
 from ddeal_core.tracking.pipeline import Progress, segment_video
 from ddeal_core.tracking.result import Result
@@ -12,6 +13,7 @@ __all__ = [
     "Result",
     "Segmenter",
     "Tracker",
+    "cut_out",
     "merge",
     "resolve_device",
     "segment_video",

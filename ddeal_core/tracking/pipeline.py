@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.errors import DdealError, InputError, MaskError, OutputError
+from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.masks import Mask
@@ -84,9 +85,9 @@ def _segment(
     try:
         for done, frame in enumerate(source, start=1):
             result = tracker.step(frame.image, given.pop(frame.index, None))
-            alpha = result.alpha
+            cutout = Cutout.of(frame.image, result.labels, result.probabilities, result.object_ids)
             for writer in writers:
-                writer.write(frame, result.labels, alpha)
+                writer.write(frame, cutout)
             last = frame.index
             yield Progress(frame, result, done, total)
         if given:

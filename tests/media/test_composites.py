@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ddeal_core.media import davis_palette, green_screen, overlay, straight_alpha
+from ddeal_core.media import davis_palette, over, overlay, straight_alpha
 
 
 @pytest.fixture
@@ -50,13 +50,13 @@ def test_overlay_of_nothing(image):
     assert out is not image
 
 
-def test_green_screen_is_the_compositing_equation(image):
+def test_over_is_the_compositing_equation(image):
     alpha = np.random.default_rng(4).integers(0, 256, (60, 80), np.uint8)
-    out = green_screen(image, alpha, colour=(10, 200, 30))
+    out = over(image, alpha, (10, 200, 30))
     weight = alpha[..., None] / 255
     expected = weight * image + (1 - weight) * np.array((10, 200, 30))
     assert np.abs(out - expected).max() <= 0.5 + 1e-9
-    assert np.array_equal(green_screen(image, np.full((60, 80), 255, np.uint8)), image)
+    assert np.array_equal(over(image, np.full((60, 80), 255, np.uint8), (0, 255, 0)), image)
 
 
 def test_straight_alpha_keeps_colour_near_the_object(image):
@@ -78,8 +78,8 @@ def test_wrong_arguments(image, labels):
     with pytest.raises(ValueError, match="opacity"):
         overlay(image, labels, opacity=2)
     with pytest.raises(ValueError, match="alpha"):
-        green_screen(image, labels.astype(np.float32))
+        over(image, labels.astype(np.float32), (0, 255, 0))
     with pytest.raises(ValueError, match="colour"):
-        green_screen(image, labels, colour=(0, 300, 0))
+        over(image, labels, (0, 300, 0))
     with pytest.raises(ValueError, match="margin"):
         straight_alpha(image, labels, margin=-1)

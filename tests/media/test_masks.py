@@ -279,10 +279,16 @@ def test_a_photograph_is_no_mask(tmp_path):
         read_mask(save(photo, tmp_path / "a.jpg"))
 
 
-def test_wrong_size_says_both(tmp_path):
-    path = save(two_objects(), tmp_path / "a.png")
-    with pytest.raises(MaskError, match="50x40 pixels but the video is 854x480"):
-        read_mask(path, size=(480, 854))
+def test_another_size_is_enlarged_by_nearest_pixels(tmp_path, caplog):
+    labels = two_objects()
+    path = save(labels, tmp_path / "a.png")
+    mask = read_mask(path, size=(labels.shape[0] * 3, labels.shape[1] * 3))
+    assert np.array_equal(mask.labels, np.kron(labels, np.ones((3, 3), np.uint8)))
+    assert not caplog.records
+    mask = read_mask(path, size=(480, 854))
+    assert mask.labels.shape == (480, 854)
+    assert mask.object_ids == tuple(int(i) for i in np.unique(labels) if i)
+    assert "50x40" in caplog.text, "its shape differs from the video's"
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])

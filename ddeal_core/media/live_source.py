@@ -1,0 +1,214 @@
+"""Frames that come once: from a pipe, a camera or a network stream."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ddeal_core.errors import InputError, MediaError
+from ddeal_core.media.colour import ColourTags
+from ddeal_core.media.decoding import Display, damage, open_container, pictures_of, video_stream
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.sound import LiveSound, Sound
+
+__all__ = ["LiveSource", "open_camera"]
+
+_CAMERAS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
+
+
+class LiveSource(FrameSource):
+    """A video that cannot be read again; every frame is given as soon as it is decoded.
+
+    The first frame is decoded when it is opened, so that its size is known.
+
+    Args:
+        what: An open binary file (of a pipe), an address such as ``rtsp://...``, or a device.
+        named: What messages call it.
+        file_format: FFmpeg's name of the format, if it cannot be recognised.
+        options: For FFmpeg's demuxer.
+        start: First frame to give.
+        end: Frame to stop before.
+
+    Raises:
+        MediaError: It holds no video, or cannot be decoded.
+        InputError: `start` and `end` contradict each other.
+    """
+
+    def __init__(
+        self,
+        what: str | BinaryIO,
+        *,
+        named: str,
+        file_format: str | None = None,
+        options: dict[str, str] | None = None,
+        start: int | None = None,
+        end: int | None = None,
+    ) -> None:
+        super().__init__(Path(named), start=start, end=end)
+        self._stopped = self._used = False
+        self._sounds: list[LiveSound] = []
+        try:
+            self._container: InputContainer = open_container(
+                what, named=self.path, file_format=file_format, options=options
+            )
+        except MediaError as error:
+            if isinstance(what, str):
+                raise
+            raise MediaError(
+                f"{error}; an MP4 that comes through a pipe needs its index at the beginning "
+                "(ffmpeg -movflags +faststart), or send Matroska: ffmpeg -f matroska"
+            ) from None
+        try:
+            self._stream: VideoStream = video_stream(self._container, named=self.path)
+            self._stream.thread_type = "SLICE"  # one packet in, one picture out
+            self._pictures = pictures_of(self._packets(), self._stream, named=self.path)
+            self._early: list[Packet[AudioStream]] = []
+            self._first: VideoFrame | None = next(self._pictures, None)
+            if self._first is None:
+                raise MediaError(f"{named} has a video stream but no frame that can be decoded")
+            self._display = Display.of(self._first, self._stream, named=self.path)
+        except BaseException:
+            self._container.close()
+            raise
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) as displayed."""
+        return self._display.size
+
+    @property
+    def frame_count(self) -> int | None:
+        """Known only where `end` is given."""
+        return None if self.end is None else self.end - self.start
+
+    @property
+    def frame_rate(self) -> Fraction | None:
+        """As the stream says, or None."""
+        return self._display.frame_rate
+
+    @property
+    def time_base(self) -> Fraction | None:
+        """The stream's time base."""
+        return self._display.time_base
+
+    @property
+    def is_video(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def is_live(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def colour(self) -> ColourTags:
+        """The stream's colour tags; BT.709 if it is HDR."""
+        return self._display.colour
+
+    def sound(self) -> Sound | None:
+        """The stream's sound; ask before the frames are read, for it is not kept otherwise."""
+        if not self._container.streams.audio:
+            return None
+        sound = LiveSound(self._container.streams.audio)
+        for packet in self._early:
+            sound.add(packet)
+        self._sounds.append(sound)
+        return sound
+
+    def stop(self) -> None:
+        """End after the frame that is being read; may be called from a signal's handler."""
+        self._stopped = True
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Give the frames as they come.
+
+        Raises:
+            InputError: It has been read already.
+            MediaError: A packet is damaged; the message has the frame's number.
+        """
+        if self._used:
+            raise InputError(f"{self.path} comes once and has been read already")
+        self._used = True
+        display, given = self._display, 0
+        self._early.clear()
+        for index, picture in enumerate(self._all_pictures()):
+            if self._stopped:
+                return
+            if index < self.start:
+                continue
+            if picture.is_corrupt:
+                raise damage(self.path, index, "the decoder had to make up parts of it")
+            given += 1
+            yield Frame(
+                image=display.image(picture),
+                index=index,
+                pts=picture.pts if display.time_base is not None else None,
+                duration=picture.duration or None,
+                time_base=display.time_base,
+                name=f"{index:05d}",
+            )
+            if index + 1 == self.end:
+                return
+        if not given:
+            raise MediaError(f"{self.path} ends before frame {self.start}: nothing to read")
+
+    def close(self) -> None:
+        """Close the pipe, device or connection."""
+        self._pictures.close()  # type: ignore[attr-defined]  # a generator
+        self._container.close()
+
+    def _all_pictures(self) -> Iterator[VideoFrame]:
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield first
+        yield from self._pictures
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """Hand sound to those who asked for it, and give the video's packets."""
+        wanted = [self._stream, *self._container.streams.audio]
+        for packet in self._container.demux(*wanted):
+            if packet.stream_index == self._stream.index:
+                yield cast("Packet[VideoStream]", packet)
+            elif packet.size > 0:
+                heard = cast("Packet[AudioStream]", packet)
+                if not self._used:
+                    self._early.append(heard)
+                for sound in self._sounds:
+                    sound.add(heard)
+
+
+def open_camera(name: str, *, start: int | None = None, end: int | None = None) -> LiveSource:
+    """Open a camera: "camera", "camera:1", or "camera:" and the system's own name for it.
+
+    Raises:
+        MediaError: There is no such camera, or it may not be used.
+    """
+    device = name.partition(":")[2] or "0"
+    try:
+        file_format = _CAMERAS[sys.platform]
+    except KeyError:
+        raise MediaError(f"cameras are not supported on {sys.platform}") from None
+    if sys.platform == "linux" and device.isdecimal():
+        device = f"/dev/video{device}"
+    if sys.platform == "win32":
+        if device.isdecimal():
+            raise MediaError(
+                'a camera has a name on Windows: "camera:Integrated Camera"; '
+                "`ffmpeg -list_devices true -f dshow -i dummy` lists them"
+            )
+        device = f"video={device}"
+    options = {"framerate": "30"} if sys.platform == "darwin" else {}
+    return LiveSource(
+        device, named=name, file_format=file_format, options=options, start=start, end=end
+    )

@@ -1,0 +1,109 @@
+"""All outputs of one pass, as a user names them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import get_args
+
+from ddeal_core.errors import InputError, OutputError
+from ddeal_core.media.background import Background, Colour
+from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.media.video_writer import VideoWriter
+from ddeal_core.media.writers import Kind, fits, open_writer
+
+__all__ = ["open_outputs"]
+
+
+def open_outputs(
+    words: Sequence[str | os.PathLike[str]],
+    *,
+    source: FrameSource,
+    kind: Kind | None = None,
+    background: str | os.PathLike[str] | Colour | Background | None = None,
+    hard: bool = False,
+    sound: bool = True,
+    overwrite: bool = False,
+    keep: Iterable[Path] = (),
+) -> list[ResultWriter]:
+    """Open one writer for each output; nothing is written yet.
+
+    Args:
+        words: Files and folders, each with its kind before it if wanted: ``matte=key.mp4``.
+        source: The video.
+        kind: Of those outputs that do not say and whose name fits it; by their ending if None.
+        background: See `open_writer`; at least one output must show it.
+        hard: Alpha is 0 or 255 everywhere.
+        sound: Whether videos carry the source's sound along.
+        overwrite: Whether results may be replaced.
+        keep: Files that must not be written over, whatever `overwrite` says.
+
+    Raises:
+        InputError: An output's name, kind or place is not fit to be written to.
+    """
+    named = [_parted(word) for word in words]
+    if kind is not None and not any(own is None and fits(kind, path) for own, path in named):
+        # none is left for it: let the first say why it does not fit
+        named = [(own or kind, path) for own, path in named[:1]] + named[1:]
+    kept = list(keep)
+    writers: list[ResultWriter] = []
+    try:
+        for own, path in named:
+            if any(_is_at(path, other.path) for other in writers):
+                raise InputError(f"{path} is named twice as an output: give each its own name")
+            for file in kept:
+                if _is_at(path, file) or (path.is_dir() and _is_at(path, file.parent)):
+                    raise InputError(
+                        f"{path} holds the mask {file}: write the output somewhere else"
+                    )
+            chosen = own or (kind if kind is not None and fits(kind, path) else None)
+            writer = open_writer(
+                path, source=source, kind=chosen, background=background, hard=hard, sound=sound
+            )
+            writers.append(writer)
+            if not overwrite:
+                _check_free(path)
+        shown = any(isinstance(w, VideoWriter) and w.kind == "background" for w in writers)
+        if background is not None and not shown:
+            raise InputError(
+                "no output shows the background: add one such as -o composite.mp4, or write "
+                f"background={named[0][1].with_suffix('.mov').name}"
+            )
+    except OutputError as error:  # nothing was begun: the name is at fault
+        _abandon(writers)
+        raise InputError(str(error)) from None
+    except BaseException:
+        _abandon(writers)
+        raise
+    return writers
+
+
+def _abandon(writers: Iterable[ResultWriter]) -> None:
+    for writer in writers:
+        writer.abandon()
+
+
+def _parted(word: str | os.PathLike[str]) -> tuple[Kind | None, Path]:
+    text = os.fspath(word)
+    if not text:
+        raise InputError("an output has no name: give a file or a folder")
+    front, sign, rest = text.partition("=")
+    for kind in get_args(Kind):
+        if sign and front == kind and rest:
+            return kind, Path(rest)
+    return None, Path(text)
+
+
+def _check_free(path: Path) -> None:
+    if path.is_dir():
+        if any(not entry.name.startswith(".") for entry in path.iterdir()):
+            raise InputError(f"the folder {path} is not empty: name another, or allow --overwrite")
+    elif path.exists() or path.is_symlink():
+        raise InputError(f"{path} exists: name another file, or allow --overwrite")
+
+
+def _is_at(first: Path, second: Path) -> bool:
+    """Whether two names are of one place, there already or not."""
+    return first.resolve() == second.resolve()
