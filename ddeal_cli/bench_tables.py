@@ -53,8 +53,9 @@ def show_comparison(
 def _show_speed(cases: Sequence[dict[str, Any]], *, quiet: bool, stderr: bool) -> None:
     for peaks, where in _peaks(cases):
         say(
-            f"measured peak {where}: {peaks['operations_per_second'] / 1e9:.4g} billion "
-            f"operations/s (matrix product), {peaks['bytes_per_second'] / 1e9:.3g} GB/s (copy)",
+            f"measured peak {where}: {peaks['operations_per_second'] / 1e9:.3g} billion "
+            f"operations/s ({peaks['measured_by']}), "
+            f"{peaks['bytes_per_second'] / 1e9:.3g} GB/s (copy)",
             quiet=quiet,
         )
     header = [
@@ -225,9 +226,9 @@ def _machine(record: dict[str, Any]) -> str:
     )
 
 
-def _peaks(cases: Sequence[dict[str, Any]]) -> list[tuple[dict[str, float], str]]:
+def _peaks(cases: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
     """The measured peaks, each once, and what they are of."""
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for case in cases:
         where = f"on {case['device']} in {case['precision']}"
         if case["device"] == "cpu":

@@ -64,8 +64,15 @@ class Subject:
 
     @classmethod
     def of_weights(cls, path: Path | None) -> "Subject":
-        """A weights file; None for the bundled one."""
-        return cls("bundled", BUNDLED) if path is None else cls(path.name, path)
+        """A weights file; None for the bundled one.
+
+        Raises:
+            WeightsError: It is missing, damaged or of another kind.
+        """
+        if path is None:
+            return cls("bundled", BUNDLED)
+        load_checkpoint(path)  # complains now, not after others were measured
+        return cls(path.name, path)
 
     @classmethod
     def of_preset(cls, name: str) -> "Subject":

@@ -51,17 +51,13 @@ def measure_grid(
     Yields:
         One record a case, as plain JSON types.
     """
-    ceilings: dict[tuple[str, str, int], Peaks] = {}
     for case in cases:
-        key = (case.device, case.precision, case.threads)
         with threads(case.threads):
-            if key not in ceilings:
-                tell("measuring the device's peaks", 0)
-                dtype = _DTYPES[case.precision]
-                ceilings[key] = measure_peaks(torch.device(case.device), dtype)
+            tell("measuring the device's peaks", 0)
+            peaks = measure_peaks(torch.device(case.device), _DTYPES[case.precision], case.threads)
             played = footage or Footage.sample(case.size, case.objects)
             yield measure_case(
-                case, played, effort, ceilings[key], against=against, output=output, tell=tell
+                case, played, effort, peaks, against=against, output=output, tell=tell
             )
 
 

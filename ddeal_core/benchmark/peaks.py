@@ -1,11 +1,12 @@
-"""What the device can do at most, measured: a large matrix product and a large copy."""
+"""What the device can do at most, measured: large products and a large copy."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import torch
+import torch.nn.functional as F
 
 from ddeal_core.benchmark.device import synchronise
 
@@ -22,39 +23,44 @@ class Peaks:
     """Ceilings of the roofline; the best of a few tries each.
 
     Attributes:
-        operations_per_second: Of a square matrix product in the case's precision.
+        operations_per_second: Of `measured_by`, in the case's precision.
+        measured_by: The faster one of a square matrix product and a 3 x 3 convolution: libraries
+            for the two differ, and which of them knows a processor better.
         bytes_per_second: Read and written by a copy that no cache holds.
-        product_side: Rows and columns of the matrices.
         copy_bytes: Bytes that were read; as many were written.
     """
 
     operations_per_second: float
+    measured_by: str
     bytes_per_second: float
-    product_side: int
     copy_bytes: int
 
 
-def measure_peaks(device: torch.device, dtype: torch.dtype) -> Peaks:
-    """Measure with torch's present number of threads; about a second.
+@cache
+def measure_peaks(device: torch.device, dtype: torch.dtype, threads: int) -> Peaks:
+    """Measure in about a second; once a process.
 
     Args:
         device: Where to compute.
         dtype: Of the matrices.
+        threads: Number that torch uses now.
     """
-    side, seconds = _product(device, dtype)
+    assert threads == torch.get_num_threads()
     copy = _COPY_BYTES if device.type == "cpu" else 8 * _COPY_BYTES
     source = torch.ones(copy // 4, device=device)
     target = torch.empty_like(source)
+    rates = {"matrix product": _product(device, dtype), "convolution": _convolution(device, dtype)}
+    fastest = max(rates, key=lambda name: rates[name])
     return Peaks(
-        operations_per_second=2 * side**3 / seconds,
+        operations_per_second=rates[fastest],
+        measured_by=fastest,
         bytes_per_second=2 * copy / _best(device, lambda: target.copy_(source)),
-        product_side=side,
         copy_bytes=copy,
     )
 
 
-def _product(device: torch.device, dtype: torch.dtype) -> tuple[int, float]:
-    """Side and seconds of a product that is large enough for its time to say something."""
+def _product(device: torch.device, dtype: torch.dtype) -> float:
+    """Operations a second of a product, large enough for its time to say something."""
     side = 512
     while True:
         a = torch.randn(side, side, device=device).to(dtype)
@@ -62,7 +68,22 @@ def _product(device: torch.device, dtype: torch.dtype) -> tuple[int, float]:
         product = torch.empty_like(a)
         seconds = _best(device, partial(torch.mm, a, b, out=product))
         if seconds > _LONG_ENOUGH or side >= _LARGEST_SIDE:
-            return side, seconds
+            return 2 * side**3 / seconds
+        side *= 2
+
+
+@torch.inference_mode()
+def _convolution(device: torch.device, dtype: torch.dtype) -> float:
+    """Operations a second of a 3 x 3 convolution of 256 channels, packed as the network's are."""
+    channels, side = 256, 32
+    weight = torch.randn(channels, channels, 3, 3, device=device).to(dtype)
+    weight = weight.contiguous(memory_format=torch.channels_last)
+    while True:
+        x = torch.randn(1, channels, side, side, device=device).to(dtype)
+        x = x.contiguous(memory_format=torch.channels_last)
+        seconds = _best(device, partial(F.conv2d, x, weight, padding=1))
+        if seconds > _LONG_ENOUGH or side >= _LARGEST_SIDE // 16:
+            return 2 * channels**2 * 9 * side**2 / seconds
         side *= 2
 
 

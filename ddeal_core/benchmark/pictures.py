@@ -63,8 +63,8 @@ def draw_record(record: dict[str, Any], path: Path) -> None:
 
 
 def _draw_stages(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
-    """A bar a case, made of its stages; below it, thin, the frame of model and command."""
-    widest = 0.0
+    """A bar a case, made of its stages, with what model and command take in words."""
+    longest = max(sum(s["seconds"]["mean"] for s in case["stages"]) for case in cases)
     for row, case in enumerate(cases):
         left = 0.0
         for stage in case["stages"]:
@@ -72,6 +72,17 @@ def _draw_stages(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
             axes.barh(
                 row, width, 0.5, left=left, color=_COLOURS[stage["name"]], edgecolor="white", lw=0.5
             )
+            if width > 40 * longest:  # 4 %: there is room for a number
+                light = stage["name"] in ("backbone", "propagation", "decode", "write")
+                axes.text(
+                    left + width / 2,
+                    row,
+                    f"{width:.3g}",
+                    ha="center",
+                    va="center",
+                    fontsize=9,
+                    color="white" if light else "#222222",
+                )
             left += width
         model = 1e3 * case["model"]["frame_seconds"]["mean"]
         command = 1e3 * case["command"]["frame_seconds"]["mean"]
@@ -92,8 +103,7 @@ def _draw_stages(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
             fontsize=9,
             color="#555555",
         )
-        widest = max(widest, left)
-    axes.set_xlim(0, widest * 1.02)
+    axes.set_xlim(0, 1020 * longest)
     axes.set_ylim(len(cases) - 0.35, -0.65)
     axes.set_yticks([])
     axes.set_xlabel("milliseconds a frame, stages one after the other")
@@ -106,6 +116,7 @@ def _draw_stages(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
 def _draw_roofline(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
     """Operations a second over operations a byte, under the measured peaks."""
     import numpy as np
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -118,7 +129,7 @@ def _draw_roofline(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
     low = min([0.5, *(x for x, _ in points)]) / 2
     high = max([200.0, *(x for x, _ in points)]) * 2
     across = np.geomspace(low, high, 200)
-    ceilings: dict[tuple[str, str, int], dict[str, float]] = {}
+    ceilings: dict[tuple[str, str, int], dict[str, Any]] = {}
     for case in cases:
         ceilings.setdefault((case["device"], case["precision"], case["threads"]), case["peaks"])
     tops = []
@@ -152,6 +163,10 @@ def _draw_roofline(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
     axes.set_xlim(low, high)
     axes.set_xlabel("operations a byte (counted)")
     axes.set_ylabel("billion operations a second")
+    for side in (axes.xaxis, axes.yaxis):
+        side.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        side.set_major_formatter("{x:g}")
+        side.set_minor_formatter(NullFormatter())
     axes.grid(which="major", alpha=0.3)
     _frame(axes, keep=("bottom", "left"))
     axes.set_title("Under the measured roofline", loc="left")
