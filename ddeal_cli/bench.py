@@ -32,6 +32,8 @@ class _Device(StrEnum):
     MPS = "mps"
 
 
+_NEVER = 1e9  # seconds
+
 _WHAT, _HOW, _OUT = "What is measured", "How", "Output"
 
 
@@ -202,6 +204,8 @@ def bench(
     from ddeal_core.errors import InputError
 
     if compare is not None:
+        if output is not None or picture is not None:
+            raise InputError("--compare writes nothing: leave -o and --picture out")
         first, second = (read_record(path) for path in compare)
         rows = compare_records(first, second)
         show_comparison(
@@ -218,7 +222,9 @@ def bench(
         raise InputError("--against belongs to a bench without --growth")
     long = growth == "length"
     frames = frames or (5000 if long else 24)
-    effort = Effort(min(frames, 24) if long else frames, warm_up, limit or (1e9 if long else 20.0))
+    if limit is None:
+        limit = _NEVER if long else 20.0
+    effort = Effort(min(frames, 24) if long else frames, warm_up, limit)
     footage = _own_footage(video, mask, effort)
     cases = _cases(
         subjects=_subjects(weights, preset),
@@ -242,13 +248,13 @@ def bench(
         write=write,
         quiet=quiet,
     )
+    show_record(record, json_=json_, quiet=quiet)  # first: an output may fail
     if output is not None:
         write_record(record, output)
     if picture is not None:
         from ddeal_core.benchmark.pictures import draw_record
 
         draw_record(record, picture)
-    show_record(record, json_=json_, quiet=quiet)
     for path in (output, picture):
         if path is not None:
             say(f"wrote {path}", quiet=quiet)
@@ -298,7 +304,7 @@ def _measure(
     settings = {
         "frames": frames,
         "warm_up": effort.warm_up,
-        "limit_seconds": None if effort.limit >= 1e9 else effort.limit,
+        "limit_seconds": None if effort.limit >= _NEVER else effort.limit,
         "against": "plain" if against else None,
     }
     return new_record(f"growth {growth}" if growth else "speed", done, settings)

@@ -20,6 +20,7 @@ from ddeal_core.benchmark.passes import (
 )
 from ddeal_core.benchmark.peaks import Peaks, measure_peaks
 from ddeal_core.benchmark.stage_pass import Stage, time_stages
+from ddeal_core.errors import InputError
 
 __all__ = ["PASSES", "case_record", "measure_case", "measure_grid", "threads"]
 
@@ -50,7 +51,18 @@ def measure_grid(
 
     Yields:
         One record a case, as plain JSON types.
+
+    Raises:
+        InputError: The user's video is too short.
     """
+    if footage is not None and footage.video is not None:
+        # A file gives the frames that it has: given, for warming up, measured, one to count on.
+        needed = 3 + effort.warm_up
+        if len(footage.images) < needed:
+            raise InputError(
+                f"{footage.name} has {len(footage.images)} frames; {needed} are needed at least "
+                f"when {effort.warm_up} are for warming up"
+            )
     for case in cases:
         with threads(case.threads):
             tell("measuring the device's peaks", 0)
@@ -79,7 +91,6 @@ def measure_case(
     memory = peak_memory(segmenter.device, was_reset=was_reset)
     frames = effort.affordable(times.frame.mean)
     if footage.video is not None:
-        # A file gives the frames that it has: first, warm-up, measured, one to count on.
         frames = min(frames, len(footage.images) - 2 - effort.warm_up)
     stages = time_stages(segmenter, footage, effort, tell, frames=frames, output=output)
     command = time_command(segmenter, footage, effort, tell, frames=frames, output=output)

@@ -87,6 +87,13 @@ def test_a_video_shorter_than_asked_is_measured_as_far_as_it_goes(ddeal, tiny_we
     assert command["frame_seconds"]["count"] == 8 - 1 - 2 - 1  # given, warm-up, counted
 
 
+def test_a_video_too_short_to_measure_is_refused(bench, make_clip, tiny_clip, tmp_path):
+    video = make_clip(tmp_path / "short.mp4", list(tiny_clip.frames[:3]))
+    run = bench(video, "--mask", tiny_clip.first_mask)
+    assert run.status == 2
+    assert "short.mp4 has 3 frames; 4 are needed" in run.complaint
+
+
 @pytest.mark.parametrize("axis", ["objects", "size"])
 def test_growth_with_objects_and_with_size(bench, tmp_path, axis):
     words = {
@@ -168,7 +175,8 @@ def test_two_files_side_by_side(bench, ddeal, tmp_path):
         (["none.mp4", "--mask", "first.png"], "there is no file"),
         (["-o", "here.txt"], ".json file"),
         (["--picture", "here.jpg"], ".png file"),
-        (["--limit", -1], "positive number"),
+        (["--limit", 0], "positive number"),
+        (["--compare", "a.json", "b.json"], "cannot read a.json"),
         (["--growth", "size", "--against", "plain"], "--growth"),
         (["--resolution", "tall"], "--resolution"),
     ],
