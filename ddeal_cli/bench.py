@@ -273,7 +273,7 @@ def _measure(
     write: str,
     quiet: bool,
 ) -> dict[str, Any]:
-    from ddeal_core.benchmark import grow, grow_length, measure_grid, new_record
+    from ddeal_core.benchmark import Disturbance, grow, grow_length, measure_grid, new_record
     from ddeal_core.benchmark.grid import PASSES
 
     passes = 1 if growth else PASSES + against
@@ -283,6 +283,7 @@ def _measure(
     elif not growth:
         total += len(cases)  # the frame that is counted
     done: list[dict[str, Any]] = []
+    disturbance = Disturbance()
     with ProgressLine("bench", total=total, quiet=quiet) as line:
 
         def tell(what: str, count: int) -> None:
@@ -307,7 +308,8 @@ def _measure(
         "limit_seconds": None if effort.limit >= _NEVER else effort.limit,
         "against": "plain" if against else None,
     }
-    return new_record(f"growth {growth}" if growth else "speed", done, settings)
+    kind = f"growth {growth}" if growth else "speed"
+    return new_record(kind, done, settings, others=disturbance.share())
 
 
 def _cases(

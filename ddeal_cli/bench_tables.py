@@ -18,6 +18,12 @@ def show_record(record: dict[str, Any], *, json_: bool, quiet: bool) -> None:
     if json_ and quiet:
         return
     say(_machine(record), quiet=quiet)
+    others = record["others_share_of_processor"]
+    if others is not None and others > 0.05:
+        say(
+            f"warning: other programs used {100 * others:.0f} % of the processor meanwhile: alone, "
+            "it would be faster"
+        )
     if record["kind"] == "growth length":
         _show_length(record["cases"], stderr=json_)
     elif record["kind"].startswith("growth"):

@@ -9,6 +9,7 @@ from ddeal_core.benchmark.case import Case, Effort, Subject
 from ddeal_core.benchmark.footage import Footage
 from ddeal_core.benchmark.grid import measure_grid
 from ddeal_core.benchmark.growth import grow, grow_length
+from ddeal_core.benchmark.machine import Disturbance
 from ddeal_core.benchmark.plain import PlainNetwork
 from ddeal_core.benchmark.record import (
     Comparison,
@@ -21,6 +22,7 @@ from ddeal_core.benchmark.record import (
 __all__ = [
     "Case",
     "Comparison",
+    "Disturbance",
     "Effort",
     "Footage",
     "PlainNetwork",

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["describe_machine"]
+__all__ = ["Disturbance", "describe_machine"]
 
 _PACKAGES = ("ddeal", "torch", "numpy", "av", "opencv-python-headless")
 
@@ -35,6 +35,35 @@ def describe_machine() -> dict[str, Any]:
         "commit": _commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+class Disturbance:
+    """How much of the processor other programs use from now on."""
+
+    def __init__(self) -> None:
+        self._before = _busy_seconds()
+
+    def share(self) -> float | None:
+        """0 to 1, of all cores; None where the system does not tell."""
+        now = _busy_seconds()
+        if self._before is None or now is None:
+            return None
+        busy, own, idle = (b - a for a, b in zip(self._before, now, strict=True))
+        return min(1.0, max(0.0, busy - own) / max(busy + idle, 1e-9))
+
+
+def _busy_seconds() -> tuple[float, float, float] | None:
+    """Seconds of all cores: used by anybody, by this process, by nobody."""
+    try:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    except OSError:
+        return None
+    user, nice, system, idle, waiting, *interrupts = (
+        int(field) / os.sysconf("SC_CLK_TCK") for field in fields
+    )
+    own = os.times()
+    busy = user + nice + system + sum(interrupts)
+    return busy, own.user + own.system, idle + waiting
 
 
 def _cpu_name() -> str:

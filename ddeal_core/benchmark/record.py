@@ -17,19 +17,27 @@ SCHEMA = "ddeal-bench-1"
 _IDENTITY = ("network", "size", "network_size", "objects", "precision", "device", "threads")
 
 
-def new_record(kind: str, cases: list[dict[str, Any]], settings: dict[str, Any]) -> dict[str, Any]:
+def new_record(
+    kind: str,
+    cases: list[dict[str, Any]],
+    settings: dict[str, Any],
+    *,
+    others: float | None = None,
+) -> dict[str, Any]:
     """A whole record.
 
     Args:
         kind: ``speed``, ``growth objects``, ``growth size`` or ``growth length``.
         cases: One record a case.
         settings: What the user asked for.
+        others: Share of the processor that other programs used meanwhile, 0 to 1.
     """
     return {
         "schema": SCHEMA,
         "kind": kind,
         **describe_machine(),
         "settings": settings,
+        "others_share_of_processor": others,
         "cases": cases,
     }
 
