@@ -1,15 +1,17 @@
 """The whole network: Figure 1."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ddeal_core.network.appearance import AppearanceModel
-from ddeal_core.network.backbone import Backbone
+from ddeal_core.network.backbone import Backbone, BackboneFeatures
 from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.cues import Cues
 from ddeal_core.network.dense_matching import DenseMatching
-from ddeal_core.network.directional import DirectionalEmbedding
+from ddeal_core.network.directional import DirectionalEmbedding, DirectionalFeatures
 from ddeal_core.network.fusion import Fusion
 from ddeal_core.network.matching import match
 from ddeal_core.network.memory import Memory
@@ -17,13 +19,29 @@ from ddeal_core.network.propagation import MaskPropagation
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
 from ddeal_core.network.upsampling import Upsampling
 
-__all__ = ["STRIDE", "Ddeal"]
+__all__ = ["STRIDE", "Ddeal", "Projections"]
 
 STRIDE = 16
 """Frame sides are multiples of this; the tracker pads them."""
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Projections(NamedTuple):
+    """Features at stride 16 as the modules see them, ``[B, *, H/16, W/16]`` each.
+
+    Attributes:
+        matching: Embedding for matching, before normalisation.
+        appearance: Embedding for the appearance model, before normalisation.
+        propagation: The frame's share of the propagation module's first layer.
+        context: For the dense matching at stride 8, or None.
+    """
+
+    matching: Tensor
+    appearance: Tensor
+    propagation: Tensor
+    context: Tensor | None
 
 
 class Ddeal(nn.Module):
@@ -64,24 +82,46 @@ class Ddeal(nn.Module):
         )
         self.register_buffer("_std", torch.tensor(_IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._mean.device
+
     def encode(self, images: Tensor) -> FrameEncoding:
         """Compute what depends on the frames alone.
 
         Args:
             images: RGB in [0, 1], ``[B, 3, H, W]``, H and W multiples of `STRIDE`.
         """
-        images = (images - self._mean) / self._std
-        features = self.backbone(images)
+        return self.describe(self.backbone(self.normalise(images)))
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Shift and scale RGB in [0, 1] as the backbone's ImageNet weights want it."""
+        return (images - self._mean) / self._std
+
+    def describe(self, features: BackboneFeatures) -> FrameEncoding:
+        """Compute what the heads of all objects share of a frame."""
+        matching, appearance, propagation, context = self.project(features.s16)
         dense = None
-        if self.dense_matching is not None:
-            dense = self.dense_matching.encode_frame(features.s8, features.s16)
+        if self.dense_matching is not None and context is not None:
+            dense = self.dense_matching.encode_frame(features.s8, context)
         return FrameEncoding(
             s16=features.s16,
-            matching=self.matching(features.s16).unit,
-            appearance=self.appearance.embedding(features.s16),
-            propagation=self.propagation.encode_frame(features.s16),
+            matching=DirectionalFeatures.of(matching).unit,
+            appearance=DirectionalFeatures.of(appearance),
+            propagation=propagation,
             skips=self.upsampling.encode_frame(features.s8, features.s4),
             dense=dense,
+        )
+
+    def project(self, s16: Tensor) -> Projections:
+        """Apply the 1 x 1 convolutions that read the features at stride 16."""
+        dense = self.dense_matching
+        return Projections(
+            matching=self.matching.conv(s16),
+            appearance=self.appearance.embedding.conv(s16),
+            propagation=self.propagation.encode_frame(s16),
+            context=None if dense is None else dense.project_s16(s16),
         )
 
     def start(self, encoding: FrameEncoding, masks: Tensor) -> ObjectState:
@@ -191,7 +231,7 @@ class Ddeal(nn.Module):
 
     def _float32(self) -> torch.autocast:
         """Cosines keep their digits: products of unit vectors stay out of autocast."""
-        return torch.autocast(self._mean.device.type, enabled=False)
+        return torch.autocast(self.device.type, enabled=False)
 
     def _match(self, encoding: FrameEncoding, state: ObjectState) -> Cues:
         grid = encoding.s16.shape[-2:]

@@ -45,11 +45,17 @@ class DenseMatching(nn.Module):
         self.log_concentration = nn.Parameter(torch.tensor(2.3))  # kappa = 10
         self.log_reach = nn.Parameter(torch.tensor(-1.9))  # sigma = 0.15 frame heights
 
-    def encode_frame(self, s8: Tensor, s16: Tensor) -> Tensor:
-        """Embed a frame, once a frame: unit features ``[B, channels, H/8, W/8]``."""
-        context = F.interpolate(
-            self.project_s16(s16), scale_factor=2, mode="bilinear", align_corners=False
-        )
+    def encode_frame(self, s8: Tensor, context: Tensor) -> Tensor:
+        """Embed a frame, once a frame.
+
+        Args:
+            s8: Backbone features at stride 8.
+            context: Those at stride 16 after `project_s16`.
+
+        Returns:
+            Unit features ``[B, channels, H/8, W/8]``.
+        """
+        context = F.interpolate(context, scale_factor=2, mode="bilinear", align_corners=False)
         x = self.embed(F.relu(self.project_s8(s8) + context)).float()
         return unit(x, dim=1, eps=1e-6)
 

@@ -45,7 +45,7 @@ class Tracker:
         if short_side is not None and short_side < 16:
             raise InputError(f"short_side is at least 16 pixels, not {short_side}")
         self._network = network
-        self._device = next(network.parameters()).device
+        self._device = network.device
         self._precision = precision
         self._short_side = short_side
         self._index = 0

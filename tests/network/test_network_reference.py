@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ddeal_core.benchmark.plain import PlainNetwork
-from ddeal_core.network import PRESETS, Ablation, Backbone, Ddeal
+from ddeal_core.network import PRESETS, Ablation, Backbone, Ddeal, for_inference
 from ddeal_core.tracking import Tracker
 from ddeal_core.tracking.padding import Padding
 
@@ -59,8 +59,13 @@ def make_mask(height, width, ids):
 
 
 def check(network, frames, given):
+    """As it is trained, and as it runs when nothing is learnt."""
     plain = list(PlainNetwork(network.state_dict(), network.config).track(frames, given))
-    tracker = RecordingTracker(network)
+    compare(plain, RecordingTracker(network), frames, given)
+    compare(plain, RecordingTracker(for_inference(network)), frames, given)
+
+
+def compare(plain, tracker, frames, given):
     spread = 0.0
     for index, (frame, theirs) in enumerate(zip(frames, plain, strict=True)):
         ours = tracker.step(frame, given.get(index))
