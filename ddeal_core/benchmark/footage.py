@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ddeal_core.datasets.clip import Clip
 from ddeal_core.datasets.sample import sample_clip
 from ddeal_core.errors import InputError, MediaError
+from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.masks import read_mask
@@ -123,7 +124,7 @@ class Footage:
         # An overlay of nothing is the picture itself.
         with open_writer(path, source=source, opacity=0, contours=False) as writer:
             for frame in source:
-                writer.write(frame, nothing, nothing)
+                writer.write(frame, Cutout(frame.image, nothing, nothing))
         return str(path)
 
 

@@ -18,6 +18,7 @@ from ddeal_core.benchmark.passes import OUTPUTS, Tell
 from ddeal_core.benchmark.peaks import Peaks
 from ddeal_core.benchmark.samples import Samples
 from ddeal_core.benchmark.stages import OTHER, STAGES, StageClock, watch
+from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.sources import open_source
@@ -94,7 +95,13 @@ def time_stages(
                 if result is None:  # a video of the user's that is shorter than it said
                     break
                 with clock.within("write"):
-                    writer.write(waiting.popleft(), result.labels, result.alpha)
+                    frame = waiting.popleft()
+                    writer.write(
+                        frame,
+                        Cutout.of(
+                            frame.image, result.labels, result.probabilities, result.object_ids
+                        ),
+                    )
                 whole = time.perf_counter() - started
                 lap = clock.lap()
                 if index > effort.warm_up:
