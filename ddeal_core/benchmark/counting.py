@@ -67,9 +67,18 @@ class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         counts = self.counts.setdefault(self.stage(), Counts())
         if packet in flop_registry:
             counts.operations += flop_registry[packet](*args, **kwargs, out_val=result)
+        elif packet.__name__ == "_convolution_pointwise":
+            counts.operations += _fused_operations(func, args, result)
         if not _is_view(func) and packet.__name__ not in _MOVE_NOTHING:
             counts.bytes += _bytes(args) + _bytes(kwargs) + _bytes(result)
         return result
+
+
+def _fused_operations(func: Any, args: tuple[Any, ...], result: Tensor) -> int:
+    """Of oneDNN's convolution with its ReLU or shortcut, which torch's counter does not know."""
+    weight = args[2] if func._overloadname == "binary" else args[1]
+    _, inputs, height, width = weight.shape
+    return 2 * result.numel() * int(inputs * height * width)
 
 
 def _is_composite(func: Any) -> bool:
@@ -90,4 +99,7 @@ def _extent(tensor: Tensor) -> int:
     """Bytes that a tensor covers: one that is expanded covers less than its shape says."""
     if tensor.device == torch.device("meta"):
         return 0
-    return min(tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes())
+    covered = tensor.numel() * tensor.element_size()
+    if tensor.layout != torch.strided:  # weights in a layout of oneDNN's own
+        return covered
+    return min(covered, tensor.untyped_storage().nbytes())
