@@ -112,9 +112,7 @@ class _Transcoder:
 
     def __init__(self, container: OutputContainer, source: AudioStream, encoder: str) -> None:
         context = source.codec_context
-        rate = # FFmpeg lists them for .mov, and refuses them when the file is begun ("only supported in MP4")
-_NOT_IN_MOV = ("flac", "opus", "truehd")
-_OPUS_RATE if encoder == "libopus" else context.sample_rate
+        rate = _OPUS_RATE if encoder == "libopus" else context.sample_rate
         channels = context.layout.nb_channels
         layout = context.layout.name if channels <= 2 else "stereo"
         self._source = source
