@@ -1,11 +1,12 @@
 """``ddeal eval``: score results, weights and baselines."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ddeal_cli.eval_subject import ProtocolName, Subject, find_subject
 from ddeal_cli.options import (
     DeviceOption,
     Json,
@@ -19,16 +20,12 @@ from ddeal_cli.options import (
     parse_resolution,
 )
 from ddeal_cli.progress import ProgressLine
-from ddeal_cli.score_report import ScoreReport
+from ddeal_cli.score_report import LINES, Comparison, ScoreReport, line_of
 
 if TYPE_CHECKING:
-    from ddeal_core.datasets import Sequence as DatasetSequence
-    from ddeal_core.evaluation import SequencePlan
     from ddeal_core.evaluation.methods import Method
 
 __all__ = ["register"]
-
-ProtocolName = Literal["davis2016", "davis2017", "ytvos", "vos-benchmark", "every-frame"]
 
 
 def register(app: typer.Typer) -> None:
@@ -109,6 +106,14 @@ def evaluate(
             rich_help_panel="What is scored (the bundled weights if nothing is named)",
         ),
     ] = False,
+    ablation: Annotated[
+        bool,
+        typer.Option(
+            "--ablation",
+            help="Score the five lines of the paper's Table V: the weights with cues switched off.",
+            rich_help_panel="What is scored (the bundled weights if nothing is named)",
+        ),
+    ] = False,
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
     resolution: ResolutionOption = None,
@@ -136,19 +141,27 @@ def evaluate(
     ] = None,
     overwrite: Overwrite = False,
     workers: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Processes that score --results.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Processes that score --results. Default: one a core, as far as it pays.",
+            show_default=False,
+        ),
+    ] = None,
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """Score results, weights or a baseline: J, F, J&F and G, as DAVIS and YouTube-VOS do."""
     from ddeal_core.errors import InputError
 
-    _one_subject(results, weights, baseline, baselines)
+    _one_subject(results, weights, baseline, baselines, ablation)
+    if ablation and without:
+        raise InputError("--ablation switches cues itself: leave --without out")
     names = None if sequences is None else [name for name in sequences.split(",") if name]
     if names is not None and not names:
         raise InputError("--sequences names no sequence: give names with commas between")
-    subject = _find(
+    subject = find_subject(
         dataset,
         images,
         annotations,
@@ -160,114 +173,47 @@ def evaluate(
     )
     if page is not None and subject.plans is None:
         raise InputError("--report needs scores, but the annotations hold first masks only")
-    report = ScoreReport(quiet=quiet, json=json_, page=page, several=baselines)
+    kind: Comparison = "ablation" if ablation else "methods" if baselines else "none"
+    report = ScoreReport(quiet=quiet, json=json_, page=page, compares=kind)
     if results is not None:
         folder = output or Path(f"{results.resolve().name}_eval")
         if subject.plans is None:
             _submit(subject, results, folder, "results", report)
         else:
             _score_folder(subject, results, workers=workers, folder=folder, report=report)
-        report.show()
+        report.show(folder)
         return
-    from ddeal_core.evaluation.methods import BASELINES, as_method
+    from ddeal_core.evaluation.methods import BASELINES, Method, as_method
+    from ddeal_core.network import Ablation
     from ddeal_core.tracking import Segmenter
 
-    methods: dict[str, Method] = {}
-    if baseline is not None:
-        methods[baseline] = BASELINES[baseline]
-    if baselines:
-        methods.update(BASELINES)
-    segmenter: Segmenter | None = None
-    if baseline is None:
+    def make(name: str) -> Method:
+        if name in BASELINES:
+            return BASELINES[name]
         segmenter = Segmenter.load(
             weights,
             device=device,
             resolution=parse_resolution(resolution),
             precision=precision,
-            ablation=ablation_of(without),
+            ablation=Ablation.table_v(line_of(name)) if ablation else ablation_of(without),
         )
-        methods["model"] = as_method(segmenter)
-    folder = output or Path(f"{_subject(subject.name, weights, baseline, baselines)}_eval")
-    for name, method in methods.items():
-        target = folder / name if baselines else folder
-        _run(name, method, subject, folder=target, overwrite=overwrite, report=report)
-    if segmenter is not None:
         report.device = str(segmenter.device)
-    report.show()
+        return as_method(segmenter)
 
-
-@dataclass(frozen=True)
-class Subject:
-    """What is scored, or tracked for a server.
-
-    Attributes:
-        name: Name of the dataset's folder.
-        root: That folder; None for a pair of folders.
-        image_set: Name that the tables get.
-        sequences: With at least the objects' first masks.
-        plans: What of them is scored; None where there are first masks only.
-    """
-
-    name: str
-    root: Path | None
-    image_set: str
-    sequences: "tuple[DatasetSequence, ...]"
-    plans: "tuple[SequencePlan, ...] | None"
-
-
-def _find(
-    dataset: Path | None,
-    images: Path | None,
-    annotations: Path | None,
-    *,
-    protocol: ProtocolName | None,
-    image_set: str | None,
-    names: list[str] | None,
-    seen: Path | None,
-    runs: bool,
-) -> Subject:
-    from ddeal_core.errors import InputError
-    from ddeal_core.evaluation import (
-        find_sequences,
-        only_first_masks,
-        pair_sequences,
-        plan_all,
-        read_seen,
-    )
-    from ddeal_core.evaluation.categories import SEEN_CATEGORIES
-
-    if seen is not None and protocol != "ytvos":
-        raise InputError("--seen goes with --protocol ytvos only")
-    categories = SEEN_CATEGORIES if seen is None else read_seen(seen)
-    if dataset is not None:
-        if images is not None or annotations is not None:
-            raise InputError("give a DATASET or --images and --annotations, not both")
-        rules = protocol or "davis2017"
-        found = find_sequences(dataset, protocol=rules, image_set=image_set, sequences=names)
-        name = dataset.resolve().name
-    else:
-        if annotations is None:
-            raise InputError("there is nothing to score: give a DATASET, or --annotations")
-        if images is None and runs:
-            raise InputError("a method runs on frames: give --images too, or --results")
-        if image_set is not None:
-            raise InputError("--set names a list of a DATASET: choose --sequences here")
-        rules = protocol or "vos-benchmark"
-        if rules == "ytvos":
-            raise InputError(
-                "ytvos needs a DATASET with meta.json: choose --protocol vos-benchmark here"
-            )
-        found = pair_sequences(images, annotations, sequences=names)
-        name = annotations.resolve().name
-    if rules == "ytvos" and only_first_masks(found):
-        plans = None
-    else:
-        plans = plan_all(found, protocol=rules, seen=categories)
-    return Subject(name, dataset, image_set or "all", found, plans)
+    folder = output or Path(f"{_default_name(subject.name, weights, baseline, kind)}_eval")
+    several = {"ablation": LINES, "methods": (*BASELINES, "model"), "none": ()}[kind]
+    folders = {name: folder / name for name in several} or {baseline or "model": folder}
+    # Weights that cannot be read are told before anything is cleared or run.
+    ready = {name: make(name) for name in (LINES[:1] if ablation else folders)}
+    _clear(folder, folders.values(), subject, overwrite=overwrite)
+    for name, place in folders.items():
+        method = ready.pop(name, None) or make(name)
+        _run(name, method, subject, folder=place, report=report)
+    report.show(folder)
 
 
 def _score_folder(
-    subject: Subject, results: Path, *, workers: int, folder: Path, report: ScoreReport
+    subject: Subject, results: Path, *, workers: int | None, folder: Path, report: ScoreReport
 ) -> None:
     from ddeal_core.evaluation import SequenceScore, score_plans
     from ddeal_core.evaluation.tables import clear_tables
@@ -292,26 +238,34 @@ def _score_folder(
     report.add("results", score, folder, sequences=subject.sequences, masks=results)
 
 
+def _clear(folder: Path, folders: Iterable[Path], subject: Subject, *, overwrite: bool) -> None:
+    """Take away what earlier runs left, all of it before the first method runs."""
+    from ddeal_core.errors import InputError
+    from ddeal_core.evaluation.results import clear_masks
+    from ddeal_core.evaluation.tables import clear_tables
+
+    old = [place / "masks" for place in folders]
+    for masks in old:
+        if masks.exists() and any(masks.iterdir()) and not overwrite:
+            raise InputError(f"{masks} holds masks of another run: choose -o, or allow --overwrite")
+    for masks in old:
+        clear_masks(masks)
+        clear_tables(masks.parent, subject.image_set)
+    clear_tables(folder, subject.image_set)
+
+
 def _run(
     name: str,
     method: "Method",
     subject: Subject,
     *,
     folder: Path,
-    overwrite: bool,
     report: ScoreReport,
 ) -> None:
-    from ddeal_core.errors import InputError
     from ddeal_core.evaluation import DatasetScore
     from ddeal_core.evaluation.methods import run_method, track_sequence
-    from ddeal_core.evaluation.results import clear_masks
-    from ddeal_core.evaluation.tables import clear_tables
 
     masks = folder / "masks"
-    if masks.exists() and any(masks.iterdir()) and not overwrite:
-        raise InputError(f"{masks} holds masks of another run: choose -o, or allow --overwrite")
-    clear_masks(masks)
-    clear_tables(folder, subject.image_set)
     total = sum(len(s.frames) - s.annotated_indices[0] for s in subject.sequences)
     by_name = {s.name: s for s in subject.sequences}
     with ProgressLine(name, total=total, quiet=report.quiet) as line:
@@ -354,21 +308,30 @@ def _submit(subject: Subject, masks: Path, folder: Path, name: str, report: Scor
 
 
 def _one_subject(
-    results: Path | None, weights: Path | None, baseline: str | None, baselines: bool
+    results: Path | None,
+    weights: Path | None,
+    baseline: str | None,
+    baselines: bool,
+    ablation: bool,
 ) -> None:
     from ddeal_core.errors import InputError
 
     named = {
         "--results": results is not None,
         "--baseline": baseline is not None,
-        "--weights or --baselines": weights is not None or baselines,
+        "--baselines": baselines,
+        "--ablation": ablation,
+        "--weights": weights is not None and not (baselines or ablation),
     }
     given = [option for option, there in named.items() if there]
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)} exclude each other: score one thing at a time")
 
 
-def _subject(dataset: str, weights: Path | None, baseline: str | None, baselines: bool) -> str:
-    if baselines:
+def _default_name(
+    dataset: str, weights: Path | None, baseline: str | None, kind: Comparison
+) -> str:
+    if kind == "methods":
         return dataset
-    return baseline or ("ddeal" if weights is None else weights.stem)
+    method = baseline or ("ddeal" if weights is None else weights.stem)
+    return f"{method}_ablation" if kind == "ablation" else method

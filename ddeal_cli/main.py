@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ddeal_cli import demo, evaluate, make_synthetic, segment, train, weights
+from ddeal_cli import bench, demo, evaluate, make_synthetic, segment, train, weights
 from ddeal_cli.console import complain, show_warnings
 
 __all__ = ["app", "main", "run"]
@@ -30,6 +30,7 @@ segment.register(app)
 demo.register(app)
 evaluate.register(app)
 train.register(app)
+bench.register(app)
 make_synthetic.register(app)
 app.add_typer(weights.app, name="weights")
 

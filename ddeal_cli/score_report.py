@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from ddeal_cli.ablation_table import show_ablation
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.tables import show_table
 
@@ -11,7 +12,18 @@ if TYPE_CHECKING:
     from ddeal_core.datasets import Sequence as DatasetSequence
     from ddeal_core.evaluation import DatasetScore
 
-__all__ = ["ScoreReport"]
+__all__ = ["LINES", "Comparison", "ScoreReport", "line_of"]
+
+Comparison = Literal["none", "methods", "ablation"]
+"""One thing is scored; or several methods; or the lines of the paper's Table V."""
+
+LINES = tuple(f"line-{number}" for number in range(1, 6))
+"""Names of the lines of Table V."""
+
+
+def line_of(name: str) -> int:
+    """Return the number of a line of Table V."""
+    return int(name.removeprefix("line-"))
 
 
 class ScoreReport:
@@ -20,15 +32,21 @@ class ScoreReport:
     Args:
         quiet: Show nothing but what was asked for.
         json: Whether standard output is for machines.
-        page: HTML page to write; where several methods are scored, one each beside it.
-        several: Whether several are.
+        page: HTML page to write; where several things are scored it compares them, and each
+            has a page of its own beside it.
+        compares: What is scored.
     """
 
     def __init__(
-        self, *, quiet: bool, json: bool, page: Path | None = None, several: bool = False
+        self,
+        *,
+        quiet: bool,
+        json: bool,
+        page: Path | None = None,
+        compares: Comparison = "none",
     ) -> None:
         self.quiet, self.json = quiet, json
-        self._page, self._several = page, several
+        self._page, self._compares = page, compares
         self.device: str | None = None
         self._scores: dict[str, DatasetScore] = {}
         self._rates: dict[str, float] = {}
@@ -75,8 +93,7 @@ class ScoreReport:
     ) -> None:
         from ddeal_core.evaluation.report import pictures_on_disk, write_report
 
-        assert self._page is not None
-        page = self._page.with_stem(f"{self._page.stem}-{name}") if self._several else self._page
+        page = self._own_page(name)
         write_report(
             score,
             page,
@@ -86,23 +103,68 @@ class ScoreReport:
         )
         say(f"wrote {page}", quiet=self.quiet)
 
+    def _own_page(self, name: str) -> Path:
+        assert self._page is not None
+        if self._compares == "none":
+            return self._page
+        return self._page.with_stem(f"{self._page.stem}-{name}")
+
     def submitted(self, name: str, path: Path) -> None:
         """Add a method that cannot be scored here; its results are packed."""
         self._submissions[name] = path
 
-    def show(self) -> None:
-        """Print the table, where the files are, and the JSON."""
+    def show(self, folder: Path) -> None:
+        """Write what compares the scores, and print the table, where the files are, and the JSON.
+
+        Args:
+            folder: For the tables that compare.
+        """
         if self._submissions:
             self._show_submissions()
             return
+        if self._compares == "ablation":
+            self._write_ablation(folder)
+        if self._page is not None and self._compares != "none":
+            self._write_comparison()
         if not (self.quiet and self.json):
             self._show_table()
-        for folder in self._folders.values():
-            say(f"wrote {folder}", quiet=self.quiet)
+        shown = self._folders.values() if self._compares != "ablation" else (folder,)
+        for place in shown:
+            say(f"wrote {place}", quiet=self.quiet)
         if self.json:
-            emit_json(
-                {"device": self.device, "methods": {n: self._record(n) for n in self._scores}}
-            )
+            emit_json(self._whole_record())
+
+    def _lines(self) -> "dict[int, DatasetScore]":
+        return {line_of(name): score for name, score in self._scores.items()}
+
+    def _write_ablation(self, folder: Path) -> None:
+        from ddeal_core.evaluation.ablation import write_ablation
+
+        write_ablation(self._lines(), folder)
+
+    def _write_comparison(self) -> None:
+        from ddeal_core.evaluation.report import write_comparison
+
+        assert self._page is not None
+        write_comparison(
+            self._scores,
+            self._page,
+            pages={name: self._own_page(name).name for name in self._scores},
+            rates=self._rates,
+            table_v=self._lines() if self._compares == "ablation" else None,
+        )
+        say(f"wrote {self._page}", quiet=self.quiet)
+
+    def _whole_record(self) -> dict[str, Any]:
+        record: dict[str, Any] = {
+            "device": self.device,
+            "methods": {name: self._record(name) for name in self._scores},
+        }
+        if self._compares == "ablation":
+            from ddeal_core.evaluation.ablation import ablation_lines, ablation_record
+
+            record["ablation"] = [ablation_record(x) for x in ablation_lines(self._lines())]
+        return record
 
     def _show_submissions(self) -> None:
         paths = {name: str(path) for name, path in self._submissions.items()}
@@ -116,6 +178,17 @@ class ScoreReport:
             emit_json({"device": self.device, "methods": methods})
 
     def _show_table(self) -> None:
+        if self._compares == "ablation":
+            from ddeal_core.evaluation.ablation import paper_setting
+
+            by_line = {line_of(name): rate for name, rate in self._rates.items()}
+            show_ablation(self._lines(), by_line, stderr=self.json)
+            protocol = next(iter(self._scores.values())).protocol
+            say(
+                f"percent; drop: below line 1; paper: {paper_setting(protocol)}",
+                quiet=self.quiet,
+            )
+            return
         alone = len(self._scores) == 1
         header = ["sequence"]
         for name in self._scores:

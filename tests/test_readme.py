@@ -67,7 +67,7 @@ def home(tiny_clip, tmp_path_factory) -> Path:
 
 def test_there_are_commands_to_try():
     tried = {line.split()[1] for line in commands()}
-    assert {"segment", "eval", "make-synthetic", "train"} <= tried
+    assert {"segment", "eval", "make-synthetic", "train", "bench"} <= tried
 
 
 @pytest.mark.parametrize("line", commands())
@@ -77,6 +77,13 @@ def test_a_command_of_the_readme_works(line, home, monkeypatch, capsys):
     if words[0] == "train" and "--resume" not in words and "--show-recipe" not in words:
         shutil.rmtree("runs", ignore_errors=True)
         words += TINY_RUN
+    if words[0] == "bench":
+        small = ["--size", "96x64", "--frames", "1", "--device", "cpu"]
+        if "--compare" in words:
+            assert main(["bench", *small, "-o", "a.json"]) == 0
+            shutil.copy("a.json", "b.json")
+        else:
+            words += small[2:] if "clip.mp4" in words else small
     if words[0] == "segment" and "-o" not in words:
         words += ["--overwrite"]  # the default folder, again
     assert main(words) == 0, capsys.readouterr().err
@@ -88,6 +95,7 @@ def test_the_options_of_the_table_exist(capsys):
     main(["segment", "--help"])
     main(["eval", "--help"])
     main(["train", "--help"])
+    main(["bench", "--help"])
     known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
     assert named <= known
 

@@ -92,8 +92,8 @@ class Casting:
 
     def cut(self, still: Still, item: SceneObject) -> Array:
         """Cut an object out with an edge of random softness."""
-        erode = int(item.area > 3000 and self._rng.random() < 0.5)
-        feather = float(self._rng.uniform(0.5, 1.1))
+        erode = int(item.area > 3000 and self._rng.random() < self._config.erode_probability)
+        feather = float(self._rng.uniform(*self._config.feather))
         return cut(still, item, erode=erode, feather=feather).rgba
 
     def _procedural(self) -> Array:

@@ -277,7 +277,7 @@ def cut(still: Still, item: SceneObject, *, erode: int = 0, feather: float = 0.7
     image = cv2.copyMakeBorder(still.image[y0:y1, x0:x1], pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     if erode:
         mask = cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=erode)
-    soft = cv2.GaussianBlur(mask, (0, 0), feather)
+    soft = cv2.GaussianBlur(mask, (0, 0), feather) if feather > 0 else mask
     alpha = cv2.min(cv2.LUT(soft, _EDGE), mask)
     return Cutout(np.asarray(cv2.merge([*cv2.split(image), alpha]), dtype=np.uint8))
 

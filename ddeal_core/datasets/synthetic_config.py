@@ -12,6 +12,7 @@ _RANGES = (
     "speed",
     "rotation",
     "zoom",
+    "feather",
     "camera_speed",
     "camera_rotation",
     "camera_zoom",
@@ -42,6 +43,10 @@ class SyntheticConfig:
         still_background_probability: Pasted clips without a video whose background is a whole
             still with its objects left in (look-alikes, clutter).
         procedural_background_probability: Pasted clips on a made-up background.
+        feather: Softness of a cut-out's edge, standard deviation in pixels of its still: no seam
+            of always the same kind is there to be learnt.
+        erode_probability: Cut-outs of some size that lose a pixel all round first, for masks that
+            are drawn too wide.
         speed: Pace of an object, frame widths a unit of time.
         rotation: Turn of an object, degrees a unit of time.
         zoom: Change of an object's size, logarithm a unit of time.
@@ -80,6 +85,8 @@ class SyntheticConfig:
     video_probability: float = 0.4
     still_background_probability: float = 0.4
     procedural_background_probability: float = 0.06
+    feather: tuple[float, float] = (0.5, 1.1)
+    erode_probability: float = 0.5
     speed: tuple[float, float] = (0.001, 0.15)
     rotation: tuple[float, float] = (0.1, 12.0)
     zoom: tuple[float, float] = (0.001, 0.08)

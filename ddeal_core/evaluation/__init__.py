@@ -5,6 +5,7 @@
 - `sources`: sequences of a dataset, or of any folders; `plan`: which objects and frames count
 - `scoring`: results scored as planned; `results` and `labels` read them
 - `tables`: the official CSV files and a JSON; `submission`: the zip for a server
+- `ablation`: scores beside the paper's Table V; `report`: pages to look at
 - `baselines`: copying the first mask, carrying it along optical flow
 """
 

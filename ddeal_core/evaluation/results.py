@@ -24,7 +24,8 @@ def locate_results(folder: Path, names: Sequence[str], *, loose: bool = False) -
         DatasetError: `folder` is missing.
     """
     if not folder.is_dir():
-        raise DatasetError(f"results folder {folder} is missing; give the folder of sequences")
+        what = "is a file" if folder.exists() else "is missing"
+        raise DatasetError(f"results folder {folder} {what}; give the folder of sequences")
     if loose and len(names) == 1 and not (folder / names[0]).is_dir() and any(folder.glob("*.png")):
         return {names[0]: folder}
     return {name: folder / name for name in names}

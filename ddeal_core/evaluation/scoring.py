@@ -18,11 +18,14 @@ from ddeal_core.evaluation.region import jaccard_from_counts
 from ddeal_core.evaluation.results import check_results, locate_results
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore
 from ddeal_core.evaluation.sources import plan_dataset
-from ddeal_core.evaluation.workers import map_processes
+from ddeal_core.evaluation.workers import cores, map_processes
 
 __all__ = ["score_plans", "score_predictions", "score_results"]
 
 _LOG = logging.getLogger(__name__)
+
+_FRAMES_A_WORKER = 200
+"""About as many are scored in the time that a process takes to start."""
 
 
 def score_results(
@@ -34,7 +37,7 @@ def score_results(
     sequences: Sequence[str] | None = None,
     resolution: str = "480p",
     seen: Collection[str] = SEEN_CATEGORIES,
-    workers: int = 1,
+    workers: int | None = 1,
     progress: Callable[[SequenceScore, int, int], None] | None = None,
 ) -> DatasetScore:
     """Score a folder of results, ``results/<sequence>/<frame>.png``.
@@ -49,7 +52,7 @@ def score_results(
         sequences: Only these, in this order.
         resolution: Folder below ``JPEGImages``.
         seen: Categories of the training set (``ytvos``).
-        workers: Processes, which share the sequences.
+        workers: Processes, which share the sequences; None takes one a core, as far as it pays.
         progress: Called with each sequence's score as it ends, how many ended, and of how many.
 
     Raises:
@@ -77,7 +80,7 @@ def score_plans(
     *,
     image_set: str = "all",
     loose: bool = False,
-    workers: int = 1,
+    workers: int | None = 1,
     progress: Callable[[SequenceScore, int, int], None] | None = None,
 ) -> DatasetScore:
     """Score a folder of results for what is planned.
@@ -87,12 +90,14 @@ def score_plans(
         results: Folder of the results, ``<sequence>/<frame>.png``.
         image_set: Name that the tables get.
         loose: Whether a single sequence's masks may lie in `results` itself.
-        workers: Processes, which share the sequences.
+        workers: Processes, which share the sequences; None takes one a core, as far as it pays.
         progress: See `score_results`.
 
     Raises:
         As `score_results`.
     """
+    if workers is None:
+        workers = max(1, min(cores(), sum(len(p.annotations) for p in plans) // _FRAMES_A_WORKER))
     if workers < 1:
         raise ConfigError(f"workers must be at least 1, not {workers}")
     folders = locate_results(Path(results), [plan.name for plan in plans], loose=loose)

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from ddeal_core.evaluation.scores import DatasetScore, ObjectScore
 __all__ = [
     "GLOBAL_COLUMNS",
     "clear_tables",
+    "csv_text",
     "global_row",
     "global_table",
     "seen_unseen_row",
     "sequence_table",
+    "write_files",
     "write_tables",
 ]
 
@@ -68,13 +70,13 @@ def global_table(score: DatasetScore) -> str:
     where there is no object of the kind.
     """
     row = {**seen_unseen_row(score), **global_row(score)}
-    return _csv([tuple(row), ["" if v is None else f"{v:.3f}" for v in row.values()]])
+    return csv_text([tuple(row), ["" if v is None else f"{v:.3f}" for v in row.values()]])
 
 
 def sequence_table(score: DatasetScore) -> str:
     """Return the text of ``per-sequence_results-<set>.csv``: one row an object."""
     rows = [(o.name, f"{o.region.mean:.3f}", f"{o.contour.mean:.3f}") for o in score.objects]
-    return _csv([("Sequence", "J-Mean", "F-Mean"), *rows])
+    return csv_text([("Sequence", "J-Mean", "F-Mean"), *rows])
 
 
 def write_tables(score: DatasetScore, folder: str | Path) -> tuple[Path, Path, Path]:
@@ -93,21 +95,39 @@ def write_tables(score: DatasetScore, folder: str | Path) -> tuple[Path, Path, P
         target / f"per-sequence_results-{name}.csv": sequence_table(score),
         target / "results.json": json.dumps(_record(score), indent=1) + "\n",
     }
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for path, text in contents.items():
-            _write_whole(path, text)
-    except OSError as error:
-        raise OutputError(f"cannot write results to {target} ({error}); choose -o") from error
+    write_files(contents)
     first, second, third = contents
     return first, second, third
+
+
+def write_files(contents: Mapping[Path, str]) -> None:
+    """Write texts, each whole or not at all; folders on the way are made.
+
+    Raises:
+        OutputError: They cannot be written.
+    """
+    for path, text in contents.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_whole(path, text)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write results to {path.parent} ({error}); choose -o"
+            ) from error
+
+
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as CSV, lines ended as the official tools end them on Linux."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def clear_tables(folder: str | Path, image_set: str) -> None:
     """Remove what an earlier run of the same set left, lest it be taken for the next one's.
 
     Args:
-        folder: Where tables, ``results.json`` and ``submission.zip`` are.
+        folder: Where tables, JSON files and ``submission.zip`` are.
         image_set: Name of the list of sequences; tables of others stay.
 
     Raises:
@@ -119,6 +139,8 @@ def clear_tables(folder: str | Path, image_set: str) -> None:
         f"per-sequence_results-{name}.csv",
         "results.json",
         "submission.zip",
+        "ablation.csv",
+        "ablation.json",
     )
     try:
         for file in stale:
@@ -154,12 +176,6 @@ def _record(score: DatasetScore) -> dict[str, Any]:
             for sequence in score.sequences
         },
     }
-
-
-def _csv(rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -1,17 +1,27 @@
 """Work spread over processes, which ends in an error, never in a wait, when one dies."""
 
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from ddeal_core.errors import DdealError
 
-__all__ = ["map_processes"]
+__all__ = ["cores", "map_processes"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def map_processes(
@@ -29,7 +39,7 @@ def map_processes(
 
     Raises:
         DdealError: A process died (killed, out of memory).
-        Exception: What ``function`` raises; jobs that have not begun are dropped.
+        Exception: What ``function`` raises; other jobs are dropped, those that run are ended.
     """
     count = min(workers, len(jobs))
     if count <= 1:
@@ -37,15 +47,42 @@ def map_processes(
             yield index, function(job)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context)
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_die_when_interrupted)
+    done = False
     try:
-        futures = {pool.submit(function, job): index for index, job in enumerate(jobs)}
+        with _interrupts_held():
+            futures = {pool.submit(function, job): index for index, job in enumerate(jobs)}
         for future in as_completed(futures):
             yield futures[future], future.result()
+        done = True
     except BrokenProcessPool as error:
         raise DdealError(
             "a worker process died (killed, out of memory, or started from a script without "
             'an `if __name__ == "__main__"` guard); try again with one worker'
         ) from error
     finally:
+        if not done:  # nobody wants what the others still make
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while processes start, here and in them, which inherit it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _die_when_interrupted() -> None:
+    # A terminal's Ctrl-C reaches the workers too: the parent speaks of it, they go in silence.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

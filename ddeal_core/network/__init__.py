@@ -3,6 +3,7 @@
 from ddeal_core.network.backbone import Backbone
 from ddeal_core.network.config import DEFAULT_PRESET, PRESETS, Ablation, NetworkConfig
 from ddeal_core.network.ddeal import STRIDE, Ddeal
+from ddeal_core.network.inference import for_inference
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "ObjectState",
     "Prediction",
     "Reference",
+    "for_inference",
 ]

@@ -81,6 +81,10 @@ class NetworkConfig:
         short_side: Short side in pixels that frames are scaled to by default; None leaves them.
         dense_channels: Dimensions of the embedding for matching at stride 8 against the first and
             the last frame; 0, as in the paper, is without it.
+        memory_frames: Most frames between these two that the matching at stride 8 remembers;
+            0 is without a memory.
+        memory_interval: Frames from one that is remembered to the next, until the memory is full;
+            then every second one is forgotten and the interval doubles.
         ablation: Cues that are switched off.
     """
 
@@ -100,6 +104,8 @@ class NetworkConfig:
     keep_given_mask: bool = True
     short_side: int | None = None
     dense_channels: int = 0
+    memory_frames: int = 0
+    memory_interval: int = 5
     ablation: Ablation = Ablation()
 
     def __post_init__(self) -> None:
@@ -112,6 +118,8 @@ class NetworkConfig:
         for field in counts:
             _check_range(field, getattr(self, field), 1, 4096)
         _check_range("dense_channels", self.dense_channels, 0, 4096)
+        _check_range("memory_frames", self.memory_frames, 0, 1024)
+        _check_range("memory_interval", self.memory_interval, 1, 1_000_000)
         if len(self.fusion_channels) != 2:
             raise ConfigError(f"fusion_channels are two numbers, not {self.fusion_channels!r}")
         for channels in self.fusion_channels:
@@ -126,6 +134,10 @@ class NetworkConfig:
             raise ConfigError(
                 "dense matching needs keep_given_mask: it looks at the last frame, which an "
                 "object that is segmented on its own first frame does not have"
+            )
+        if self.memory_frames and not self.dense_channels:
+            raise ConfigError(
+                "memory_frames needs dense_channels: the memory is matched at stride 8"
             )
 
     @classmethod
@@ -205,5 +217,6 @@ PRESETS: dict[str, NetworkConfig] = {
         recurrence="fine",
         short_side=300,
         dense_channels=64,
+        memory_frames=8,
     ),
 }

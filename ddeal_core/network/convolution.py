@@ -26,16 +26,21 @@ class ConcatConv2d(nn.Module):
         super().__init__()
         plain = nn.Conv2d(sum(parts), outputs, kernel_size)
         self.weight, self.bias = plain.weight, plain.bias
-        self._padding = kernel_size // 2
+        self.padding = kernel_size // 2
+        self.parts = len(parts)
         ends = tuple(accumulate(parts))
         self._spans = tuple(zip((0, *ends), ends, strict=False))
         initialise(self)
 
     def forward(self, x: Tensor, *, part: int) -> Tensor:
         """Convolve one part, ``[N, parts[part], H, W]``; part 0 brings the bias."""
-        start, end = self._spans[part]
-        bias = self.bias if part == 0 else None
-        return F.conv2d(x, self.weight[:, start:end], bias, padding=self._padding)
+        weight, bias = self.part(part)
+        return F.conv2d(x, weight, bias, padding=self.padding)
+
+    def part(self, index: int) -> tuple[Tensor, Tensor | None]:
+        """Weight and bias of one part."""
+        start, end = self._spans[index]
+        return self.weight[:, start:end], self.bias if index == 0 else None
 
 
 def initialise(module: nn.Module) -> None:

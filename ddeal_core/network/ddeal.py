@@ -1,27 +1,47 @@
 """The whole network: Figure 1."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ddeal_core.network.appearance import AppearanceModel
-from ddeal_core.network.backbone import Backbone
-from ddeal_core.network.config import NetworkConfig
+from ddeal_core.network.backbone import Backbone, BackboneFeatures
+from ddeal_core.network.config import Ablation, NetworkConfig
+from ddeal_core.network.cues import Cues
 from ddeal_core.network.dense_matching import DenseMatching
-from ddeal_core.network.directional import DirectionalEmbedding
+from ddeal_core.network.directional import DirectionalEmbedding, DirectionalFeatures
 from ddeal_core.network.fusion import Fusion
 from ddeal_core.network.matching import match
+from ddeal_core.network.memory import Memory
 from ddeal_core.network.propagation import MaskPropagation
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
 from ddeal_core.network.upsampling import Upsampling
 
-__all__ = ["STRIDE", "Ddeal"]
+__all__ = ["STRIDE", "Ddeal", "Projections"]
 
 STRIDE = 16
 """Frame sides are multiples of this; the tracker pads them."""
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Projections(NamedTuple):
+    """Features at stride 16 as the modules see them, ``[B, *, H/16, W/16]`` each.
+
+    Attributes:
+        matching: Embedding for matching, before normalisation.
+        appearance: Embedding for the appearance model, before normalisation.
+        propagation: The frame's share of the propagation module's first layer.
+        context: For the dense matching at stride 8, or None.
+    """
+
+    matching: Tensor
+    appearance: Tensor
+    propagation: Tensor
+    context: Tensor | None
 
 
 class Ddeal(nn.Module):
@@ -47,9 +67,11 @@ class Ddeal(nn.Module):
         self.appearance = AppearanceModel(s16, config)
         self.propagation = MaskPropagation(s16, config.propagation_channels)
         self.dense_matching = (
-            DenseMatching(s8, s16, config.dense_channels) if config.dense_channels else None
+            DenseMatching(s8, s16, config.dense_channels, with_memory=config.memory_frames > 0)
+            if config.dense_channels
+            else None
         )
-        extra = DenseMatching.outputs if self.dense_matching is not None else 0
+        extra = self.dense_matching.outputs if self.dense_matching is not None else 0
         # Maps at stride 8 reach stride 16 with their four pixels as channels.
         self.fusion = Fusion(
             2 + 4 + config.propagation_channels + 4 * extra, config.fusion_channels
@@ -60,24 +82,46 @@ class Ddeal(nn.Module):
         )
         self.register_buffer("_std", torch.tensor(_IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._mean.device
+
     def encode(self, images: Tensor) -> FrameEncoding:
         """Compute what depends on the frames alone.
 
         Args:
             images: RGB in [0, 1], ``[B, 3, H, W]``, H and W multiples of `STRIDE`.
         """
-        images = (images - self._mean) / self._std
-        features = self.backbone(images)
+        return self.describe(self.backbone(self.normalise(images)))
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Shift and scale RGB in [0, 1] as the backbone's ImageNet weights want it."""
+        return (images - self._mean) / self._std
+
+    def describe(self, features: BackboneFeatures) -> FrameEncoding:
+        """Compute what the heads of all objects share of a frame."""
+        matching, appearance, propagation, context = self.project(features.s16)
         dense = None
-        if self.dense_matching is not None:
-            dense = self.dense_matching.encode_frame(features.s8, features.s16)
+        if self.dense_matching is not None and context is not None:
+            dense = self.dense_matching.encode_frame(features.s8, context)
         return FrameEncoding(
             s16=features.s16,
-            matching=self.matching(features.s16).unit,
-            appearance=self.appearance.embedding(features.s16),
-            propagation=self.propagation.encode_frame(features.s16),
+            matching=DirectionalFeatures.of(matching).unit,
+            appearance=DirectionalFeatures.of(appearance),
+            propagation=propagation,
             skips=self.upsampling.encode_frame(features.s8, features.s4),
             dense=dense,
+        )
+
+    def project(self, s16: Tensor) -> Projections:
+        """Apply the 1 x 1 convolutions that read the features at stride 16."""
+        dense = self.dense_matching
+        return Projections(
+            matching=self.matching.conv(s16),
+            appearance=self.appearance.embedding.conv(s16),
+            propagation=self.propagation.encode_frame(s16),
+            context=None if dense is None else dense.project_s16(s16),
         )
 
     def start(self, encoding: FrameEncoding, masks: Tensor) -> ObjectState:
@@ -99,36 +143,41 @@ class Ddeal(nn.Module):
             last_dense_weights=weights,
         )
 
-    def segment(self, encoding: FrameEncoding, state: ObjectState) -> Prediction:
+    def segment(
+        self, encoding: FrameEncoding, state: ObjectState, *, ablation: Ablation | None = None
+    ) -> Prediction:
         """Segment a frame, each object on its own.
 
         Args:
             encoding: The frame, of G videos.
             state: Objects to look for.
+            ablation: Cues that reach the fusion module; None for those of the configuration.
         """
-        matching, appearance, dense = self._match(encoding, state)
+        cues = self._match(encoding, state)
+        shown = cues.shown(ablation or self.config.ablation)
         propagation = self.propagation(
             encoding.propagation, state.propagation_first, state.last_masks
         )
-        cues = [matching.flatten(0, 1), appearance.flatten(0, 1), propagation]
+        maps = [shown.matching.flatten(0, 1), shown.appearance.flatten(0, 1), propagation]
+        dense = None if shown.dense is None else shown.dense.flatten(0, 1)
         if dense is not None:
-            cues.append(F.pixel_unshuffle(dense, 2))
-        fused, coarse = self.fusion(cues)
+            maps.append(F.pixel_unshuffle(dense, 2))
+        fused, coarse = self.fusion(maps)
         fine = self.upsampling(fused, encoding.skips, extra_s8=dense)
 
         def grouped(x: Tensor) -> Tensor:
             return x.float().view(-1, state.objects, *x.shape[1:])
 
-        return Prediction(
-            coarse=grouped(coarse),
-            fine=grouped(fine),
-            matching=matching,
-            appearance=appearance,
-            dense=None if dense is None else grouped(dense),
-        )
+        return Prediction(coarse=grouped(coarse), fine=grouped(fine), cues=cues)
 
     def update(
-        self, encoding: FrameEncoding, state: ObjectState, prediction: Prediction, merged: Tensor
+        self,
+        encoding: FrameEncoding,
+        state: ObjectState,
+        prediction: Prediction,
+        merged: Tensor,
+        *,
+        remember: bool | None = None,
     ) -> ObjectState:
         """Let the state follow a frame: Algorithm 1, "Update", and the last masks.
 
@@ -137,21 +186,42 @@ class Ddeal(nn.Module):
             state: State before it.
             prediction: What `segment` said of it.
             merged: Object probabilities after merging, at full size, ``[G, K, H, W]``.
+            remember: Whether the frame enters the memory; None leaves that to the interval.
         """
         if self.config.recurrence == "coarse":
             masks = prediction.coarse.softmax(dim=2)
         else:
             masks = _background_and_object(_pool(merged))
+        weights = None if self.dense_matching is None else self.dense_matching.weights(merged)
+        age = state.age + 1
         return ObjectState(
             references=state.references,
             mean_directions=self._estimate(encoding, masks, state.mean_directions),
             propagation_first=state.propagation_first,
             last_masks=masks,
             last_dense_keys=encoding.dense,
-            last_dense_weights=(
-                None if self.dense_matching is None else self.dense_matching.weights(merged)
-            ),
+            last_dense_weights=weights,
+            memory=self._remember(state.memory, encoding.dense, weights, age, remember),
+            age=age,
         )
+
+    def _remember(
+        self,
+        memory: Memory | None,
+        keys: Tensor | None,
+        weights: Tensor | None,
+        age: int,
+        remember: bool | None,
+    ) -> Memory | None:
+        config = self.config
+        if not config.memory_frames or keys is None or weights is None:
+            return memory
+        interval = config.memory_interval if memory is None else memory.interval
+        if not (age % interval == 0 if remember is None else remember):
+            return memory
+        if memory is None:
+            return Memory.of(keys, weights, interval=interval)
+        return memory.add(keys, weights, age=age, most=config.memory_frames)
 
     def _estimate(
         self, encoding: FrameEncoding, masks: Tensor, previous: Tensor | None = None
@@ -161,31 +231,21 @@ class Ddeal(nn.Module):
 
     def _float32(self) -> torch.autocast:
         """Cosines keep their digits: products of unit vectors stay out of autocast."""
-        return torch.autocast(self._mean.device.type, enabled=False)
+        return torch.autocast(self.device.type, enabled=False)
 
-    def _match(
-        self, encoding: FrameEncoding, state: ObjectState
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """The directional cues: ``[G, K, 2, h, w]``, ``[G, K, 4, h, w]``, ``[G*K, 4, 2h, 2w]``."""
+    def _match(self, encoding: FrameEncoding, state: ObjectState) -> Cues:
         grid = encoding.s16.shape[-2:]
-        ablation = self.config.ablation
         with self._float32():
             matching = torch.cat(
                 [match(encoding.matching, r.kernels, r.masks) for r in state.references], dim=1
             )
             appearance = self.appearance(encoding.appearance, state.mean_directions)
             dense = self._match_dense(encoding, state)
-        if not ablation.matching:
-            matching = torch.zeros_like(matching)
-            dense = None if dense is None else torch.zeros_like(dense)
-        base, supplementary = appearance.split(2, dim=2)
-        if not ablation.base:
-            base = torch.zeros_like(base)
-        if not ablation.supplementary:
-            supplementary = torch.zeros_like(supplementary)
-        appearance = torch.cat([base, supplementary], dim=2)
-        shape = (*state.mean_directions.shape[:2], -1, *grid)
-        return matching.view(shape), appearance.view(shape), dense
+        return Cues(
+            matching.view(*matching.shape[:3], *grid),
+            appearance.view(*appearance.shape[:3], *grid),
+            dense,
+        )
 
     def _match_dense(self, encoding: FrameEncoding, state: ObjectState) -> Tensor | None:
         if self.dense_matching is None:
@@ -198,7 +258,8 @@ class Ddeal(nn.Module):
         assert state.last_dense_keys is not None
         assert state.last_dense_weights is not None
         last = (state.last_dense_keys, state.last_dense_weights)
-        return self.dense_matching(encoding.dense, tuple(first), last)  # type: ignore[no-any-return]
+        maps = self.dense_matching(encoding.dense, tuple(first), last, state.memory)
+        return maps.view(-1, state.objects, *maps.shape[1:])  # type: ignore[no-any-return]
 
     def _to_stride_16(self, masks: Tensor) -> Tensor:
         if self.config.mask_resize == "average":

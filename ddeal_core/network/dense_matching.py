@@ -1,8 +1,9 @@
-"""Matching at stride 8 with the first and the last frame. Beyond the paper; off in its presets.
+"""Matching at stride 8 with remembered frames. Beyond the paper; off in its presets.
 
 Stride 16 is coarse for the small frames that a laptop can afford, and the first frame alone says
 little about an object that has turned since. As FEELVOS does, the last frame is matched too, with
-a preference for near positions: a Gaussian in the distance instead of a hard window.
+a preference for near positions: a Gaussian in the distance instead of a hard window. What lies
+between, a memory of a few frames keeps, in the manner of STM.
 """
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from ddeal_core.network.convolution import initialise
 from ddeal_core.network.directional import unit
 from ddeal_core.network.matching import masked_maximum
+from ddeal_core.network.memory import Memory
 
 __all__ = ["DenseMatching"]
 
@@ -19,22 +21,22 @@ _EPS = 1e-3  # A kernel without any of a class still scores, log(1e-3) below one
 
 
 class DenseMatching(nn.Module):
-    """Log-scores of the best match, for (background, object) on (first frame, last frame).
+    """Log-scores of the best match, for (background, object) on (first, last, any) frames.
 
     The score of pixel q for class c is the maximum over the positions l of a remembered frame of
     ``kappa * cos(q, l) - distance(q, l)^2 / (2 sigma^2) + log mask_c(l)``; the distance, in frame
-    heights, counts for the last frame only.
+    heights, counts for the last frame only. "Any" is the best of the first frame and the memory.
 
     Args:
         s8: Channels of the backbone at stride 8.
         s16: Channels of the backbone at stride 16.
         channels: Dimensions of the embedding.
+        with_memory: Whether there is a memory.
     """
 
-    outputs = 4
-
-    def __init__(self, s8: int, s16: int, channels: int) -> None:
+    def __init__(self, s8: int, s16: int, channels: int, *, with_memory: bool = False) -> None:
         super().__init__()
+        self.outputs = 6 if with_memory else 4
         self.project_s8 = nn.Conv2d(s8, channels, 1)
         self.project_s16 = nn.Conv2d(s16, channels, 1)
         self.embed = nn.Conv2d(channels, channels, 3, padding=1)
@@ -43,11 +45,17 @@ class DenseMatching(nn.Module):
         self.log_concentration = nn.Parameter(torch.tensor(2.3))  # kappa = 10
         self.log_reach = nn.Parameter(torch.tensor(-1.9))  # sigma = 0.15 frame heights
 
-    def encode_frame(self, s8: Tensor, s16: Tensor) -> Tensor:
-        """Embed a frame, once a frame: unit features ``[B, channels, H/8, W/8]``."""
-        context = F.interpolate(
-            self.project_s16(s16), scale_factor=2, mode="bilinear", align_corners=False
-        )
+    def encode_frame(self, s8: Tensor, context: Tensor) -> Tensor:
+        """Embed a frame, once a frame.
+
+        Args:
+            s8: Backbone features at stride 8.
+            context: Those at stride 16 after `project_s16`.
+
+        Returns:
+            Unit features ``[B, channels, H/8, W/8]``.
+        """
+        context = F.interpolate(context, scale_factor=2, mode="bilinear", align_corners=False)
         x = self.embed(F.relu(self.project_s8(s8) + context)).float()
         return unit(x, dim=1, eps=1e-6)
 
@@ -69,6 +77,7 @@ class DenseMatching(nn.Module):
         query: Tensor,
         first: tuple[tuple[Tensor, Tensor], ...],
         last: tuple[Tensor, Tensor],
+        memory: Memory | None = None,
     ) -> Tensor:
         """Match.
 
@@ -76,9 +85,11 @@ class DenseMatching(nn.Module):
             query: Embedded current frame, ``[G, C, H/8, W/8]``.
             first: Embedded first frames and log-weights of the objects that began there.
             last: Embedded last frame and log-weights of all objects.
+            memory: Frames between these, for a network that has a memory; None while it is empty.
 
         Returns:
-            ``[G*K, 4, H/8, W/8]``: first frame (background, object), last frame (same).
+            ``[G*K, outputs, H/8, W/8]``: (background, object) on the first frame, on the last
+            one and, with a memory, on any.
         """
         height, width = query.shape[-2:]
         kappa = self.log_concentration.exp()
@@ -90,11 +101,16 @@ class DenseMatching(nn.Module):
         # -|p - q|^2 / (2 sigma^2) is an inner product of longer vectors: one product does both.
         near_query, near_key = _position_terms(height, width, query)
         precision = (-2 * self.log_reach).exp()
-        flat = torch.cat([flat, precision * near_query.expand(len(query), -1, -1)], dim=1)
+        near = torch.cat([flat, precision * near_query.expand(len(query), -1, -1)], dim=1)
         keys = torch.cat([keys.flatten(2), near_key.expand(len(query), -1, -1)], dim=1)
-        scores_last = masked_maximum(flat, keys, shift=weights)
-        scores = torch.cat([scores_first, scores_last], dim=2)  # [G, K, 4, L]
-        return scores.view(-1, self.outputs, height, width)
+        scores = [scores_first, masked_maximum(near, keys, shift=weights)]
+        if self.outputs > 4:
+            scores.append(scores_first)
+            if memory is not None:
+                found = masked_maximum(flat, memory.keys, shift=memory.weights)
+                scores[-1] = torch.maximum(scores_first, found)
+        # [G, K, outputs, L]
+        return torch.cat(scores, dim=2).view(-1, self.outputs, height, width)
 
 
 def _position_terms(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,6 +27,12 @@ class DirectionalFeatures(NamedTuple):
     raw: Tensor
     length: Tensor
 
+    @classmethod
+    def of(cls, embedded: Tensor) -> "DirectionalFeatures":
+        """Take ``[B, C, H, W]``; the result is float32, also under autocast."""
+        raw = embedded.flatten(2).float()
+        return cls(raw, torch.linalg.vector_norm(raw, dim=1, keepdim=True))
+
     @property
     def eps(self) -> float:
         """What keeps a zero vector finite: 1/L^2, as in the released code."""
@@ -52,7 +58,5 @@ class DirectionalEmbedding(nn.Module):
         initialise(self.conv)
 
     def forward(self, features: Tensor) -> DirectionalFeatures:
-        """Embed ``[B, inputs, H, W]``. The result is float32, also under autocast."""
-        raw = self.conv(features).flatten(2).float()
-        length = torch.linalg.vector_norm(raw, dim=1, keepdim=True)
-        return DirectionalFeatures(raw, length)
+        """Embed ``[B, inputs, H, W]``."""
+        return DirectionalFeatures.of(self.conv(features))

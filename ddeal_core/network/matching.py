@@ -1,5 +1,9 @@
 """Global directional matching with the first frame: Eq. (1) to (8)."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+
 import torch
 from torch import Tensor
 
@@ -9,6 +13,11 @@ __all__ = ["masked_maximum", "match"]
 # wants long kernels instead.
 _CHUNK = 1 << 18
 _CHUNK_ON_GPU = 1 << 24
+# Kernels at once. A chunk of all the kernels of a memory would be a few rows, slow to multiply.
+_BLOCK = 1 << 11
+# Shorter runs of kernels with equal weights are not worth a maximum of their own.
+_RUN = 32
+_MIX = 0x5851F42D4C957F2D
 
 
 def match(query: Tensor, kernels: Tensor, masks: Tensor) -> Tensor:
@@ -39,14 +48,12 @@ def masked_maximum(
     Args:
         query: ``[G, C, L]``.
         kernels: ``[G, C, L0]``.
-        scale: ``[G, K, M, L0]`` or None for 1.
+        scale: ``[G, K, M, L0]``, not negative, or None for 1.
         shift: ``[G, K, M, L0]`` or None for 0.
 
     Returns:
         ``[G, K, M, L]``.
     """
-    weights = scale if scale is not None else shift
-    assert weights is not None
     if torch.is_grad_enabled() and (query.requires_grad or kernels.requires_grad):
         with torch.no_grad():
             winner = _reduce(query, kernels, scale, shift, index=True)  # [G, K, M, L]
@@ -57,27 +64,133 @@ def masked_maximum(
 def _reduce(
     query: Tensor, kernels: Tensor, scale: Tensor | None, shift: Tensor | None, *, index: bool
 ) -> Tensor:
-    groups, _, positions = query.shape
+    count = kernels.shape[2]
+    if not index and query.device.type == "cpu" and count > 2 * _BLOCK:
+        best: Tensor | None = None
+        for start in range(0, count, _BLOCK):
+            part = slice(start, start + _BLOCK)
+            found = _reduce(
+                query,
+                kernels[:, :, part],
+                None if scale is None else scale[..., part],
+                None if shift is None else shift[..., part],
+                index=False,
+            )
+            best = found if best is None else torch.maximum(best, found, out=best)
+        assert best is not None
+        return best
+    if not index and query.device.type == "cpu" and len(query) == 1:
+        groups = _equal_weights(scale, shift)
+        if groups is not None:
+            return _reduce_groups(query, kernels, scale, shift, groups)
+    result = query.new_empty(
+        (*_weights(scale, shift).shape[:3], query.shape[2]),
+        dtype=torch.long if index else query.dtype,
+    )
+    for part in _parts(query, kernels):
+        products = query[:, :, part].transpose(1, 2) @ kernels  # [G, chunk, L0]
+        _best(products, scale, shift, result[..., part], index=index)
+    return result
+
+
+def _best(
+    products: Tensor, scale: Tensor | None, shift: Tensor | None, result: Tensor, *, index: bool
+) -> None:
+    """Fill ``result [G, K, M, L]`` with the maxima, or their places, over ``[G, L, L0]``."""
+    buffer: Tensor | None = None
+    for k in range(result.shape[1]):
+        for m in range(result.shape[2]):
+            scores = products
+            if scale is not None:
+                scores = buffer = torch.mul(scores, scale[:, k, m, None], out=buffer)
+            if shift is not None:
+                scores = buffer = torch.add(scores, shift[:, k, m, None], out=buffer)
+            result[:, k, m] = scores.argmax(-1) if index else scores.amax(-1)
+
+
+@dataclass(frozen=True, slots=True)
+class _EqualWeights:
+    """Positions of a remembered frame, those with the same weights side by side.
+
+    Attributes:
+        order: Positions, ``[L0]``: one run of equal weights after the other, then the rest.
+        lengths: Of the runs.
+        kept: One position of each run, then the rest, ``[L1]``.
+    """
+
+    order: Tensor
+    lengths: list[int]
+    kept: Tensor
+
+
+def _equal_weights(scale: Tensor | None, shift: Tensor | None) -> _EqualWeights | None:
+    """Find positions whose weights agree for all objects and classes; None where few do.
+
+    A given mask is 0 or 1 almost everywhere, and each pixel belongs to one object at most, so its
+    positions fall into 1 + K large groups and some pixels on the outlines.
+    """
+    columns = torch.cat([w[0].flatten(0, 1) for w in (scale, shift) if w is not None])
+    columns = columns.contiguous() + 0.0  # -0 becomes 0
+    bits = columns.view(torch.int32).long()
+    # Any mixing will do: what it throws together by accident is found below.
+    factors = torch.tensor([pow(_MIX, i + 1, 1 << 63) for i in range(len(bits))])
+    keys = (bits * factors[:, None]).sum(0)
+    _, group, counts = torch.unique(keys, return_inverse=True, return_counts=True)
+    is_long = counts >= _RUN
+    if int(counts[is_long].sum()) * 2 < len(keys):
+        return None
+    rank = torch.where(is_long, torch.arange(len(counts)), len(counts))[group]
+    order = rank.argsort(stable=True)
+    lengths = counts[is_long].tolist()
+    runs = sum(lengths)
+    starts = list(accumulate(lengths, initial=0))[:-1]
+    sorted_columns = columns[:, order]
+    for start, length in zip(starts, lengths, strict=True):
+        run = sorted_columns[:, start : start + length]
+        if not torch.equal(run, run[:, :1].expand_as(run)):
+            return None
+    return _EqualWeights(order, lengths, torch.cat([order[starts], order[runs:]]))
+
+
+def _reduce_groups(
+    query: Tensor,
+    kernels: Tensor,
+    scale: Tensor | None,
+    shift: Tensor | None,
+    groups: _EqualWeights,
+) -> Tensor:
+    """Let kernels of equal weights compete before they are weighted, once for all objects.
+
+    Rounding keeps the order of numbers, and no weight is negative, so the bytes are the same.
+    """
+    kernels = kernels[:, :, groups.order]
+    scale = None if scale is None else scale[..., groups.kept]
+    shift = None if shift is None else shift[..., groups.kept]
+    runs = len(groups.lengths)
+    result = query.new_empty((*_weights(scale, shift).shape[:3], query.shape[2]))
+    sizes = [*groups.lengths, kernels.shape[2] - sum(groups.lengths)]
+    for part in _parts(query, kernels):
+        products = query[:, :, part].transpose(1, 2) @ kernels  # [1, chunk, L0]
+        *together, rest = torch.split(products, sizes, dim=2)
+        winners = products.new_empty((*products.shape[:2], runs + sizes[-1]))
+        for place, run in enumerate(together):
+            torch.amax(run, dim=2, out=winners[:, :, place])
+        winners[:, :, runs:] = rest
+        _best(winners, scale, shift, result[..., part], index=False)
+    return result
+
+
+def _parts(query: Tensor, kernels: Tensor) -> Iterator[slice]:
+    """Cut the current frame's positions so that all products with them fit a chunk."""
+    budget = _CHUNK if query.device.type == "cpu" else _CHUNK_ON_GPU
+    length = max(1, budget // (len(query) * kernels.shape[2]))
+    return (slice(start, start + length) for start in range(0, query.shape[2], length))
+
+
+def _weights(scale: Tensor | None, shift: Tensor | None) -> Tensor:
     weights = scale if scale is not None else shift
     assert weights is not None
-    objects, classes = weights.shape[1:3]
-    budget = _CHUNK if query.device.type == "cpu" else _CHUNK_ON_GPU
-    chunk = max(1, budget // (groups * kernels.shape[2]))
-    result = query.new_empty(
-        (groups, objects, classes, positions), dtype=torch.long if index else query.dtype
-    )
-    for start in range(0, positions, chunk):
-        part = slice(start, start + chunk)
-        products = query[:, :, part].transpose(1, 2) @ kernels  # [G, chunk, L0]
-        for k in range(objects):
-            for m in range(classes):
-                scores = products
-                if scale is not None:
-                    scores = scores * scale[:, k, m, None]
-                if shift is not None:
-                    scores = scores + shift[:, k, m, None]
-                result[:, k, m, part] = scores.argmax(-1) if index else scores.amax(-1)
-    return result
+    return weights
 
 
 def _at(

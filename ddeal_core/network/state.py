@@ -5,7 +5,9 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
+from ddeal_core.network.cues import Cues
 from ddeal_core.network.directional import DirectionalFeatures
+from ddeal_core.network.memory import Memory
 
 __all__ = ["FrameEncoding", "ObjectState", "Prediction", "Reference"]
 
@@ -71,6 +73,8 @@ class ObjectState:
         last_masks: (background, object) of the last frame, ``[G, K, 2, H/16, W/16]``.
         last_dense_keys: Unit features of the last frame at stride 8, ``[G, Cd, H/8, W/8]``.
         last_dense_weights: Log-weights for them, ``[G, K, 2, 4L]``.
+        memory: Frames between the first and the last one; None while there is none.
+        age: Frames since the first one.
     """
 
     references: tuple[Reference, ...]
@@ -79,6 +83,8 @@ class ObjectState:
     last_masks: Tensor
     last_dense_keys: Tensor | None
     last_dense_weights: Tensor | None
+    memory: Memory | None = None
+    age: int = 0
 
     @property
     def objects(self) -> int:
@@ -108,6 +114,8 @@ class ObjectState:
             last_masks=self.last_masks[:, indices],
             last_dense_keys=self.last_dense_keys,
             last_dense_weights=_of_objects(self.last_dense_weights, indices),
+            memory=None if self.memory is None else self.memory.select(indices),
+            age=self.age,
         )
 
     def join(self, other: "ObjectState") -> "ObjectState":
@@ -117,6 +125,10 @@ class ObjectState:
             mine, its = getattr(self, field.name), getattr(other, field.name)
             if field.name == "references":
                 joined[field.name] = mine + its
+            elif field.name == "memory":
+                joined[field.name] = None if mine is None else mine.join(other.objects)
+            elif field.name == "age":
+                joined[field.name] = mine
             elif field.name == "last_dense_keys" or mine is None:
                 joined[field.name] = its
             else:
@@ -135,13 +147,9 @@ class Prediction:
     Attributes:
         coarse: (background, object) logits at stride 16, ``[G, K, 2, H/16, W/16]``.
         fine: (background, object) logits at full size, ``[G, K, 2, H, W]``.
-        matching: s^b, s^t of Eq. (7), (8), ``[G, K, 2, H/16, W/16]``.
-        appearance: Scores of components 0 to 3, ``[G, K, 4, H/16, W/16]``.
-        dense: Scores of `DenseMatching`, ``[G, K, 4, H/8, W/8]``, or None.
+        cues: What led there; all of them, also those that the fusion module was not shown.
     """
 
     coarse: Tensor
     fine: Tensor
-    matching: Tensor
-    appearance: Tensor
-    dense: Tensor | None
+    cues: Cues

@@ -27,5 +27,14 @@ def merge(probabilities: Tensor) -> Tensor:
 
 
 def to_labels(merged: Tensor) -> Tensor:
-    """Most probable class, ``[G, H, W]``: 0 for the background, k for the k-th object."""
-    return merged.argmax(dim=1)
+    """Most probable class, ``[G, H, W]`` uint8: 0 for the background, k for the k-th object.
+
+    The first one where two are equal. Map by map: torch's argmax over the outer dimension of a
+    large map takes ten times as long on a CPU.
+    """
+    best = merged[:, 0]
+    labels = torch.zeros_like(best, dtype=torch.uint8)
+    for k in range(1, merged.shape[1]):
+        labels.masked_fill_(merged[:, k] > best, k)
+        best = torch.maximum(best, merged[:, k])
+    return labels

@@ -1,31 +1,63 @@
 """What the tracker says of one frame."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 __all__ = ["Result"]
 
 
-@dataclass(frozen=True, slots=True)
 class Result:
     """Segmentation of one frame at its own size.
+
+    Probabilities stay where they were computed, at the network's size, until they are asked for:
+    who wants labels alone pays for nothing else.
 
     Attributes:
         index: Position of the frame among those that the tracker was fed, from 0.
         object_ids: Ids of the K objects known by now, in the order of the probabilities.
         labels: ``[H, W]`` uint8, id of the most probable object, 0 for the background.
-        probabilities: ``[1 + K, H, W]`` float32, background first; they sum to 1.
     """
 
-    index: int
-    object_ids: tuple[int, ...]
-    labels: NDArray[np.uint8]
-    probabilities: NDArray[np.float32]
+    def __init__(
+        self,
+        *,
+        index: int,
+        object_ids: tuple[int, ...],
+        labels: NDArray[np.uint8],
+        enlarge: Callable[[int | None], Tensor],
+    ) -> None:
+        """Take what the tracker found.
 
-    @property
+        Args:
+            index: See the class.
+            object_ids: See the class.
+            labels: See the class.
+            enlarge: Computes the first so many maps of the probabilities, all for None, at the
+                frame's size: ``[*, H, W]``, on any device.
+        """
+        self.index = index
+        self.object_ids = object_ids
+        self.labels = labels
+        self._enlarge = enlarge
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float32]:
+        """``[1 + K, H, W]`` float32, background first; they sum to 1."""
+        with torch.inference_mode():
+            probabilities: NDArray[np.float32] = self._enlarge(None).float().cpu().numpy()
+        return probabilities
+
+    @cached_property
     def alpha(self) -> NDArray[np.uint8]:
         """Opacity of all objects together, ``[H, W]`` uint8: 255 * (1 - p(background))."""
-        alpha: NDArray[np.uint8] = np.rint((1 - self.probabilities[0]) * 255).astype(np.uint8)
+        with torch.inference_mode():
+            background = self._enlarge(1)[0].float()
+            alpha: NDArray[np.uint8] = (
+                ((1 - background) * 255).round().to(torch.uint8).cpu().numpy()
+            )
         return alpha

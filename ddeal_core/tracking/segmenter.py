@@ -13,6 +13,7 @@ from ddeal_core.errors import InputError, MaskError
 from ddeal_core.media.masks import Mask
 from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
+from ddeal_core.network.inference import for_inference
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker import Tracker
 from ddeal_core.weights.files import BUNDLED, load_checkpoint
@@ -61,7 +62,7 @@ class Segmenter:
 
     Args:
         network: Taken over: put in evaluation mode and in the channels-last layout. Its device is
-            where it computes.
+            where it computes. What runs is made of it by `for_inference`.
         resolution: Pixels that the frame's short side is scaled to for the network; "native"
             leaves frames as they are, None takes what the network was made for.
         precision: Of the convolutions; cosines are always float32.
@@ -81,7 +82,7 @@ class Segmenter:
             raise InputError(f"precision is one of {', '.join(_DTYPES)}, not {precision!r}")
         # Images come as packed RGB; convolutions on the CPU want them that way too.
         network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._network = network
+        self._network = for_inference(network)
         self._precision = _DTYPES[precision]
         if resolution is None:
             self._short_side = network.config.short_side
@@ -134,7 +135,7 @@ class Segmenter:
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return next(self._network.parameters()).device
+        return self._network.device
 
     def tracker(self) -> Tracker:
         """A tracker for one video that is fed by hand, for live input."""

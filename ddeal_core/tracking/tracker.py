@@ -45,7 +45,7 @@ class Tracker:
         if short_side is not None and short_side < 16:
             raise InputError(f"short_side is at least 16 pixels, not {short_side}")
         self._network = network
-        self._device = next(network.parameters()).device
+        self._device = network.device
         self._precision = precision
         self._short_side = short_side
         self._index = 0
@@ -90,12 +90,12 @@ class Tracker:
         self, image: NDArray[np.uint8], given: NDArray[np.integer] | None, ids: list[int]
     ) -> Result:
         if self._state is None and not ids:
-            height, width = image.shape[:2]
+            shape = image.shape[:2]
             return Result(
                 index=self._index,
                 object_ids=(),
-                labels=np.zeros((height, width), np.uint8),
-                probabilities=np.ones((1, height, width), np.float32),
+                labels=np.zeros(shape, np.uint8),
+                enlarge=lambda _: torch.ones(1, *shape),
             )
         size = self._network_size(*image.shape[:2])
         padding = Padding(*size)
@@ -193,18 +193,26 @@ class Tracker:
     ) -> Result:
         """Bring ``[1, 1 + K, h, w]`` to the frame's size; put given masks in as they are."""
         assert self._size is not None
-        if merged.shape[-2:] != self._size:
-            merged = F.interpolate(merged.float(), self._size, mode="bilinear", align_corners=False)
-        if given is not None and ids:
-            masks = self._masks_to_tensor(given, ids, self._size)
-            merged = _impose(merged, masks)
+        size = self._size
+        masks = self._masks_to_tensor(given, ids, size) if given is not None and ids else None
+
+        def enlarge(count: int | None) -> Tensor:
+            maps = merged
+            if masks is None:
+                maps = maps[:, :count]
+            if maps.shape[-2:] != size:
+                maps = F.interpolate(maps.float(), size, mode="bilinear", align_corners=False)
+            if masks is not None:
+                maps = _impose(maps, masks)
+            return maps[0, :count]
+
         table = np.array([0, *self._object_ids], np.uint8)
-        labels = table[to_labels(merged)[0].cpu().numpy()]
+        places = to_labels(enlarge(None)[None])[0].cpu().numpy()
         return Result(
             index=self._index,
             object_ids=self.object_ids,
-            labels=labels,
-            probabilities=merged[0].float().cpu().numpy(),
+            labels=table[places],
+            enlarge=enlarge,
         )
 
 

@@ -1,12 +1,16 @@
 """One pass of the network over a batch of clips: the recurrence, unrolled."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ddeal_core.network.config import Ablation
 from ddeal_core.network.ddeal import Ddeal
+from ddeal_core.network.state import FrameEncoding, ObjectState
 from ddeal_core.tracking.merging import merge
 from ddeal_core.training.losses import LossWeights, clip_loss
 
@@ -42,16 +46,40 @@ class ClipBatch:
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
-    """What the network is told of the frame before, in training.
+    """What the network is told of the frames before, in training, and by which cues.
 
     Attributes:
         truth: Probability, a frame, that the true mask takes the place of the predicted one.
         corruption: Probability, a frame, that the mask is moved and smeared before it is handed
             on, so that the network does not merely copy it.
+        remembering: Probability that a frame enters the memory.
+        burn_in: Frames after the first that are followed without a gradient, before those that
+            teach: what has gone wrong by then is what the network learns to live with.
+        cue_dropout: Probability, a pass over clips, that some cues are kept from the fusion
+            module, as in one of lines 2 to 5 of Table V: it then works without them too.
     """
 
     truth: float = 0.0
     corruption: float = 0.0
+    remembering: float = 0.5
+    burn_in: int = 0
+    cue_dropout: float = 0.0
+
+
+@contextmanager
+def _without_gradient() -> Iterator[None]:
+    """No gradient, and no trace of that afterwards.
+
+    Autocast keeps the weights that it has cast; cast without a gradient, they would be of no use
+    to the frames that teach, silently.
+    """
+    cached = torch.is_autocast_cache_enabled()
+    torch.set_autocast_cache_enabled(False)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.set_autocast_cache_enabled(cached)
 
 
 class ClipPass(nn.Module):
@@ -78,25 +106,63 @@ class ClipPass(nn.Module):
             generator: On the CPU; decides what is replaced and corrupted.
 
         Returns:
-            Loss and mean J, scalars, over the frames after the first.
+            Loss and mean J, scalars, over the frames that teach.
         """
-        frames, clips = batch.images.shape[:2]
-        # One pass of the backbone over all frames; frame t of all clips is one slice.
-        everything = self.network.encode(batch.images.flatten(0, 1).float() / 255)
-        encodings = [everything.frames(slice(t * clips, (t + 1) * clips)) for t in range(frames)]
+        frames = len(batch.images)
+        teaching = range(1 + recurrence.burn_in, frames)
+        encodings = self._encode(batch.images[[0, *teaching]])
         masks, valid = batch.masks.float(), batch.valid.float()
         state = self.network.start(encodings[0], masks[0])
+        ablation = _drawn_ablation(recurrence.cue_dropout, generator)
+        state = self._burn_in(batch, state, recurrence, ablation, generator)
         losses, jaccards = [], []
-        for t in range(1, frames):
-            prediction = self.network.segment(encodings[t], state)
+        for t, encoding in zip(teaching, encodings[1:], strict=True):
+            prediction = self.network.segment(encoding, state, ablation=ablation)
             losses.append(clip_loss(prediction, masks[t], valid[t], self.weights))
             merged = merge(prediction.fine.softmax(dim=2)[:, :, 1])[:, 1:]
             jaccards.append(_jaccard(merged.detach(), masks[t], valid[t]))
             if t + 1 < frames:
                 known = valid[t].amin(dim=(1, 2, 3)).bool()
                 handed_on = _hand_on(merged, masks[t], known, recurrence, generator)
-                state = self.network.update(encodings[t], state, prediction, handed_on)
+                remember = _chance(recurrence.remembering, generator)
+                state = self.network.update(
+                    encoding, state, prediction, handed_on, remember=remember
+                )
         return torch.stack(losses).mean(), torch.stack(jaccards).mean()
+
+    def _encode(self, images: Tensor) -> list[FrameEncoding]:
+        """One pass of the backbone over all frames; frame t of all clips is one slice."""
+        frames, clips = images.shape[:2]
+        everything = self.network.encode(images.flatten(0, 1).float() / 255)
+        return [everything.frames(slice(t * clips, (t + 1) * clips)) for t in range(frames)]
+
+    @_without_gradient()
+    def _burn_in(
+        self,
+        batch: ClipBatch,
+        state: ObjectState,
+        recurrence: Recurrence,
+        ablation: Ablation | None,
+        generator: torch.Generator,
+    ) -> ObjectState:
+        """Let the state follow the first frames, mistakes and all, as it does in use."""
+        for t in range(1, 1 + recurrence.burn_in):
+            encoding = self._encode(batch.images[t : t + 1])[0]
+            prediction = self.network.segment(encoding, state, ablation=ablation)
+            merged = merge(prediction.fine.softmax(dim=2)[:, :, 1])[:, 1:]
+            remember = _chance(recurrence.remembering, generator)
+            state = self.network.update(encoding, state, prediction, merged, remember=remember)
+        return state
+
+
+def _chance(probability: float, generator: torch.Generator) -> bool:
+    return float(torch.rand((), generator=generator)) < probability
+
+
+def _drawn_ablation(probability: float, generator: torch.Generator) -> Ablation | None:
+    if not _chance(probability, generator):
+        return None
+    return Ablation.table_v(int(torch.randint(2, 6, (), generator=generator)))
 
 
 def _jaccard(probability: Tensor, target: Tensor, valid: Tensor) -> Tensor:

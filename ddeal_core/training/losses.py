@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ddeal_core.errors import ConfigError
+from ddeal_core.network.cues import Cues
 from ddeal_core.network.state import Prediction
 
 __all__ = ["LossWeights", "clip_loss"]
@@ -67,7 +68,7 @@ def clip_loss(
     if weights.dice:
         loss = loss + weights.dice * _dice(fine.sigmoid() * valid, target * valid)
     if weights.cues:
-        loss = loss + weights.cues * _cue_loss(prediction, target, valid)
+        loss = loss + weights.cues * _cue_loss(prediction.cues, target, valid)
     return loss
 
 
@@ -91,14 +92,14 @@ def _dice(probability: Tensor, target: Tensor) -> Tensor:
     return (1 - (2 * shared + 1) / (total + 1)).mean()
 
 
-def _cue_loss(prediction: Prediction, target: Tensor, valid: Tensor) -> Tensor:
+def _cue_loss(found: Cues, target: Tensor, valid: Tensor) -> Tensor:
     cues = [
-        _log_odds(prediction.matching) * _COSINE_SCALE,
-        _log_odds(prediction.appearance[:, :, :2]),
-        _log_odds(prediction.appearance[:, :, 2:]),
+        _log_odds(found.matching) * _COSINE_SCALE,
+        _log_odds(found.appearance[:, :, :2]),
+        _log_odds(found.appearance[:, :, 2:]),
     ]
-    if prediction.dense is not None:
-        cues += [_log_odds(prediction.dense[:, :, :2]), _log_odds(prediction.dense[:, :, 2:])]
+    if found.dense is not None:
+        cues += [_log_odds(pair) for pair in torch.split(found.dense, 2, dim=2)]
     losses = []
     for cue in cues:
         stride = target.shape[-1] // cue.shape[-1]

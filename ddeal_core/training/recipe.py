@@ -34,6 +34,9 @@ class Stage:
         objects: Objects a clip that the network is asked for.
         truth: Probability of the true mask in the recurrence, falling to 0 over the first half.
         corruption: Probability of a corrupted mask in the recurrence.
+        remembering: Probability that a frame enters the memory, for networks that have one.
+        burn_in: Frames a clip, after the first, that are followed without teaching.
+        cue_dropout: Probability that clips go through the network without some of its cues.
     """
 
     name: str
@@ -53,12 +56,20 @@ class Stage:
     objects: int = 1
     truth: float = 0.0
     corruption: float = 0.0
+    remembering: float = 0.5
+    burn_in: int = 0
+    cue_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         if any(side < 32 or side % 16 for side in self.size):
             raise ConfigError(f"clip sides are multiples of 16, at least 32, not {self.size}")
         if self.frames < 2:
             raise ConfigError(f"a training clip has at least 2 frames, not {self.frames}")
+        if not 0 <= self.burn_in <= self.frames - 2:
+            raise ConfigError(
+                f"burn_in leaves a clip of {self.frames} frames one to teach, so it lies in "
+                f"[0, {self.frames - 2}], not {self.burn_in}"
+            )
         if self.clips % self.clips_per_pass:
             raise ConfigError(
                 f"{self.clips} clips a step cannot be split into passes of {self.clips_per_pass}"
@@ -89,7 +100,13 @@ class Stage:
     def recurrence(self, step: int) -> Recurrence:
         """What the network is told of the last frame, at a step of this stage."""
         truth = self.truth * max(0.0, 1 - 2 * step / self.steps)
-        return Recurrence(truth=truth, corruption=self.corruption)
+        return Recurrence(
+            truth=truth,
+            corruption=self.corruption,
+            remembering=self.remembering,
+            burn_in=self.burn_in,
+            cue_dropout=self.cue_dropout,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,9 @@ def test_sequences_and_protocol_are_handed_on(ddeal, davis):
         (["--sequences", "middle", "--baseline", "copy"], "middle"),
         (["--sequences", ",", "--baseline", "copy"], "--sequences"),
         (["--weights", "no.safetensors"], "no.safetensors"),
+        (["--ablation", "--baselines"], "exclude each other"),
+        (["--ablation", "--results", "a"], "exclude each other"),
+        (["--ablation", "--without", "matching"], "--without"),
     ],
 )
 def test_refusals_are_one_line(ddeal, davis, words, part):
@@ -144,3 +147,60 @@ def test_a_page_for_each_method_that_is_scored(ddeal, davis, tmp_path):
     run = ddeal("eval", davis, "--results", "out/masks", "-o", "again", "--report", "other.html")
     assert run.status == 0, run.err
     assert (tmp_path / "other.html").is_file()
+
+
+def test_the_lines_of_table_v(ddeal, davis, tiny_weights, tmp_path):
+    words = ["eval", davis, "--ablation", "-w", tiny_weights, "--device", "cpu", "-o", "out"]
+    run = ddeal(*words, "--json", "--report", "page.html")
+    assert run.status == 0, run.err
+    lines = run.json["ablation"]
+    for line in lines:
+        without = [
+            cue
+            for cue, key in (("matching", "matching"), ("supplementary", "supplementary"))
+            if not line[key]
+        ] + ([] if line["base"] else ["appearance"])
+        switches = [word for cue in without for word in ("--without", cue)]
+        alone = ddeal("eval", davis, "-w", tiny_weights, "--device", "cpu", *switches,
+                      "-o", f"alone-{line['line']}", "--json")  # fmt: skip
+        assert alone.status == 0, alone.err
+        name = f"line-{line['line']}"
+        expected = alone.json["methods"]["model"]["global"]
+        assert run.json["methods"][name]["global"] == expected
+        assert line["J&F-Mean"] == expected["J&F-Mean"]
+        for path in (tmp_path / f"alone-{line['line']}" / "masks").rglob("*.png"):
+            kept = tmp_path / "out" / name / path.relative_to(tmp_path / f"alone-{line['line']}")
+            assert kept.read_bytes() == path.read_bytes()
+    assert [line["paper"]["J&F-Mean"] for line in lines] == [0.748, 0.721, 0.711, 0.748, 0.685]
+    table = [row.split() for row in run.err.splitlines() if row[:1] in "12345l"]
+    assert table[0][:4] == ["line", "GDMM", "BC", "SC"]
+    assert table[3][:4] == ["3", "-", "x", "x"]
+    assert table[3][4] == f"{100 * lines[2]['J-Mean']:.1f}"
+    assert table[3][-2:] == ["71.1", "3.7"]
+    assert (tmp_path / "out" / "ablation.csv").read_text().count("\n") == 6
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for number in range(1, 6):
+        assert f'href="page-line-{number}.html"' in page
+        assert (tmp_path / f"page-line-{number}.html").is_file()
+
+    # Nothing of it is taken for the result of another run, and nothing is lost by a typing error.
+    again = ddeal(*words)
+    assert again.status == 2
+    assert "--overwrite" in again.complaint
+    missing = ddeal("eval", davis, "--ablation", "-w", "no", "-o", "out", "--overwrite")
+    assert missing.status == 2
+    assert (tmp_path / "out" / "ablation.csv").is_file()
+    assert ddeal("eval", davis, "--baseline", "copy", "-o", "out").status == 0
+    assert not (tmp_path / "out" / "ablation.csv").exists()
+
+
+def test_methods_are_compared_on_a_page(ddeal, davis, tiny_weights, tmp_path):
+    run = ddeal("eval", davis, "--baselines", "-w", tiny_weights, "--device", "cpu", "-o", "out",
+                "--report", "page.html")  # fmt: skip
+    assert run.status == 0, run.err
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for name in ("copy", "flow", "model"):
+        assert f'href="page-{name}.html"' in page
+        assert (tmp_path / f"page-{name}.html").is_file()
+    for name in ("left", "right"):
+        assert f"<td>{name}</td>" in page

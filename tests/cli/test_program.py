@@ -20,7 +20,8 @@ def test_help_and_version_import_nothing_heavy():
     code = (
         "import sys\n"
         "from ddeal_cli.main import main\n"
-        "states = [main(['--version']), main(['--help']), main(['train', '--help'])]\n"
+        "calls = (['--version'], ['--help'], ['train', '--help'], ['bench', '--help'])\n"
+        "states = [main(call) for call in calls]\n"
         "heavy = {'torch', 'numpy', 'cv2', 'av', 'PIL', 'matplotlib'} & sys.modules.keys()\n"
         "sys.exit(f'{states} {heavy}' if heavy or any(states) else 0)\n"
     )
@@ -50,7 +51,16 @@ def test_help_answers_at_once(start):
 
 @pytest.mark.parametrize(
     "command",
-    ["segment", "demo", "eval", "train", "make-synthetic", "weights convert", "weights info"],
+    [
+        "segment",
+        "demo",
+        "eval",
+        "train",
+        "bench",
+        "make-synthetic",
+        "weights convert",
+        "weights info",
+    ],
 )
 def test_every_command_has_help_with_an_example(ddeal, command):
     run = ddeal(*command.split(), "--help")

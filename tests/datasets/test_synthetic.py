@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from ddeal_core.datasets import DegradationConfig, Sources, SyntheticClips, SyntheticConfig
+from ddeal_core.datasets.cutouts import StillFolder, cut
 from ddeal_core.datasets.procedural import procedural_background, procedural_shape
 from ddeal_core.errors import ConfigError, DatasetError
 
@@ -33,6 +34,7 @@ def stills(tmp_path_factory):
         image[..., 1] = rng.integers(60, 200, size=(120, 180))
         mask = np.zeros((120, 180), np.uint8)
         mask[20:100, 50:130] = procedural_shape(np.random.default_rng(1), 80) > 127
+        mask[30:90, 60:120] = 1
         image[mask > 0] = (250, 0, 250)
         Image.fromarray(image).save(root / "images" / f"{number}.png")
         Image.fromarray(mask).save(root / "masks" / f"{number}.png")
@@ -118,6 +120,35 @@ def test_distractors_are_shown_but_not_labelled(sources):
         magenta = (clip.images[..., 0] > 125) & (clip.images[..., 2] > 125)
         unlabelled += int(np.sum(magenta & (clip.labels == 0))) > 100
     assert unlabelled >= 6
+
+
+def test_feather_softens_the_edges_of_cut_outs(sources):
+    pasted = replace(
+        CLEAN,
+        scene_probability=0,
+        procedural_probability=0,
+        procedural_background_probability=0,
+        still_background_probability=0,
+        erode_probability=0,
+        max_objects=1,
+    )
+
+    def edge(feather):
+        clips = SyntheticClips(
+            replace(pasted, feather=(feather, feather)), sources, size=SIZE, frames=1
+        )
+        red = np.stack([clips.clip(i).images[0, ..., 0] for i in range(6)])
+        return np.sum((red > 30) & (red < 220))
+
+    assert edge(3) > 1.5 * edge(0)
+
+
+def test_erosion_takes_a_pixel_off_cut_outs_of_some_size(stills):
+    folder = StillFolder(stills)
+    item = folder.still(0).objects[0]
+    whole, less = (cut(folder.still(0), item, erode=n, feather=0).rgba[..., 3] for n in (0, 1))
+    assert np.all(less <= whole)
+    assert 0 < np.count_nonzero(less) < np.count_nonzero(whole)
 
 
 def test_everything_off_stands_still(sources):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from plain_metrics import plain_disk, plain_f, plain_j
 
 from ddeal_core.errors import MaskError
 from ddeal_core.evaluation import boundary_radius, contour_accuracy, jaccard
@@ -191,30 +192,29 @@ def test_radius(size: tuple[int, int], radius: int) -> None:
 
 
 def test_a_large_frame_agrees_too() -> None:
-    # Sizes of real video, against OpenCV's dilation, which the official tool uses.
+    # Sizes of real video, against the plain way on whole frames with OpenCV.
     import cv2
 
     rng = np.random.default_rng(3)
     for height, width in [(480, 854), (481, 897), (1080, 1920)]:
-        radius = boundary_radius(height, width)
-        y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-        disk = (x * x + y * y <= radius * radius).astype(np.uint8)
-        masks = []
-        for _ in range(2):
-            small = cv2.GaussianBlur(rng.random((height // 8, width // 8)), (0, 0), 3)
-            masks.append(cv2.resize(small, (width, height)) > np.median(small))
-        edges = []
-        for m in masks:
-            p = np.pad(m, ((0, 1), (0, 1)), mode="edge")
-            edges.append((m != p[:-1, 1:]) | (m != p[1:, :-1]) | (m != p[1:, 1:]))
-        near = [cv2.dilate(e.astype(np.uint8), disk) for e in edges]
-        counts = PackedPair(height, width, radius=radius).count(
-            masks[0].view(np.uint8), masks[1].view(np.uint8), object_id=1
+        truth, guess = (
+            cv2.resize(
+                cv2.GaussianBlur(rng.random((height // 8, width // 8)), (0, 0), 3), (width, height)
+            )
+            > 0.5
+            for _ in range(2)
         )
-        assert counts.annotation_boundary == edges[0].sum() > 1000
-        assert counts.prediction_boundary == edges[1].sum()
-        assert counts.annotation_matched == (edges[0] & (near[1] > 0)).sum()
-        assert counts.prediction_matched == (edges[1] & (near[0] > 0)).sum()
+        assert jaccard(truth, guess) == plain_j(truth, guess)
+        f = contour_accuracy(truth, guess)
+        assert 0.05 < f == plain_f(truth, guess, plain_disk(height, width)) < 0.95
+
+
+@given(two_masks())
+@settings(max_examples=60, deadline=None)
+def test_the_plain_way_that_is_timed_is_that_of_the_plain_rules(pair: tuple[Mask, Mask]) -> None:
+    truth, guess = pair
+    assert plain_f(truth, guess, plain_disk(*truth.shape)) == slow_f(truth, guess)
+    assert plain_j(truth, guess) == jaccard(truth, guess)
 
 
 def test_wrong_sizes() -> None:

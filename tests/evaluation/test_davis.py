@@ -3,7 +3,6 @@
 import csv
 import json
 import logging
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from PIL import Image
 
 from ddeal_core.datasets.layouts import DavisLayout
-from ddeal_core.errors import ConfigError, DatasetError, DdealError, MaskError, OutputError
+from ddeal_core.errors import ConfigError, DatasetError, MaskError, OutputError
 from ddeal_core.evaluation import (
     contour_accuracy,
     global_table,
@@ -23,7 +22,6 @@ from ddeal_core.evaluation import (
     write_tables,
 )
 from ddeal_core.evaluation.tables import clear_tables
-from ddeal_core.evaluation.workers import map_processes
 
 SIZE = (24, 40)
 
@@ -291,11 +289,6 @@ def test_an_error_in_a_process_comes_out_as_itself(folders: Folders) -> None:
     save(folders.result("ants", 2), np.zeros((12, 20)))
     with pytest.raises(MaskError, match="20x12"):
         score_results(folders.data, folders.results, workers=2)
-
-
-def test_a_process_that_dies_is_an_error_and_no_wait() -> None:
-    with pytest.raises(DdealError, match="worker process died"):
-        list(map_processes(os._exit, [1, 1, 1], workers=2))
 
 
 def test_tables_to_the_byte(folders: Folders) -> None:

@@ -15,7 +15,12 @@ from ddeal_core.datasets.layouts import Sequence as DatasetSequence
 from ddeal_core.errors import ConfigError, DatasetError, MaskError, OutputError
 from ddeal_core.evaluation import DatasetScore, ObjectScore, SequenceScore
 from ddeal_core.evaluation.paper_tables import TABLE_I
-from ddeal_core.evaluation.report import FramePictures, pictures_on_disk, write_report
+from ddeal_core.evaluation.report import (
+    FramePictures,
+    pictures_on_disk,
+    write_comparison,
+    write_report,
+)
 from ddeal_core.evaluation.report.pictures import picture, worst
 from ddeal_core.evaluation.report.speed_chart import speed_chart
 from ddeal_core.evaluation.report.time_chart import FrameAxis, time_chart
@@ -193,6 +198,8 @@ def test_a_failure_leaves_the_old_page(score: DatasetScore, tmp_path: Path) -> N
     (tmp_path / "folder").mkdir()
     with pytest.raises(OutputError, match="folder"):
         write_report(score, tmp_path / "folder")
+    with pytest.raises(OutputError, match="name another"):
+        write_report(score, path / "below-a-file.html")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "open.html", "out.html"]
 
 
@@ -379,6 +386,53 @@ def test_pictures_on_disk(tmp_path: Path) -> None:
         load("bear", "00002")
     with pytest.raises(DatasetError, match="cat"):
         load("cat", "00001")
+
+
+def test_a_comparison(score: DatasetScore, tmp_path: Path) -> None:
+    worse = DatasetScore(
+        "davis2017",
+        "2017/val",
+        tuple(
+            SequenceScore(s.name, tuple(replace(o, j=tuple(v / 2 for v in o.j)) for o in s.objects))
+            for s in score.sequences
+        ),
+    )
+    scores = {"copy": worse, "<model>": score}
+    path = write_comparison(
+        scores, tmp_path / "out.html", pages={"<model>": "a b#.html"}, rates={"copy": 50.0}
+    )
+    text = path.read_text(encoding="utf-8")
+    page = Page(text)
+    rows = [row.strip("|").split("|") for row in page.rows]
+    whole = next(row for row in rows if row[0] == "copy")
+    assert whole[1:3] == [f"{worse.j_and_f:.3f}", f"{worse.region.mean:.3f}"]
+    assert whole[-1] == "50.0"
+    bear = next(row for row in rows if row[0] == "bear")
+    low, high = worse.sequences[0].j_and_f, score.sequences[0].j_and_f
+    assert [cell.strip() for cell in bear[1:] if cell.strip()] == [
+        f"{low:.3f}",
+        f"{high:.3f}",
+        f"+{high - low:.3f}",
+    ]
+    assert next(a["href"] for a in page.all("a")) == "a%20b%23.html"
+    assert NASTY not in text
+    assert "<model>" not in text
+    again = write_comparison(
+        scores, tmp_path / "two.html", pages={"<model>": "a b#.html"}, rates={"copy": 50.0}
+    )
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_the_lines_of_table_v_beside_the_papers(score: DatasetScore, tmp_path: Path) -> None:
+    lines = dict.fromkeys(range(1, 6), score)
+    path = write_comparison(
+        {f"line-{n}": s for n, s in lines.items()}, tmp_path / "out.html", table_v=lines
+    )
+    rows = [row.strip("|").split("|") for row in Page(path.read_text(encoding="utf-8")).rows]
+    third = next(row for row in rows if row[0] == "line 3")
+    assert third[1:4] == ["off", "\u2713", "\u2713"]
+    assert third[6:8] == [f"{100 * score.j_and_f:.1f}", "0.0"]
+    assert third[-4:] == ["68.3", "73.8", "71.1", "3.7"]
 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

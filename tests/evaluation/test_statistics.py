@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plain_metrics import plain_decay
 
 from ddeal_core.evaluation import Statistics, summarize
 from ddeal_core.evaluation.statistics import quarter_edges
@@ -44,3 +47,8 @@ def test_one_frame_has_no_decay() -> None:
 def test_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="no frames"):
         summarize([])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=700))
+def test_decay_is_that_of_the_plain_way(values: list[float]) -> None:
+    assert summarize(values).decay == plain_decay(np.asarray(values))

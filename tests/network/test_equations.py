@@ -129,9 +129,9 @@ def test_dense_matching_is_trained():
     module = DenseMatching(4, 6, 5)
     s8, s16, mask = draw(1, 4, 6, 8), draw(1, 6, 3, 4), torch.zeros(1, 2, 48, 64)
     mask[:, 0, :24], mask[:, 1, :, 40:] = 1, 1
-    frame, weights = module.encode_frame(s8, s16), module.weights(mask)
+    frame, weights = module.encode_frame(s8, module.project_s16(s16)), module.weights(mask)
     torch.testing.assert_close(frame.norm(dim=1), torch.ones(1, 6, 8), atol=1e-4, rtol=0)
-    query = module.encode_frame(s8.roll(1, dims=3), s16)
+    query = module.encode_frame(s8.roll(1, dims=3), module.project_s16(s16))
     module(query, ((frame, weights),), (frame, weights)).square().sum().backward()
     for name, parameter in module.named_parameters():
         assert parameter.grad is not None, name

@@ -1,13 +1,13 @@
-"""The network and the tracker against the plain network of `reference`."""
+"""The network and the tracker against the plain network."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from reference import PlainNetwork
 
-from ddeal_core.network import PRESETS, Ablation, Backbone, Ddeal
+from ddeal_core.benchmark.plain import PlainNetwork
+from ddeal_core.network import PRESETS, Ablation, Backbone, Ddeal, for_inference
 from ddeal_core.tracking import Tracker
 from ddeal_core.tracking.padding import Padding
 
@@ -59,8 +59,13 @@ def make_mask(height, width, ids):
 
 
 def check(network, frames, given):
-    plain = PlainNetwork(network.state_dict(), network.config).run(frames, given)
-    tracker = RecordingTracker(network)
+    """As it is trained, and as it runs when nothing is learnt."""
+    plain = list(PlainNetwork(network.state_dict(), network.config).track(frames, given))
+    compare(plain, RecordingTracker(network), frames, given)
+    compare(plain, RecordingTracker(for_inference(network)), frames, given)
+
+
+def compare(plain, tracker, frames, given):
     spread = 0.0
     for index, (frame, theirs) in enumerate(zip(frames, plain, strict=True)):
         ours = tracker.step(frame, given.get(index))
@@ -136,13 +141,13 @@ def test_every_choice_alone(make_network, preset, choice):
     network = make_network(preset, **choice)
     check(network, frames, given)
     # The choice decides something: without it the answer is another one.
-    plain = PlainNetwork(network.state_dict(), network.config).run(frames, given)
+    plain = list(PlainNetwork(network.state_dict(), network.config).track(frames, given))
     default = getattr(PRESETS[preset], next(iter(choice)))
     config = replace(network.config, **{next(iter(choice)): default})
     state = dict(network.state_dict())
     if "concentrations" in choice:
         state["appearance.raw_concentration"] = state["appearance.raw_concentration"][:1]
-    other = PlainNetwork(state, config).run(frames, given)
+    other = list(PlainNetwork(state, config).track(frames, given))
     assert max(np.abs(a.merged - b.merged).max() for a, b in zip(plain, other, strict=True)) > 1e-4
 
 
@@ -276,3 +281,21 @@ def test_encodings_are_cut_by_frame(make_network):
         state = network.start(network.encode(images[:1]), masks)
         alone = network.segment(network.encode(images[2:3]), state).fine
     torch.testing.assert_close(cut, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_a_memory_that_fills_and_thins(make_network):
+    network = make_network("compact", memory_frames=2, memory_interval=1)
+    frames = make_video(40, 56, count=8)
+    given = {0: make_mask(40, 56, [4]), 2: np.roll(make_mask(40, 56, [9]), 5, axis=1)}
+    given[5] = make_mask(40, 56, [4])  # corrected: what was remembered of it is forgotten
+    check(network, frames, given)
+
+
+def test_a_memory_is_looked_at(make_network):
+    frames, mask = make_video(48, 64, count=5), make_mask(48, 64, [1])
+    answers = []
+    for interval in (1, 100):
+        tracker = Tracker(make_network("compact", memory_interval=interval))
+        answers.append([tracker.step(f, mask if i == 0 else None) for i, f in enumerate(frames)])
+    assert np.array_equal(answers[0][1].probabilities, answers[1][1].probabilities)
+    assert np.abs(answers[0][-1].probabilities - answers[1][-1].probabilities).max() > 1e-4

@@ -1,12 +1,14 @@
 """Losses on predictions made by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ddeal_core.network.cues import Cues
 from ddeal_core.network.state import Prediction
 from ddeal_core.training.losses import LossWeights, clip_loss
 
@@ -37,9 +39,11 @@ def make_prediction(log_odds, *, dense=True):
     return Prediction(
         coarse=pair(at(16)),
         fine=pair(log_odds),
-        matching=pair(at(16)),
-        appearance=torch.cat([pair(at(16)), pair(at(16))], dim=2),
-        dense=torch.cat([pair(at(8)), pair(at(8))], dim=2) if dense else None,
+        cues=Cues(
+            matching=pair(at(16)),
+            appearance=torch.cat([pair(at(16)), pair(at(16))], dim=2),
+            dense=torch.cat([pair(at(8)), pair(at(8))], dim=2) if dense else None,
+        ),
     )
 
 
@@ -84,9 +88,7 @@ def test_the_fine_loss_is_cross_entropy():
     valid = (draw(2, 1, 32, 48, seed=2) > -0.5).float()
     logits = draw(2, 3, 1, 32, 48, seed=4) + pair(log_odds)  # a shift of both changes nothing
     prediction = make_prediction(log_odds)
-    prediction = Prediction(
-        prediction.coarse, logits, prediction.matching, prediction.appearance, prediction.dense
-    )
+    prediction = replace(prediction, fine=logits)
     picked = torch.where(valid.expand_as(target) > 0, target, 255).long()
     expected = torch.nn.functional.cross_entropy(
         logits.flatten(0, 1), picked.flatten(0, 1), ignore_index=255
@@ -138,9 +140,7 @@ def test_what_is_under_ignored_pixels_does_not_count(weights, box):
     )
     if weights in (FINE, DICE, HARD):
         moved = torch.where(valid[:, :, None].bool(), prediction.fine, -prediction.fine)
-        prediction = Prediction(
-            prediction.coarse, moved, prediction.matching, prediction.appearance, prediction.dense
-        )
+        prediction = replace(prediction, fine=moved)
         torch.testing.assert_close(
             clip_loss(prediction, target, valid, weights),
             clip_loss(prediction, other, valid, weights),
@@ -171,11 +171,11 @@ def test_a_frame_without_truth_costs_nothing(weights):
 def test_all_that_is_asked_for_is_trained(weights):
     target, valid = full_and_empty(1)
     source = make_prediction(draw(1, 2, 32, 48))
-    parts = {
-        name: getattr(source, name).clone().requires_grad_()
-        for name in ("coarse", "fine", "matching", "appearance", "dense")
-    }
-    clip_loss(Prediction(**parts), target, valid, weights).backward()
+    maps = {"coarse": source.coarse, "fine": source.fine, **source.cues._asdict()}
+    parts = {name: x.clone().requires_grad_() for name, x in maps.items()}
+    cues = Cues(parts["matching"], parts["appearance"], parts["dense"])
+    prediction = Prediction(coarse=parts["coarse"], fine=parts["fine"], cues=cues)
+    clip_loss(prediction, target, valid, weights).backward()
     wanted = {
         "fine": weights.fine or weights.dice,
         "coarse": weights.coarse,

@@ -149,7 +149,7 @@ def test_seconds_go_on_after_a_break(root, tmp_path):
 
 def test_passes_add_up_to_a_step(root, tmp_path):
     """In two passes or in one, a step has the same gradient but for batch norm's statistics."""
-    stage = replace(make_recipe().stages[0], corruption=0.0, truth=0.0)
+    stage = replace(make_recipe().stages[0], corruption=0.0, truth=0.0, remembering=0.0)
     losses, gradients = [], []
     for count in (1, 2):
         stages = (replace(stage, clips_per_pass=count),)

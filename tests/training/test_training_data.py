@@ -135,6 +135,10 @@ def make_batch(frames=4, clips=2, objects=2):
     return ClipBatch(images.to(torch.uint8), masks, valid)
 
 
+def first(batch, frames):
+    return ClipBatch(batch.images[:frames], batch.masks[:frames], batch.valid[:frames])
+
+
 def unroll(network, batch, weights, hand_on):
     """The pass in plain words: a list of losses."""
     images, masks, valid = batch.images.float() / 255, batch.masks.float(), batch.valid.float()
@@ -165,10 +169,10 @@ def run(network, batch, recurrence, seed=0):
 )
 def test_a_pass_is_the_recurrence_unrolled(network, truth, hand_on):
     batch = make_batch()
-    loss, _ = run(network, batch, Recurrence(truth=truth))
+    loss, _ = run(network, batch, Recurrence(truth=truth, remembering=0))
     expected = unroll(network, batch, LossWeights(dice=0.5), hand_on)
     torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-5)
-    other, _ = run(network, batch, Recurrence(truth=1 - truth))
+    other, _ = run(network, batch, Recurrence(truth=1 - truth, remembering=0))
     assert (other - loss).abs() > 1e-6
 
 
@@ -200,6 +204,54 @@ def test_gradients_reach_everything_through_time(network):
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
     assert network.appearance.raw_concentration.grad.abs().sum() > 0
+
+
+def test_frames_that_are_only_followed_leave_no_gradient_and_lose_none(network):
+    batch = make_batch(frames=5)
+    network.train()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, _ = run(network, batch, Recurrence(burn_in=2))
+    loss.backward()
+    for name, parameter in network.named_parameters():
+        # Those of the heads too: autocast must not keep what it cast without a gradient.
+        assert parameter.grad is not None, name
+    assert network.fusion.conv1.weight.grad.abs().sum() > 0
+
+
+def test_a_burn_in_is_the_recurrence_without_its_first_losses(network):
+    batch = make_batch(frames=5, objects=1)
+    network.eval()
+    whole = [run(network, first(batch, n), Recurrence(remembering=1))[0] for n in (3, 5)]
+    late, _ = run(network, batch, Recurrence(remembering=1, burn_in=2))
+    torch.testing.assert_close(late, (4 * whole[1] - 2 * whole[0]) / 2)
+
+
+def test_cues_are_dropped_as_in_table_v(network):
+    batch = make_batch(frames=3)
+    network.eval()
+    full = float(run(network, batch, Recurrence(remembering=0))[0].detach())
+    losses = {
+        round(
+            float(
+                run(network, batch, Recurrence(remembering=0, cue_dropout=1.0), seed)[0].detach()
+            ),
+            6,
+        )
+        for seed in range(24)
+    }
+    assert len(losses) == 4, "lines 2 to 5"
+    assert round(full, 6) not in losses
+
+
+def test_a_memory_is_kept_as_often_as_told(network):
+    network.eval()
+    batch = make_batch(frames=5)
+    never, sometimes, always = (
+        {float(run(network, batch, Recurrence(remembering=p), s)[0].detach()) for s in range(5)}
+        for p in (0.0, 0.5, 1.0)
+    )
+    assert len(never) == len(always) == 1 < len(sometimes)
+    assert never != always
 
 
 def test_jaccard_of_a_perfect_and_a_hopeless_network(network):

@@ -30,6 +30,7 @@ TINY = NetworkConfig(
     mask_resize="average",
     recurrence="fine",
     dense_channels=6,
+    memory_frames=2,
 )
 
 
@@ -62,6 +63,8 @@ def make_recipe(**changes: object) -> Recipe:
         learning_rate=1e-3,
         cooldown=0.5,
         objects=2,
+        burn_in=1,
+        cue_dropout=0.5,
     )
     options = {
         "name": "tiny",

@@ -1,14 +1,12 @@
 """The report: one page, section by section. All that is not ours in it is escaped."""
 
 import math
-import os
 from collections.abc import Iterable, Mapping
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
-from ddeal_core.errors import ConfigError, OutputError
+from ddeal_core.errors import ConfigError
+from ddeal_core.evaluation.report.document import counted, or_dash, signed, write_document
 from ddeal_core.evaluation.report.pictures import PictureLoader, WorstFrame, picture, worst
 from ddeal_core.evaluation.report.speed_chart import speed_chart
 from ddeal_core.evaluation.report.time_chart import FrameAxis, line_class, time_chart
@@ -75,15 +73,7 @@ def write_report(
         "<i>F</i>: contour accuracy; recall: share of frames above 0.5; decay: mean of the first "
         "quarter less that of the last.</footer>"
     )
-    template = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
-    page = template.substitute(title=escape(heading), body="\n".join(sections))
-    target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(target, page)
-    except OSError as error:
-        raise OutputError(f"cannot write the report {target} ({error}); name another") from error
-    return target
+    return write_document(heading, sections, path)
 
 
 def _head(
@@ -94,9 +84,9 @@ def _head(
     told = [
         ("protocol", score.protocol),
         ("set", score.image_set),
-        ("", _count(len(sequences), "sequence")),
-        ("", _count(len(objects), "object")),
-        ("", _count(scored, "scored frame")),
+        ("", counted(len(sequences), "sequence")),
+        ("", counted(len(objects), "object")),
+        ("", counted(scored, "scored frame")),
         *facts.items(),
     ]
     line = " · ".join(escape(f"{name} {value}".strip()) for name, value in told)
@@ -127,17 +117,13 @@ def _overall(score: DatasetScore) -> list[str]:
     if four is None:
         return []
     more = "<br>".join(
-        f"{name} {_J} <b>{_or_dash(j)}</b> {_F} <b>{_or_dash(f)}</b>"
+        f"{name} {_J} <b>{or_dash(j)}</b> {_F} <b>{or_dash(f)}</b>"
         for name, j, f in (
             ("seen", four.j_seen, four.f_seen),
             ("unseen", four.j_unseen, four.f_unseen),
         )
     )
-    return [_number("main", "<i>G</i>", _or_dash(four.overall), more)]
-
-
-def _or_dash(value: float | None) -> str:
-    return "\u2013" if value is None else f"{value:.3f}"
+    return [_number("main", "<i>G</i>", or_dash(four.overall), more)]
 
 
 def _number(kind: str, name: str, value: str, more: str) -> str:
@@ -148,7 +134,7 @@ def _number(kind: str, name: str, value: str, more: str) -> str:
 
 
 def _rest(statistics: Statistics) -> str:
-    return f"recall <b>{statistics.recall:.3f}</b> · decay <b>{_signed(statistics.decay)}</b>"
+    return f"recall <b>{statistics.recall:.3f}</b> · decay <b>{signed(statistics.decay)}</b>"
 
 
 def _table(score: DatasetScore) -> str:
@@ -162,7 +148,7 @@ def _table(score: DatasetScore) -> str:
     )
     first = '<th data-column="0"><button type="button">sequence</button></th>'
     bodies = "\n".join(_rows(i, s) for i, s in enumerate(score.sequences))
-    foot = _row("", f"all {_count(len(score.objects), 'object')}", score.objects)
+    foot = _row("", f"all {counted(len(score.objects), 'object')}", score.objects)
     return (
         "<section><h2>By sequence and object</h2>"
         '<p class="note">A click on a head sorts, a second one turns the order. A sequence with '
@@ -203,7 +189,7 @@ def _row(kind: str, name: str, objects: Iterable[ObjectScore]) -> str:
     count = len({(o.sequence, frame) for o in several for frame in o.frames})
     cells = [f"<td>{name}</td><td>{count}</td><td>{bar}{both:.3f}</td>"]
     for column, value in enumerate(values, start=3):
-        text = _signed(value) if column in (5, 8) else f"{value:.3f}"
+        text = signed(value) if column in (5, 8) else f"{value:.3f}"
         cells.append(f"<td{_edge(column)}>{text}</td>")
     return f'<tr class="{kind}">{"".join(cells)}</tr>' if kind else f"<tr>{''.join(cells)}</tr>"
 
@@ -297,24 +283,5 @@ def _speed(score: DatasetScore, seconds: float | None) -> str:
     )
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _signed(value: float) -> str:
-    """Print a number with a minus sign as wide as a digit, and no negative zero."""
-    return f"{value:z.3f}".replace("-", "\u2212")
-
-
 def _duration(seconds: float) -> str:
     return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        # File names may hold what is no text; those bytes are shown as escapes.
-        beside.write_bytes(text.encode("utf-8", "backslashreplace"))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -1,33 +1,22 @@
 """The plain network: the paper's equations and the released code's ways, one object at a time.
 
-Written to be compared with, not to be used. It shares no code with the library: concatenations
-instead of split convolutions, whole maps of all products, a loop a component. It takes the
-library's state dicts and configurations.
+Written to be compared with, not to be used: the tests hold the network's answers against its own,
+and ``ddeal bench`` its time. It shares no code with the network: concatenations instead of split
+convolutions, whole maps of all products, a loop a component, eager float32. It takes the
+network's state dicts and configurations.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+from ddeal_core.benchmark.plain_features import Frame, PlainFeatures
 
-
-@dataclass
-class Frame:
-    """Backbone features and embeddings of a padded frame."""
-
-    s4: torch.Tensor  # [1, C4, H/4, W/4]
-    s8: torch.Tensor
-    s16: torch.Tensor
-    matching: torch.Tensor  # [C, N] unit
-    raw: torch.Tensor  # [C, N] of the appearance model
-    dense: torch.Tensor | None  # [Cd, H/8, W/8] unit
+__all__ = ["PlainNetwork", "PlainResult"]
 
 
 @dataclass
@@ -35,106 +24,56 @@ class PlainObject:
     """State of one object."""
 
     first_frame: Frame
+    first_features: torch.Tensor  # [C, N] unit, for matching
     first_mask: torch.Tensor  # [2, h, w], (background, object)
     last_mask: torch.Tensor
     means: list[torch.Tensor]
     first_dense: torch.Tensor | None = None  # [2, H/8, W/8] shares of the classes
     last_frame: Frame | None = None
     last_dense: torch.Tensor | None = None
+    memory: dict[int, tuple[Frame, torch.Tensor]] = field(default_factory=dict)  # by age
 
 
-@dataclass
+@dataclass(frozen=True)
 class PlainResult:
-    """What is said of one frame."""
+    """What is said of one frame.
+
+    Attributes:
+        ids: Objects known by now.
+        merged: ``[1 + K, H, W]`` float32, background first; they sum to 1.
+        labels: ``[H, W]`` uint8, id of the most probable object, 0 for the background.
+        fine: (background, object) logits ``[2, H, W]`` before merging, by id.
+    """
 
     ids: list[int]
-    merged: np.ndarray  # [1 + K, H, W]
-    labels: np.ndarray
-    log_probs: dict[int, np.ndarray] = field(default_factory=dict)  # [2, H, W] by id
-    coarse: dict[int, np.ndarray] = field(default_factory=dict)
+    merged: NDArray[np.float32]
+    labels: NDArray[np.uint8]
+    fine: dict[int, torch.Tensor]
+
+    @property
+    def log_probs(self) -> dict[int, NDArray[np.float32]]:
+        """Logs of (background, object) before merging, ``[2, H, W]`` by id."""
+        return {i: fine.log_softmax(0).cpu().numpy() for i, fine in self.fine.items()}
 
 
-class PlainNetwork:
-    """Everything, without batches of objects."""
+class PlainNetwork(PlainFeatures):
+    """Everything, in the structure of the authors' code.
 
-    def __init__(self, state: dict[str, torch.Tensor], config: Any) -> None:
-        self.state = {name: tensor.detach().clone() for name, tensor in state.items()}
-        self.config = config
-
-    # Layers
-
-    def conv(self, name: str, x: torch.Tensor, **options: Any) -> torch.Tensor:
-        return F.conv2d(x, self.state[f"{name}.weight"], self.state.get(f"{name}.bias"), **options)
-
-    def norm(self, name: str, x: torch.Tensor) -> torch.Tensor:
-        mean, var, weight, bias = (
-            self.state[f"{name}.{part}"].view(1, -1, 1, 1)
-            for part in ("running_mean", "running_var", "weight", "bias")
-        )
-        return (x - mean) / torch.sqrt(var + 1e-5) * weight + bias
-
-    def block(self, name: str, x: torch.Tensor, stride: int, dilation: int) -> torch.Tensor:
-        shortcut = x
-        if f"{name}.downsample.0.weight" in self.state:
-            shortcut = self.conv(f"{name}.downsample.0", x, stride=stride)
-            shortcut = self.norm(f"{name}.downsample.1", shortcut)
-        wide = {"padding": dilation, "dilation": dilation}
-        if f"{name}.conv3.weight" in self.state:
-            y = self.norm(f"{name}.bn1", self.conv(f"{name}.conv1", x)).relu()
-            y = self.norm(f"{name}.bn2", self.conv(f"{name}.conv2", y, stride=stride, **wide))
-            y = self.norm(f"{name}.bn3", self.conv(f"{name}.conv3", y.relu()))
-        else:
-            y = self.norm(f"{name}.bn1", self.conv(f"{name}.conv1", x, stride=stride, **wide))
-            y = self.norm(f"{name}.bn2", self.conv(f"{name}.conv2", y.relu(), **wide))
-        return (y + shortcut).relu()
-
-    def stage(self, number: int, x: torch.Tensor) -> torch.Tensor:
-        name = f"backbone.layer{number}"
-        depth = len({key.split(".")[2] for key in self.state if key.startswith(f"{name}.")})
-        for index in range(depth):
-            stride = 2 if index == 0 and number in (2, 3) else 1
-            dilation = 2 if index > 0 and number == 4 else 1
-            x = self.block(f"{name}.{index}", x, stride, dilation)
-        return x
-
-    def frame(self, image: torch.Tensor) -> Frame:
-        """Features of a padded image ``[3, H, W]`` in [0, 1]."""
-        mean, std = (torch.tensor(v).view(3, 1, 1) for v in (MEAN, STD))
-        x = ((image - mean) / std)[None]
-        x = self.norm("backbone.bn1", self.conv("backbone.conv1", x, stride=2, padding=3)).relu()
-        s4 = self.stage(1, F.max_pool2d(x, 3, stride=2, padding=1))
-        s8 = self.stage(2, s4)
-        s16 = self.stage(4, self.stage(3, s8))
-        matching = self.conv("matching.conv", s16)[0].flatten(1)
-        raw = self.conv("appearance.embedding.conv", s16)[0].flatten(1)
-        dense = None
-        if self.config.dense_channels:
-            context = F.interpolate(
-                self.conv("dense_matching.project_s16", s16),
-                s8.shape[-2:],
-                mode="bilinear",
-                align_corners=False,
-            )
-            x = (self.conv("dense_matching.project_s8", s8) + context).relu()
-            x = self.conv("dense_matching.embed", x, padding=1)[0]
-            dense = x / (x.square().sum(0, keepdim=True).sqrt() + 1e-6)
-        return Frame(s4, s8, s16, self.unit(matching), raw, dense)
-
-    @staticmethod
-    def unit(features: torch.Tensor) -> torch.Tensor:
-        """``[C, N]``; the norm has 1/N^2 added."""
-        positions = features.shape[1]
-        return features / (features.square().sum(0).sqrt() + 1 / positions**2)
+    The backbone runs once a frame. All else runs for one object after the other, with what
+    depends on the frame alone repeated for each, and the appearance features computed a second
+    time for the update.
+    """
 
     # Global directional matching
 
-    def match(self, frame: Frame, first: Frame, mask: torch.Tensor) -> list[torch.Tensor]:
+    def match(self, frame: Frame, item: PlainObject) -> list[torch.Tensor]:
         """Eq. (1) to (8): background, object, ``[h, w]`` each."""
         height, width = frame.s16.shape[-2:]
+        features = self.matching_features(frame)
         maps = []
-        for share in mask:  # background, object
-            kernels = share.flatten() * first.matching  # Eq. (1), (2): [C, HW]
-            products = kernels.T @ frame.matching  # Eq. (5), (6): [HW, HW]
+        for share in item.first_mask:  # background, object
+            kernels = share.flatten() * item.first_features  # Eq. (1), (2): [C, HW]
+            products = kernels.T @ features  # Eq. (5), (6): [HW, HW]
             maps.append(products.amax(0).view(height, width))  # Eq. (7), (8)
         return maps
 
@@ -149,7 +88,7 @@ class PlainNetwork:
         sigma = self.state["dense_matching.log_reach"].exp()
         scores = kappa * other.dense.flatten(1).T @ frame.dense.flatten(1)  # [kernels, pixels]
         if near:
-            index = torch.arange(height * width)
+            index = torch.arange(height * width, device=self.device)
             y, x = index // width / height, index % width / height
             square = (y[:, None] - y[None]) ** 2 + (x[:, None] - x[None]) ** 2
             scores = scores - square / (2 * sigma**2)
@@ -161,6 +100,7 @@ class PlainNetwork:
     # Appearance model
 
     def kappa(self, component: int) -> torch.Tensor:
+        """Concentration of a component."""
         raw = self.state["appearance.raw_concentration"]
         return F.softplus(raw[component % 2] if len(raw) == 2 else raw[0])
 
@@ -212,18 +152,21 @@ class PlainNetwork:
 
     @staticmethod
     def dense_shares(mask: torch.Tensor) -> torch.Tensor:
+        """(background, object) at stride 8."""
         height, width = mask.shape
         small = mask.view(height // 8, 8, width // 8, 8).mean((1, 3))
         return torch.stack([1 - small, small])
 
     def start(self, frame: Frame, mask: torch.Tensor) -> PlainObject:
+        """State of an object on the frame on which its mask, ``[H, W]``, is given."""
         small = self.resize_mask(mask)
         shares = self.dense_shares(mask)
         return PlainObject(
             first_frame=frame,
+            first_features=self.matching_features(frame),
             first_mask=small,
             last_mask=small,
-            means=self.estimate(frame.raw, small, None),
+            means=self.estimate(self.appearance_features(frame), small, None),
             first_dense=shares,
             last_frame=frame,
             last_dense=shares,
@@ -233,14 +176,16 @@ class PlainNetwork:
         """Coarse and fine (background, object) logits, ``[2, h, w]`` and ``[2, H, W]``."""
         height, width = frame.s16.shape[-2:]
         ablation = self.config.ablation
-        matching = self.match(frame, item.first_frame, item.first_mask)
-        appearance = [self.score(frame.raw, item.means[k], k).view(height, width) for k in range(4)]
+        matching = self.match(frame, item)
+        raw = self.appearance_features(frame)
+        appearance = [self.score(raw, item.means[k], k).view(height, width) for k in range(4)]
+        nothing = [torch.zeros(height, width, device=self.device)] * 2
         if not ablation.matching:
-            matching = [torch.zeros(height, width)] * 2
+            matching = nothing
         if not ablation.base:
-            appearance[:2] = [torch.zeros(height, width)] * 2
+            appearance[:2] = nothing
         if not ablation.supplementary:
-            appearance[2:] = [torch.zeros(height, width)] * 2
+            appearance[2:] = nothing
 
         x = torch.cat(
             [frame.s16, item.first_frame.s16, item.last_mask[None], item.first_mask[None]], dim=1
@@ -262,6 +207,10 @@ class PlainNetwork:
             assert item.last_frame is not None
             maps = self.match_dense(frame, item.first_frame, item.first_dense, near=False)
             maps += self.match_dense(frame, item.last_frame, item.last_dense, near=True)
+            if self.config.memory_frames:
+                remembered = [(item.first_frame, item.first_dense), *item.memory.values()]
+                found = [self.match_dense(frame, f, m, near=False) for f, m in remembered]
+                maps += [torch.stack(each).amax(0) for each in zip(*found, strict=True)]
             if not ablation.matching:
                 maps = [torch.zeros_like(m) for m in maps]
             dense = [torch.stack(maps)[None]]
@@ -285,6 +234,7 @@ class PlainNetwork:
     def update(
         self, frame: Frame, item: PlainObject, coarse: torch.Tensor, merged: torch.Tensor
     ) -> None:
+        """Let the object follow a frame that was segmented."""
         if self.config.recurrence == "coarse":
             mask = coarse.softmax(0)
         else:
@@ -292,34 +242,42 @@ class PlainNetwork:
             small = merged.view(height // 16, 16, width // 16, 16).mean((1, 3))
             mask = torch.stack([1 - small, small])
         item.last_mask = mask
-        item.means = self.estimate(frame.raw, mask, item.means)
+        item.means = self.estimate(self.appearance_features(frame), mask, item.means)
         item.last_frame = frame
         item.last_dense = self.dense_shares(merged)
 
     # A video
 
-    @torch.no_grad()
-    def run(self, frames: list[np.ndarray], given: dict[int, np.ndarray]) -> list[PlainResult]:
-        """Segment a video; ``given`` holds label maps by frame."""
+    @torch.inference_mode()
+    def track(
+        self, frames: Iterable[NDArray[np.uint8]], given: Mapping[int, NDArray[np.integer]]
+    ) -> Iterator[PlainResult]:
+        """Segment a video frame by frame.
+
+        Args:
+            frames: ``[H, W, 3]`` uint8 RGB each, of one size.
+            given: ``[H, W]`` label maps by frame.
+        """
         items: dict[int, PlainObject] = {}
-        results = []
+        age = 0
+        remembered: list[int] = []
+        interval = self.config.memory_interval
         for index, image in enumerate(frames):
             size = image.shape[:2]
             tensor = torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)
-            frame = self.frame(pad(tensor))
+            padded = pad(tensor.to(self.device))
+            frame = self.frame(padded)
             labels = given.get(index)
-            new = {}
-            if labels is not None:
-                for i in np.unique(labels[labels > 0]).tolist():
-                    new[i] = pad(torch.from_numpy((labels == i).astype(np.float32))[None])[0]
-            begins = not items
-            keep = begins or self.config.keep_given_mask
+            new = {} if labels is None else self.masks(labels)
+            for i in new:  # one that is corrected begins anew
+                items.pop(i, None)
+            keep = not items or self.config.keep_given_mask
             if not keep:
                 for i, mask in new.items():
                     items[i] = self.start(frame, mask)
 
             answers = {i: self.segment(frame, item) for i, item in items.items()}
-            merged = {0: pad(torch.ones(1, *size))[0]}
+            merged = {0: torch.ones_like(padded[0])}
             if answers:
                 probabilities = {i: fine.softmax(0)[1] for i, (_, fine) in answers.items()}
                 merged = merge(probabilities)
@@ -329,25 +287,38 @@ class PlainNetwork:
             for i, item in items.items():
                 if i in answers:
                     self.update(frame, item, answers[i][0], merged[i])
+            age += bool(answers)
+            if answers and self.config.memory_frames and age % interval == 0:
+                if len(remembered) == self.config.memory_frames:
+                    interval *= 2
+                    remembered = remembered[1::2]
+                if age % interval == 0:
+                    remembered.append(age)
+                    for item in items.values():
+                        assert item.last_dense is not None
+                        item.memory[age] = (frame, item.last_dense)
+                for item in items.values():
+                    item.memory = {a: item.memory[a] for a in remembered if a in item.memory}
             if keep:
                 for i, mask in new.items():
                     items[i] = self.start(frame, mask)
 
-            stacked = np.stack([crop(merged[i], size).numpy() for i in (0, *items)])
+            stacked = torch.stack([crop(merged[i], size) for i in (0, *items)])
             table = np.array([0, *items], np.uint8)
-            results.append(
-                PlainResult(
-                    ids=list(items),
-                    merged=stacked,
-                    labels=table[stacked.argmax(0)],
-                    log_probs={
-                        i: crop(fine.log_softmax(0), size).numpy()
-                        for i, (_, fine) in answers.items()
-                    },
-                    coarse={i: coarse.numpy() for i, (coarse, _) in answers.items()},
-                )
+            yield PlainResult(
+                ids=list(items),
+                merged=stacked.cpu().numpy(),
+                labels=table[stacked.argmax(0).cpu().numpy()],
+                fine={i: crop(fine, size) for i, (_, fine) in answers.items()},
             )
-        return results
+
+    def masks(self, labels: NDArray[np.integer]) -> dict[int, torch.Tensor]:
+        """Padded masks of a label map's objects, 1 on the object and 0 elsewhere."""
+        masks = {}
+        for i in np.unique(labels[labels > 0]).tolist():
+            mask = torch.from_numpy((labels == i).astype(np.float32))
+            masks[i] = pad(mask[None].to(self.device))[0]
+        return masks
 
 
 def enlarge(x: torch.Tensor, factor: int) -> torch.Tensor:
@@ -372,9 +343,14 @@ def margins(side: int) -> tuple[int, int]:
 
 
 def pad(x: torch.Tensor) -> torch.Tensor:
-    """Reflect ``[C, H, W]`` to multiples of 16."""
-    spans = ((0, 0), margins(x.shape[1]), margins(x.shape[2]))
-    return torch.from_numpy(np.pad(x.numpy(), spans, mode="reflect"))
+    """Reflect ``[C, H, W]`` to multiples of 16; over a short side to and fro."""
+    for dim in (1, 2):
+        before, after = margins(x.shape[dim])
+        index = torch.arange(-before, x.shape[dim] + after, device=x.device)
+        period = max(1, 2 * (x.shape[dim] - 1))
+        index = index.abs() % period
+        x = x.index_select(dim, torch.minimum(index, period - index))
+    return x
 
 
 def crop(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

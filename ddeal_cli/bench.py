@@ -1,0 +1,402 @@
+"""``ddeal bench``: how fast it is here, where the time goes, and how it grows."""
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ddeal_cli.bench_tables import show_comparison, show_record
+from ddeal_cli.console import emit_json, say
+from ddeal_cli.options import Json, Quiet, parse_resolution
+from ddeal_cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from ddeal_core.benchmark import Case, Effort, Footage, Subject
+
+__all__ = ["register"]
+
+
+class _Precision(StrEnum):
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+class _Device(StrEnum):
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+_NEVER = 1e9  # seconds
+
+_WHAT, _HOW, _OUT = "What is measured", "How", "Output"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "bench",
+        epilog="Example: ddeal bench --preset released-resnet50 --objects 1 --objects 5 "
+        "--against plain -o here.json --picture here.png",
+    )(bench)
+
+
+def bench(
+    video: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="VIDEO", help="Your own video, with --mask. Default: the sample clip."
+        ),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option("--mask", "-m", metavar="FILE", help="Mask of VIDEO's first frame."),
+    ] = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--weights",
+            "-w",
+            metavar="FILE",
+            help="Weights (.safetensors); repeatable. Default: the bundled ones.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    preset: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A preset with random weights, such as released-resnet50; repeatable.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WxH",
+            help="Width and height of the sample clip; repeatable. Default: 854x480.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    objects: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="N",
+            help="Objects in the sample clip; repeatable. Default: 1 and 3.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    resolution: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|native",
+            help="Short side in pixels that the network sees. Default: what it was made for; "
+            "native with --growth size.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    precision: Annotated[
+        list[_Precision] | None,
+        typer.Option(
+            help="Precision of the convolutions; repeatable. Default: float32.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    device: Annotated[
+        list[_Device] | None,
+        typer.Option(
+            help="Where to compute; repeatable. Default: auto, a GPU if there is one.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    threads: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="N",
+            help="Threads of torch on the CPU; repeatable. Default: torch's choice.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    against: Annotated[
+        Literal["plain"] | None,
+        typer.Option(
+            help="Time the plain network too, in the structure of the authors' code: eager "
+            "float32, one object after the other; same weights, same frames, in turns.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    growth: Annotated[
+        Literal["objects", "size", "length"] | None,
+        typer.Option(
+            help="Time and memory against 1 to 20 objects, 240p to 1080p, or 100 to 5,000 frames.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="A.json B.json",
+            help="Measure nothing: set two files that -o wrote side by side.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Measured frames of each pass. Default: 24; 5000 with --growth length.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
+    warm_up: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Frames before them, whose time is told apart.",
+            rich_help_panel=_HOW,
+        ),
+    ] = 2,
+    limit: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="A pass ends after this time, with three frames at least. Default: 20; "
+            "none with --growth length.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
+    write: Annotated[
+        Literal["masks", "mp4", "mov", "webm"],
+        typer.Option(
+            help="What the whole command writes, to a temporary folder.", rich_help_panel=_HOW
+        ),
+    ] = "masks",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.json",
+            help="Keep the figures; a file of that name is replaced.",
+            rich_help_panel=_OUT,
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Draw the stages and the roofline, or the growth.",
+            rich_help_panel=_OUT,
+        ),
+    ] = None,
+    quiet: Quiet = False,
+    json_: Json = False,
+) -> None:
+    """Measure speed and memory: the model, every stage, the whole command."""
+    from ddeal_core.benchmark import Effort, compare_records, read_record, write_record
+    from ddeal_core.errors import InputError
+
+    if compare is not None:
+        if output is not None or picture is not None:
+            raise InputError("--compare writes nothing: leave -o and --picture out")
+        first, second = (read_record(path) for path in compare)
+        rows = compare_records(first, second)
+        show_comparison(
+            rows, names=compare, same=first["machine"] == second["machine"], json_=json_
+        )
+        return
+    _check_endings(output, picture)
+    if video is not None and (size or objects or growth in ("objects", "size")):
+        raise InputError(
+            "a video of your own has its size, and its mask its objects: leave --size, --objects "
+            "and their growth out"
+        )
+    if against and growth:
+        raise InputError("--against belongs to a bench without --growth")
+    long = growth == "length"
+    frames = frames or (5000 if long else 24)
+    if limit is None:
+        limit = _NEVER if long else 20.0
+    effort = Effort(min(frames, 24) if long else frames, warm_up, limit)
+    footage = _own_footage(video, mask, effort)
+    cases = _cases(
+        subjects=_subjects(weights, preset),
+        sizes=[_parse_size(word) for word in size or ["854x480"]],
+        objects=objects or ([1] if growth else [1, 3]),
+        precisions=[word.value for word in precision or [_Precision.FLOAT32]],
+        devices=[word.value for word in device or [_Device.AUTO]],
+        threads=threads,
+        resolution="native" if growth == "size" and resolution is None else resolution,
+        footage=footage,
+        growth=growth,
+        asked={"size": size, "objects": objects},
+    )
+    record = _measure(
+        cases,
+        effort,
+        footage=footage,
+        growth=growth,
+        frames=frames,
+        against=against is not None,
+        write=write,
+        quiet=quiet,
+    )
+    show_record(record, json_=json_, quiet=quiet)  # first: an output may fail
+    if output is not None:
+        write_record(record, output)
+    if picture is not None:
+        from ddeal_core.benchmark.pictures import draw_record
+
+        draw_record(record, picture)
+    for path in (output, picture):
+        if path is not None:
+            say(f"wrote {path}", quiet=quiet)
+    if json_:
+        emit_json(record)
+
+
+def _measure(
+    cases: "Sequence[Case]",
+    effort: "Effort",
+    *,
+    footage: "Footage | None",
+    growth: str | None,
+    frames: int,
+    against: bool,
+    write: str,
+    quiet: bool,
+) -> dict[str, Any]:
+    from ddeal_core.benchmark import Disturbance, grow, grow_length, measure_grid, new_record
+    from ddeal_core.benchmark.grid import PASSES
+
+    passes = 1 if growth else PASSES + against
+    total = len(cases) * passes * (1 + effort.warm_up + effort.frames)
+    if growth == "length":
+        total = frames * len(cases)
+    elif not growth:
+        total += len(cases)  # the frame that is counted
+    done: list[dict[str, Any]] = []
+    disturbance = Disturbance()
+    with ProgressLine("bench", total=total, quiet=quiet) as line:
+
+        def tell(what: str, count: int) -> None:
+            for _ in range(count):
+                line.advance(note=what)
+
+        if growth == "length":
+            for case in cases:
+                steps = grow_length(case, frames, footage=footage, limit=effort.limit, tell=tell)
+                done += list(steps)
+        elif growth:
+            done += list(grow(cases, effort, tell=tell))
+        else:
+            done += list(
+                measure_grid(
+                    cases, effort, footage=footage, against=against, output=write, tell=tell
+                )
+            )
+    settings = {
+        "frames": frames,
+        "warm_up": effort.warm_up,
+        "limit_seconds": None if effort.limit >= _NEVER else effort.limit,
+        "against": "plain" if against else None,
+    }
+    kind = f"growth {growth}" if growth else "speed"
+    return new_record(kind, done, settings, others=disturbance.share())
+
+
+def _cases(
+    *,
+    subjects: "Sequence[Subject]",
+    sizes: Sequence[tuple[int, int]],
+    objects: Sequence[int],
+    precisions: Sequence[Any],
+    devices: Sequence[Any],
+    threads: Sequence[int] | None,
+    resolution: str | None,
+    footage: "Footage | None",
+    growth: str | None,
+    asked: dict[str, object],
+) -> "list[Case]":
+    """The grid, with nothing in it that cannot be measured."""
+    import torch
+
+    from ddeal_core.benchmark import Case, Footage
+    from ddeal_core.benchmark.growth import OBJECTS, SIZES
+    from ddeal_core.tracking import resolve_device
+
+    if growth == "objects" and not asked["objects"]:
+        objects = OBJECTS
+    if growth == "size" and not asked["size"]:
+        sizes = SIZES
+    if footage is not None:
+        sizes, objects = [footage.size], [footage.objects]
+    else:
+        for height_width in sizes:
+            for count in objects:
+                Footage.check(height_width, count)
+    return [
+        Case(
+            subject,
+            one_size,
+            count,
+            precision=kind,
+            device=resolve_device(where).type,  # type: ignore[arg-type]
+            threads=number,
+            resolution=parse_resolution(resolution),
+        )
+        for subject in subjects
+        for where in devices
+        for kind in precisions
+        for number in threads or [torch.get_num_threads()]
+        for one_size in sizes
+        for count in objects
+    ]
+
+
+def _subjects(weights: Sequence[Path] | None, presets: Sequence[str] | None) -> "list[Subject]":
+    from ddeal_core.benchmark import Subject
+
+    chosen = [Subject.of_weights(path) for path in weights or ()]
+    chosen += [Subject.of_preset(name) for name in presets or ()]
+    return chosen or [Subject.of_weights(None)]
+
+
+def _own_footage(video: str | None, mask: Path | None, effort: "Effort") -> "Footage | None":
+    from ddeal_core.benchmark import Footage
+    from ddeal_core.errors import InputError
+
+    if video is None:
+        if mask is not None:
+            raise InputError("--mask belongs to a video: name the VIDEO too")
+        return None
+    if mask is None:
+        raise InputError("a video of your own needs --mask, the mask of its first frame")
+    return Footage.read(video, mask, frames=effort.frames + effort.warm_up + 2)
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    """Read ``854x480``, width first as players show it, as (height, width)."""
+    from ddeal_core.errors import InputError
+
+    match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text)
+    if match is None:
+        raise InputError(f"--size is WIDTHxHEIGHT, such as 854x480, not {text!r}")
+    return int(match[2]), int(match[1])
+
+
+def _check_endings(output: Path | None, picture: Path | None) -> None:
+    from ddeal_core.errors import InputError
+
+    for path, ending, option in ((output, ".json", "-o"), (picture, ".png", "--picture")):
+        if path is not None and path.suffix.lower() != ending:
+            raise InputError(f"{option} names a {ending} file, not {path}")
+        if path is not None and path.is_dir():
+            raise InputError(f"{path} is a folder: name a {ending} file")

@@ -1,0 +1,98 @@
+"""What ``ddeal eval`` scores on: a dataset, or a pair of folders."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ddeal_core.datasets import Sequence as DatasetSequence
+    from ddeal_core.evaluation import SequencePlan
+
+__all__ = ["ProtocolName", "Subject", "find_subject"]
+
+ProtocolName = Literal["davis2016", "davis2017", "ytvos", "vos-benchmark", "every-frame"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is scored, or tracked for a server.
+
+    Attributes:
+        name: Name of the dataset's folder.
+        root: That folder; None for a pair of folders.
+        image_set: Name that the tables get.
+        sequences: With at least the objects' first masks.
+        plans: What of them is scored; None where there are first masks only.
+    """
+
+    name: str
+    root: Path | None
+    image_set: str
+    sequences: "tuple[DatasetSequence, ...]"
+    plans: "tuple[SequencePlan, ...] | None"
+
+
+def find_subject(
+    dataset: Path | None,
+    images: Path | None,
+    annotations: Path | None,
+    *,
+    protocol: ProtocolName | None,
+    image_set: str | None,
+    names: list[str] | None,
+    seen: Path | None,
+    runs: bool,
+) -> Subject:
+    """Find what the words of the command name, and plan what of it is scored.
+
+    Args:
+        dataset: Root of a dataset; or None, and two folders.
+        images: Frames; may be missing where nothing is run.
+        annotations: Ground truth.
+        protocol: Rules; None takes those that fit the kind of input.
+        image_set: List of sequences.
+        names: Only these sequences.
+        seen: File of seen categories.
+        runs: Whether a method is run, which needs frames.
+
+    Raises:
+        InputError: Words that contradict each other, or data that is not there.
+    """
+    from ddeal_core.errors import InputError
+    from ddeal_core.evaluation import (
+        find_sequences,
+        only_first_masks,
+        pair_sequences,
+        plan_all,
+        read_seen,
+    )
+    from ddeal_core.evaluation.categories import SEEN_CATEGORIES
+
+    if seen is not None and protocol != "ytvos":
+        raise InputError("--seen goes with --protocol ytvos only")
+    categories = SEEN_CATEGORIES if seen is None else read_seen(seen)
+    if dataset is not None:
+        if images is not None or annotations is not None:
+            raise InputError("give a DATASET or --images and --annotations, not both")
+        rules = protocol or "davis2017"
+        found = find_sequences(dataset, protocol=rules, image_set=image_set, sequences=names)
+        name = dataset.resolve().name
+    else:
+        if annotations is None:
+            raise InputError("there is nothing to score: give a DATASET, or --annotations")
+        if images is None and runs:
+            raise InputError("a method runs on frames: give --images too, or --results")
+        if image_set is not None:
+            raise InputError("--set names a list of a DATASET: choose --sequences here")
+        rules = protocol or "vos-benchmark"
+        if rules == "ytvos":
+            raise InputError(
+                "ytvos needs a DATASET with meta.json: choose --protocol vos-benchmark here"
+            )
+        found = pair_sequences(images, annotations, sequences=names)
+        name = annotations.resolve().name
+    if rules == "ytvos" and only_first_masks(found):
+        plans = None
+    else:
+        plans = plan_all(found, protocol=rules, seen=categories)
+    return Subject(name, dataset, image_set or "all", found, plans)

@@ -1,0 +1,196 @@
+"""Frames to measure with: the sample clip at any size, or the user's own video."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.datasets.clip import Clip
+from ddeal_core.datasets.sample import sample_clip
+from ddeal_core.errors import InputError, MediaError
+from ddeal_core.media.cutout import Cutout
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.masks import read_mask
+from ddeal_core.media.sources import open_source
+from ddeal_core.media.writers import open_writer
+from ddeal_core.tracking.tracker import MAX_OBJECT_ID
+
+__all__ = ["Footage", "LoopedSource"]
+
+_SAMPLE_FRAMES = 8
+_RATE = Fraction(24)
+
+
+@dataclass(frozen=True, eq=False)
+class Footage:
+    """A few frames in memory, played to and fro for as long as wanted.
+
+    Attributes:
+        name: Where they come from.
+        images: ``[T, H, W, 3]`` uint8 RGB.
+        mask: ``[H, W]`` uint8 ids on the first frame.
+        video: The file that they were read from, or None.
+    """
+
+    name: str
+    images: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    video: str | None = None
+
+    @classmethod
+    def sample(cls, size: tuple[int, int], objects: int) -> "Footage":
+        """The sample clip, scaled.
+
+        Args:
+            size: Height and width, 64 to 8192 each.
+            objects: 1 is the fish, 2 are the fish and the turtle; more are discs in a grid, for
+                what an object shows does not decide its time.
+
+        Raises:
+            InputError: A number is out of range.
+        """
+        cls.check(size, objects)
+        clip = _clip()
+        footage = cls("sample clip", clip.images, clip.labels[0]).resized(size)
+        animals = np.where(footage.mask <= objects, footage.mask, 0).astype(np.uint8)
+        mask = animals if objects <= 2 else _discs(size, objects)
+        return cls(footage.name, footage.images, mask)
+
+    @staticmethod
+    def check(size: tuple[int, int], objects: int) -> None:
+        """Complain of what `sample` cannot make.
+
+        Raises:
+            InputError: A number is out of range.
+        """
+        if not all(64 <= side <= 8192 for side in size):
+            raise InputError(f"a size is 64 to 8192 pixels a side, not {size[1]}x{size[0]}")
+        if not 1 <= objects <= MAX_OBJECT_ID:
+            raise InputError(f"objects are 1 to {MAX_OBJECT_ID}, not {objects}")
+
+    @classmethod
+    def read(cls, video: str, mask: Path, *, frames: int) -> "Footage":
+        """The first frames of a video, and the mask of its first one.
+
+        Raises:
+            MediaError: The video cannot be read.
+            MaskError: The mask does not fit it.
+        """
+        with open_source(video, end=frames) as source:
+            labels = read_mask(mask, size=source.size).labels
+            images = [frame.image for frame in source]
+        if not images:
+            raise MediaError(f"{video} has no frame")
+        return cls(Path(video).name, np.stack(images), labels.astype(np.uint8), video)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.images.shape[1], self.images.shape[2]
+
+    @property
+    def objects(self) -> int:
+        """How many the mask shows."""
+        return len(np.unique(self.mask[self.mask > 0]))
+
+    def frames(self, count: int) -> Iterator[NDArray[np.uint8]]:
+        """``[H, W, 3]`` each, from first to last and back again."""
+        period = max(1, 2 * (len(self.images) - 1))
+        for index in range(count):
+            place = index % period
+            yield self.images[min(place, period - place)]
+
+    def resized(self, size: tuple[int, int]) -> "Footage":
+        """The same at another height and width."""
+        if size == self.size:
+            return self
+        images = [cv2.resize(i, size[::-1], interpolation=cv2.INTER_AREA) for i in self.images]
+        mask = cv2.resize(self.mask, size[::-1], interpolation=cv2.INTER_NEAREST)
+        return Footage(self.name, np.stack(images).astype(np.uint8), mask.astype(np.uint8))
+
+    def on_disk(self, folder: Path, count: int) -> str:
+        """A file to decode: the user's video, or an H.264 video of so many frames."""
+        if self.video is not None:
+            return self.video
+        path = folder / "bench.mp4"
+        source = LoopedSource(self, count)
+        nothing = np.zeros(self.size, np.uint8)
+        # An overlay of nothing is the picture itself.
+        with open_writer(path, source=source, opacity=0, contours=False) as writer:
+            for frame in source:
+                writer.write(frame, Cutout(frame.image, nothing, nothing))
+        return str(path)
+
+
+class LoopedSource(FrameSource):
+    """Footage as a source of so many frames."""
+
+    def __init__(self, footage: Footage, count: int) -> None:
+        super().__init__(Path(footage.name))
+        self._footage, self._count = footage, count
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self._footage.size
+
+    @property
+    def frame_count(self) -> int:
+        """As asked for."""
+        return self._count
+
+    @property
+    def frame_count_is_exact(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """24 a second."""
+        return _RATE
+
+    @property
+    def time_base(self) -> Fraction:
+        """One frame."""
+        return 1 / _RATE
+
+    @property
+    def is_video(self) -> bool:
+        """True."""
+        return True
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Give the frames."""
+        for index, image in enumerate(self._footage.frames(self._count)):
+            yield Frame(
+                image=image,
+                index=index,
+                pts=index,
+                duration=1,
+                time_base=self.time_base,
+                name=f"{index:05d}",
+            )
+
+
+@cache
+def _clip() -> Clip:
+    return sample_clip(frames=_SAMPLE_FRAMES)
+
+
+def _discs(size: tuple[int, int], objects: int) -> NDArray[np.uint8]:
+    height, width = size
+    columns = max(1, round((objects * width / height) ** 0.5))
+    rows = -(-objects // columns)
+    mask = np.zeros(size, np.uint8)
+    for index in range(objects):
+        row, column = divmod(index, columns)
+        centre = (int((column + 0.5) * width / columns), int((row + 0.5) * height / rows))
+        radius = int(0.35 * min(width / columns, height / rows))
+        cv2.circle(mask, centre, radius, index + 1, -1)
+    return mask

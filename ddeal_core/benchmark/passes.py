@@ -1,0 +1,183 @@
+"""The ways in which a case is timed: the model alone, the whole command, against the plain one."""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddeal_core.benchmark.case import Case, Effort, Model, network_size
+from ddeal_core.benchmark.device import synchronise
+from ddeal_core.benchmark.footage import Footage
+from ddeal_core.benchmark.plain import PlainNetwork
+from ddeal_core.benchmark.samples import Samples
+from ddeal_core.media.sources import open_source
+from ddeal_core.media.writers import open_writer
+from ddeal_core.tracking.pipeline import segment_video
+from ddeal_core.tracking.segmenter import Segmenter
+
+__all__ = ["OUTPUTS", "AgainstPlain", "Tell", "Times", "time_against", "time_command", "time_model"]
+
+Tell = Callable[[str, int], None]
+"""Told what is going on, and how many frames that did."""
+
+OUTPUTS = {
+    "masks": "masks",
+    "mp4": "overlay.mp4",
+    "mov": "cutout.mov",
+    "webm": "cutout.webm",
+}
+"""What the whole command can be made to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Times of one pass, in seconds.
+
+    Attributes:
+        first: The frame on which the mask is given.
+        warm_up: The frames after it that are not measured, compilation included.
+        compilation: What of `warm_up` is more than as many steady frames take.
+        frame: Measured frames, each until its result is in main memory.
+    """
+
+    first: float
+    warm_up: float
+    compilation: float
+    frame: Samples
+
+    @classmethod
+    def of(cls, seconds: list[float], warm_up: int) -> "Times":
+        """From the times of all frames, the first one on."""
+        frame = Samples.of(seconds[1 + warm_up :])
+        spent = sum(seconds[1 : 1 + warm_up])
+        return cls(seconds[0], spent, max(0.0, spent - warm_up * frame.median), frame)
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstPlain:
+    """The network and the plain one on the same frames, in turns.
+
+    Attributes:
+        ours: Times of the network.
+        plain: Times of the plain one.
+        difference: Largest difference of probabilities on any measured frame.
+        size: Height and width of the frames, scaled beforehand.
+    """
+
+    ours: Times
+    plain: Times
+    difference: float
+    size: tuple[int, int]
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster: frames a second over the plain one's."""
+        return self.plain.frame.mean / self.ours.frame.mean
+
+
+def time_model(
+    segmenter: Segmenter, footage: Footage, effort: Effort, tell: Tell, *, frames: int | None = None
+) -> Times:
+    """Time the model alone: from frames in memory to labels and probabilities in memory."""
+    planned = frames or effort.frames
+    seconds: list[float] = []
+    begun = time.perf_counter()
+    total = 1 + effort.warm_up + planned
+    with closing(_results(segmenter, footage, total)) as results:
+        while len(seconds) < total:
+            started = time.perf_counter()
+            next(results)
+            synchronise(segmenter.device)
+            seconds.append(time.perf_counter() - started)
+            tell("model", 1)
+            measured = len(seconds) - 1 - effort.warm_up
+            if measured >= min(3, planned) and time.perf_counter() - begun > effort.limit:
+                break
+    tell("model", total - len(seconds))
+    return Times.of(seconds, effort.warm_up)
+
+
+def time_command(
+    segmenter: Segmenter,
+    footage: Footage,
+    effort: Effort,
+    tell: Tell,
+    *,
+    frames: int,
+    output: str = "masks",
+) -> Times:
+    """Time the whole command from a file to written results, without loading the network.
+
+    Frames of a pipeline come in bursts, so the rate is of all of them, up to the closing of the
+    output; the percentiles are of the times between two frames.
+    """
+    total = 1 + effort.warm_up + frames
+    with TemporaryDirectory(prefix="ddeal-bench-") as name:
+        folder = Path(name)
+        video = footage.on_disk(folder, total)
+        stamps = [time.perf_counter()]
+        with open_source(video, end=total) as source:
+            writer = open_writer(folder / OUTPUTS[output], source=source)
+            with closing(segment_video(segmenter, source, footage.mask, [writer])) as steps:
+                for _ in steps:
+                    stamps.append(time.perf_counter())
+                    tell("whole command", 1)
+        stamps[-1] = time.perf_counter()  # the output is closed
+    return Times.of(np.diff(stamps).tolist(), effort.warm_up)
+
+
+def time_against(
+    model: Model, case: Case, footage: Footage, effort: Effort, tell: Tell, *, frames: int
+) -> AgainstPlain:
+    """Time the network and the plain one in turns, so that both meet the same weather.
+
+    Both are given frames that are scaled to the network's size already.
+    """
+    size = network_size(model.segmenter(case), footage.size)
+    scaled = footage.resized(size)
+    segmenter = model.segmenter(case, resolution="native")
+    plain = PlainNetwork(model.state, model.config, device=segmenter.device)
+    total = 1 + effort.warm_up + frames
+    times: tuple[list[float], list[float]] = ([], [])
+    difference = 0.0
+    begun = time.perf_counter()
+    theirs = plain.track(scaled.frames(total), {0: scaled.mask})
+    for done, ours in enumerate(_timed(_results(segmenter, scaled, total), segmenter.device)):
+        started = time.perf_counter()
+        other = next(theirs)
+        synchronise(segmenter.device)
+        times[0].append(ours[0])
+        times[1].append(time.perf_counter() - started)
+        difference = max(difference, float(np.abs(ours[1] - other.merged).max()))
+        tell("against the plain network", 1)
+        measured = done - effort.warm_up
+        if measured >= min(3, frames) and time.perf_counter() - begun > effort.limit:
+            break
+    tell("against the plain network", total - len(times[0]))
+    return AgainstPlain(
+        Times.of(times[0], effort.warm_up), Times.of(times[1], effort.warm_up), difference, size
+    )
+
+
+def _results(segmenter: Segmenter, footage: Footage, count: int) -> Generator[NDArray[np.float32]]:
+    """Probabilities of each frame."""
+    for result in segmenter.track(footage.frames(count), footage.mask):
+        yield result.probabilities
+
+
+def _timed(
+    results: Iterator[NDArray[np.float32]], device: torch.device
+) -> Iterator[tuple[float, NDArray[np.float32]]]:
+    while True:
+        started = time.perf_counter()
+        probabilities = next(results, None)
+        synchronise(device)
+        if probabilities is None:
+            return
+        yield time.perf_counter() - started, probabilities

@@ -1,0 +1,156 @@
+"""The paper's ablation study, Table V, on any dataset: lines of scores beside the printed ones."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ddeal_core.evaluation.paper_tables import TABLE_V, PaperAblation
+from ddeal_core.evaluation.scores import DatasetScore
+from ddeal_core.evaluation.tables import csv_text, global_row, seen_unseen_row, write_files
+from ddeal_core.network.config import Ablation
+
+__all__ = ["AblationLine", "ablation_lines", "ablation_record", "paper_setting", "write_ablation"]
+
+
+@dataclass(frozen=True, slots=True)
+class AblationLine:
+    """One line of Table V, measured and printed.
+
+    Attributes:
+        line: 1 to 5.
+        ablation: Its switches.
+        measured: Scores by name, in [0, 1]: ``J-Mean``, ``F-Mean``, ``J&F-Mean``; by ``ytvos``
+            ``J-Seen``, ``F-Seen``, ``J-Unseen``, ``F-Unseen`` and ``G``. None where the dataset
+            has no object of the kind.
+        paper: The same of the paper (DAVIS 2017 val, or YouTube-VOS), in [0, 1]; None where the
+            print is damaged.
+        drop: How far the last of `measured` is below that of line 1; None where one is missing.
+        paper_drop: The same of the paper.
+    """
+
+    line: int
+    ablation: Ablation
+    measured: Mapping[str, float | None]
+    paper: Mapping[str, float | None]
+    drop: float | None
+    paper_drop: float | None
+
+
+def ablation_lines(scores: Mapping[int, DatasetScore]) -> tuple[AblationLine, ...]:
+    """Put scores beside the paper's.
+
+    Args:
+        scores: Score by line, 1 to 5, of one protocol; line 1 is what drops are measured from.
+
+    Raises:
+        ConfigError: Table V has no such line.
+        ValueError: Line 1 is missing.
+    """
+    if 1 not in scores:
+        raise ValueError("drops are measured from line 1, which is missing")
+    switches = {line: Ablation.table_v(line) for line in scores}
+    printed = {row.line: row for row in TABLE_V}
+    measured = {line: _measured(score) for line, score in scores.items()}
+    paper = {line: _printed(printed[line], tuple(measured[line])) for line in scores}
+    return tuple(
+        AblationLine(
+            line,
+            switches[line],
+            measured[line],
+            paper[line],
+            _drop(measured[1], measured[line]),
+            _drop(paper[1], paper[line]),
+        )
+        for line in scores
+    )
+
+
+def write_ablation(scores: Mapping[int, DatasetScore], folder: str | Path) -> tuple[Path, Path]:
+    """Write ``ablation.csv`` (three decimals) and ``ablation.json`` into a folder.
+
+    Returns:
+        Their paths.
+
+    Raises:
+        OutputError: They cannot be written.
+    """
+    lines = ablation_lines(scores)
+    rows = [_row(line) for line in lines]
+    table, record = (Path(folder) / f"ablation.{kind}" for kind in ("csv", "json"))
+    first = next(iter(scores.values()))
+    whole = {
+        "protocol": first.protocol,
+        "set": first.image_set,
+        "paper": paper_setting(first.protocol),
+        "lines": [ablation_record(line) for line in lines],
+    }
+    write_files(
+        {
+            table: csv_text([tuple(rows[0]), *(tuple(row.values()) for row in rows)]),
+            record: json.dumps(whole, indent=1) + "\n",
+        }
+    )
+    return table, record
+
+
+def paper_setting(protocol: str) -> str:
+    """Say in words what the paper's numbers beside scores of this protocol are."""
+    dataset = "YouTube-VOS val" if protocol == "ytvos" else "DAVIS 2017 val"
+    return f"Table V: ResNet-101 on {dataset}"
+
+
+def ablation_record(line: AblationLine) -> dict[str, Any]:
+    """Return a line as plain JSON types."""
+    return {
+        "line": line.line,
+        "matching": line.ablation.matching,
+        "base": line.ablation.base,
+        "supplementary": line.ablation.supplementary,
+        **line.measured,
+        "drop": line.drop,
+        "paper": {**line.paper, "drop": line.paper_drop},
+    }
+
+
+def _measured(score: DatasetScore) -> dict[str, float | None]:
+    four = seen_unseen_row(score)
+    if four:
+        return {name: four[name] for name in ("J-Seen", "F-Seen", "J-Unseen", "F-Unseen", "G")}
+    row = global_row(score)
+    return {name: row[name] for name in ("J-Mean", "F-Mean", "J&F-Mean")}
+
+
+def _printed(row: PaperAblation, names: tuple[str, ...]) -> dict[str, float | None]:
+    percent = {
+        "J-Mean": row.j,
+        "F-Mean": row.f,
+        "J&F-Mean": row.j_and_f,
+        "J-Seen": row.j_seen,
+        "F-Seen": row.f_seen,
+        "J-Unseen": row.j_unseen,
+        "G": row.g,
+    }
+    return {n: None if n not in percent else round(percent[n] / 100, 3) for n in names}
+
+
+def _drop(whole: Mapping[str, float | None], ablated: Mapping[str, float | None]) -> float | None:
+    before, after = tuple(whole.values())[-1], tuple(ablated.values())[-1]
+    # Rounded, because the paper's are sums of three decimals that would not look like it.
+    return None if before is None or after is None else round(before - after, 12)
+
+
+def _row(line: AblationLine) -> dict[str, str]:
+    def text(value: float | None) -> str:
+        return "" if value is None else f"{value:.3f}"
+
+    switches = (line.ablation.matching, line.ablation.base, line.ablation.supplementary)
+    return {
+        "Line": str(line.line),
+        **{n: str(int(on)) for n, on in zip(("GDMM", "BC", "SC"), switches, strict=True)},
+        **{name: text(value) for name, value in line.measured.items()},
+        "Drop": text(line.drop),
+        **{f"Paper-{name}": text(value) for name, value in line.paper.items()},
+        "Paper-Drop": text(line.paper_drop),
+    }

@@ -1,0 +1,55 @@
+"""One HTML file: the frame ``page.html`` filled, and how numbers look in it."""
+
+import os
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from ddeal_core.errors import OutputError
+
+__all__ = ["counted", "or_dash", "signed", "write_document"]
+
+
+def write_document(title: str, sections: list[str], path: str | Path) -> Path:
+    """Write a page that needs nothing but itself, whole or not at all.
+
+    Args:
+        title: Plain text.
+        sections: HTML.
+        path: The file; folders on the way to it are made.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    template = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
+    page = template.substitute(title=escape(title), body="\n".join(sections))
+    target = Path(path)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # File names may hold what is no text; those bytes are shown as escapes.
+            beside.write_bytes(page.encode("utf-8", "backslashreplace"))
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write the report {target} ({error}); name another") from error
+    return target
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 object``, ``2 objects``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def or_dash(value: float | None) -> str:
+    """Return three decimals, or a dash for None."""
+    return "\u2013" if value is None else f"{value:.3f}"
+
+
+def signed(value: float, *, plus: bool = False) -> str:
+    """Return three decimals with a minus sign as wide as a digit, and no negative zero."""
+    text = f"{value:+z.3f}" if plus else f"{value:z.3f}"
+    return text.replace("-", "\u2212")

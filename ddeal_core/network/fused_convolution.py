@@ -1,0 +1,140 @@
+"""A convolution with its ReLU and its shortcut in one pass over memory, for inference."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["FusedConv2d", "fold_batch_norm"]
+
+
+@torch.no_grad()
+def fold_batch_norm(conv: nn.Conv2d, norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Weight and bias of one convolution that does what ``norm(conv(x))`` does in evaluation.
+
+    Folded in float64, so that only the last rounding differs.
+    """
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    bias = 0.0 if conv.bias is None else conv.bias.double()
+    weight = conv.weight.double() * scale[:, None, None, None]
+    shift = (bias - norm.running_mean.double()) * scale + norm.bias.double()
+    return weight.to(conv.weight.dtype), shift.to(conv.weight.dtype)
+
+
+class FusedConv2d(nn.Module):
+    """``relu(conv(x) + shortcut)``, ReLU and shortcut as wanted.
+
+    On the CPU oneDNN does all of it in one pass, with weights laid out once for its kernels. The
+    operators are those that torch's own compiler calls; where they are missing, under autocast,
+    and on other devices plain functions do the same.
+
+    Args:
+        weight: ``[outputs, inputs, k, k]``.
+        bias: ``[outputs]`` or None.
+        like: The convolution whose stride, padding and dilation it takes.
+        relu: Whether a ReLU follows.
+    """
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        *,
+        stride: Sequence[int] = (1, 1),
+        padding: Sequence[int] = (0, 0),
+        dilation: Sequence[int] = (1, 1),
+        relu: bool = False,
+    ) -> None:
+        super().__init__()
+        weight = weight.detach().contiguous(memory_format=torch.channels_last)
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", None if bias is None else bias.detach().clone())
+        self.stride, self.padding, self.dilation = list(stride), list(padding), list(dilation)
+        self.relu = relu
+        self._packed: Tensor | None = None
+
+    @classmethod
+    def of(cls, conv: nn.Conv2d, norm: nn.Module | None = None, *, relu: bool) -> "FusedConv2d":
+        """Take over a convolution, with the batch norm that follows it."""
+        assert not isinstance(conv.padding, str)
+        weight, bias = (conv.weight, conv.bias) if norm is None else fold_batch_norm(conv, norm)
+        return cls(
+            weight,
+            bias,
+            stride=conv.stride,
+            padding=conv.padding,
+            dilation=conv.dilation,
+            relu=relu,
+        )
+
+    def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        """Convolve ``[N, inputs, H, W]``; the shortcut has the result's shape."""
+        if not self._fits(x):
+            x = F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation)
+            x = x if shortcut is None else x + shortcut
+            return F.relu(x) if self.relu else x
+        if self._packed is None:
+            self._packed = _packed(self.weight, self.padding, self.stride, self.dilation, x.shape)
+        settings = (self.padding, self.stride, self.dilation, 1)
+        after = "relu" if self.relu else "none"
+        convolve: Any = torch.ops.mkldnn._convolution_pointwise
+        if shortcut is None:
+            y = convolve(x, self._packed, self.bias, *settings, after, [], "")
+        else:
+            last = "relu" if self.relu else None
+            y = convolve.binary(
+                x, shortcut, self._packed, self.bias, *settings, "add", 1.0, last, [], ""
+            )
+        return y  # type: ignore[no-any-return]
+
+    def _fits(self, x: Tensor) -> bool:
+        return (
+            x.device.type == "cpu"
+            and x.dtype == torch.float32
+            and not torch.is_autocast_enabled("cpu")
+            and not torch.compiler.is_compiling()
+            and _onednn_fuses()
+        )
+
+
+def _packed(
+    weight: Tensor,
+    padding: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    shape: Sequence[int],
+) -> Tensor:
+    pack: Any = torch.ops.mkldnn._reorder_convolution_weight
+    packed: Tensor = pack(weight, padding, stride, dilation, 1, list(shape))
+    return packed
+
+
+@cache
+def _onednn_fuses() -> bool:
+    """Whether this build has the operators, and they do what is expected of them."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    x = torch.linspace(-1, 1, 2 * 8 * 5 * 5).view(2, 8, 5, 5)
+    x = x.contiguous(memory_format=torch.channels_last)
+    weight = torch.linspace(-1, 1, 8 * 8 * 9).view(8, 8, 3, 3)
+    one, settings = [1, 1], ([1, 1], [1, 1], [1, 1], 1)
+    try:
+        packed = _packed(weight, one, one, one, x.shape)
+        convolve: Any = torch.ops.mkldnn._convolution_pointwise
+        plain = convolve(x, packed, None, *settings, "relu", [], "")
+        added = convolve.binary(x, x, packed, None, *settings, "add", 1.0, "relu", [], "")
+    except (AttributeError, RuntimeError, TypeError, NotImplementedError):
+        return False
+    expected = F.conv2d(x, weight, padding=1)
+    return torch.allclose(plain, expected.relu(), atol=1e-4) and torch.allclose(
+        added, (expected + x).relu(), atol=1e-4
+    )

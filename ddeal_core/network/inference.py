@@ -1,0 +1,144 @@
+"""The network as it runs when nothing is learnt: the same answers, nothing computed twice.
+
+Batch norms are folded into the convolutions before them, these take the ReLU and the shortcut
+along, and the 1 x 1 projections at stride 16 are one product. Answers agree with those of the
+network it is made of to the rounding of float32.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from ddeal_core.network.backbone import Backbone, BackboneFeatures
+from ddeal_core.network.convolution import ConcatConv2d
+from ddeal_core.network.ddeal import Ddeal, Projections
+from ddeal_core.network.fused_convolution import FusedConv2d
+from ddeal_core.network.winograd import WinogradConv2d, winograd_pays
+
+__all__ = ["InferenceNetwork", "for_inference"]
+
+
+def for_inference(network: Ddeal) -> Ddeal:
+    """Make a network for inference of one that was trained; the latter stays as it is.
+
+    Args:
+        network: In evaluation mode, on the device that shall compute. Its weights are shared where
+            they stay as they are: to train on, make a new one afterwards.
+
+    Returns:
+        A network that answers the same. It has no gradient, and its state dict is not for
+        checkpoints. One that is for inference already is returned as it is.
+    """
+    return network if isinstance(network, InferenceNetwork) else InferenceNetwork(network)
+
+
+class InferenceNetwork(Ddeal):
+    """See `for_inference`."""
+
+    def __init__(self, network: Ddeal) -> None:
+        with torch.device("meta"):
+            super().__init__(network.config)
+        self.load_state_dict(network.state_dict(), assign=True)
+        self._mean, self._std = network._mean, network._std
+        self.eval().requires_grad_(False)
+        self._sizes = [
+            network.matching.conv.out_channels,
+            network.appearance.embedding.conv.out_channels,
+            network.propagation.conv_in.weight.shape[0],
+        ]
+        weights = [
+            (network.matching.conv.weight, network.matching.conv.bias),
+            (network.appearance.embedding.conv.weight, network.appearance.embedding.conv.bias),
+            network.propagation.conv_in.part(0),
+        ]
+        if network.dense_matching is not None:
+            context = network.dense_matching.project_s16
+            self._sizes.append(context.out_channels)
+            weights.append((context.weight, context.bias))
+        self._projection = FusedConv2d(
+            torch.cat([weight for weight, _ in weights]),
+            torch.cat([bias for _, bias in weights if bias is not None]),
+        )
+        _replace_convolutions(self)
+        self.backbone = _FoldedBackbone(network.backbone)  # type: ignore[assignment]
+
+    def project(self, s16: Tensor) -> Projections:
+        """All projections as one product."""
+        matching, appearance, propagation, *context = self._projection(s16).split(
+            self._sizes, dim=1
+        )
+        return Projections(matching, appearance, propagation, context[0] if context else None)
+
+
+def _replace_convolutions(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, ConcatConv2d):
+            setattr(module, name, _SplitConv2d(child))
+        elif isinstance(child, nn.Conv2d):
+            setattr(module, name, _fastest(child, None, relu=False))
+        elif not isinstance(child, Backbone):
+            _replace_convolutions(child)
+
+
+def _fastest(conv: nn.Conv2d, norm: nn.Module | None, *, relu: bool) -> nn.Module:
+    fused = FusedConv2d.of(conv, norm, relu=relu)
+    return WinogradConv2d(fused) if winograd_pays(conv) else fused
+
+
+class _SplitConv2d(nn.Module):
+    """A `ConcatConv2d` whose parts were cut once."""
+
+    def __init__(self, conv: ConcatConv2d) -> None:
+        super().__init__()
+        padding = (conv.padding, conv.padding)
+        self.parts = nn.ModuleList(
+            FusedConv2d(*conv.part(part), padding=padding) for part in range(conv.parts)
+        )
+
+    def forward(self, x: Tensor, *, part: int) -> Tensor:
+        """Convolve one part."""
+        return self.parts[part](x)  # type: ignore[no-any-return]
+
+
+class _FoldedBlock(nn.Module):
+    """A residual block of either kind: a chain of convolutions beside a shortcut."""
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        *before, last = [
+            (conv, block.get_submodule(name.replace("conv", "bn")))
+            for name, conv in block.named_children()
+            if isinstance(conv, nn.Conv2d)
+        ]
+        self.chain = nn.Sequential(*(_fastest(*pair, relu=True) for pair in before))
+        self.last = FusedConv2d.of(*last, relu=True)
+        self.shortcut: FusedConv2d | None = None
+        downsample = dict(block.named_children()).get("downsample")
+        if isinstance(downsample, nn.Sequential):
+            conv, norm = downsample
+            assert isinstance(conv, nn.Conv2d)
+            self.shortcut = FusedConv2d.of(conv, norm, relu=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.shortcut is None else self.shortcut(x)
+        return self.last(self.chain(x), shortcut)  # type: ignore[no-any-return]
+
+
+class _FoldedBackbone(nn.Module):
+    """A `Backbone` without batch norms."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.channels = backbone.channels
+        self.stem = FusedConv2d.of(backbone.conv1, backbone.bn1, relu=True)
+        self.maxpool = backbone.maxpool
+        self.stages = nn.ModuleList(
+            nn.Sequential(*map(_FoldedBlock, stage))
+            for stage in (backbone.layer1, backbone.layer2, backbone.layer3, backbone.layer4)
+        )
+
+    def forward(self, images: Tensor) -> BackboneFeatures:
+        """As `Backbone.forward`."""
+        stage1, stage2, stage3, stage4 = self.stages
+        s4 = stage1(self.maxpool(self.stem(images)))
+        s8 = stage2(s4)
+        return BackboneFeatures(s4, s8, stage4(stage3(s8)))

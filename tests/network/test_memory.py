@@ -1,0 +1,81 @@
+"""The memory of the matching at stride 8."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ddeal_core.errors import ConfigError
+from ddeal_core.network import NetworkConfig
+from ddeal_core.network.memory import Memory
+
+POSITIONS = 6
+
+
+def frame(age):
+    """Keys that say which frame they are of, and log-weights of two objects."""
+    keys = torch.full((1, 3, 2, POSITIONS // 2), float(age))
+    return keys, torch.full((1, 2, 2, POSITIONS), -float(age))
+
+
+def remember(ages, *, most, interval=1):
+    memory = None
+    for age in range(1, ages + 1):
+        if age % (interval if memory is None else memory.interval):
+            continue
+        keys, weights = frame(age)
+        if memory is None:
+            memory = Memory.of(keys, weights, interval=interval)
+        else:
+            memory = memory.add(keys, weights, age=age, most=most)
+    return memory
+
+
+def ages_in(memory):
+    keys = memory.keys[0, 0].view(memory.frames, POSITIONS)
+    assert torch.equal(keys, keys[:, :1].expand_as(keys)), "a frame's positions stay together"
+    assert torch.equal(memory.weights[0, 1, 0], -memory.keys[0, 0]), "so do keys and weights"
+    return keys[:, 0].int().tolist()
+
+
+@pytest.mark.parametrize(
+    ("ages", "kept", "interval"),
+    [
+        (1, [1], 1),
+        (4, [1, 2, 3, 4], 1),
+        (5, [2, 4], 2),
+        (6, [2, 4, 6], 2),
+        (8, [2, 4, 6, 8], 2),
+        (9, [2, 4, 6, 8], 2),
+        (10, [4, 8], 4),
+        (100, [32, 64, 96], 32),
+    ],
+)
+def test_remembered_frames_are_spread_evenly(ages, kept, interval):
+    memory = remember(ages, most=4)
+    assert ages_in(memory) == kept
+    assert memory.interval == interval
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 8])
+def test_it_never_outgrows_its_bound(most):
+    for ages in range(1, 70):
+        memory = remember(ages, most=most)
+        assert memory.frames <= most
+        assert memory.keys.shape[2] == memory.weights.shape[3] == memory.frames * POSITIONS
+
+
+def test_an_object_that_comes_later_is_not_in_it():
+    memory = remember(3, most=4).join(1)
+    assert memory.weights.shape == (1, 3, 2, 3 * POSITIONS)
+    assert memory.weights[:, 2].max() < -1e3
+    assert torch.equal(memory.select([0, 1]).weights, remember(3, most=4).weights)
+
+
+def test_what_a_memory_needs():
+    compact = NetworkConfig.from_preset("compact")
+    assert compact.memory_frames > 0
+    with pytest.raises(ConfigError, match="memory_frames needs dense_channels"):
+        replace(compact, dense_channels=0)
+    with pytest.raises(ConfigError, match="memory_interval"):
+        replace(compact, memory_interval=0)
