@@ -153,7 +153,7 @@ def test_a_frame_that_cannot_be_read(segmenter, tiny_clip, index):
 
 def test_a_mask_that_the_network_refuses(segmenter, tiny_clip):
     writer = Recorder()
-    bad = np.full((96, 128), 255, np.int32)
+    masks = {0: tiny_clip.masks[0], 4: np.full((96, 128), 255, np.int32)}
     with pytest.raises(MaskError):
         run(segmenter, ArraySource(np.stack(tiny_clip.frames)), masks, writer)
     assert len(writer.labels) == 4
