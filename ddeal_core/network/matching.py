@@ -13,6 +13,8 @@ __all__ = ["masked_maximum", "match"]
 # wants long kernels instead.
 _CHUNK = 1 << 18
 _CHUNK_ON_GPU = 1 << 24
+# Kernels at once. A chunk of all the kernels of a memory would be a few rows, slow to multiply.
+_BLOCK = 1 << 11
 # Shorter runs of kernels with equal weights are not worth a maximum of their own.
 _RUN = 32
 _MIX = 0x5851F42D4C957F2D
@@ -62,6 +64,21 @@ def masked_maximum(
 def _reduce(
     query: Tensor, kernels: Tensor, scale: Tensor | None, shift: Tensor | None, *, index: bool
 ) -> Tensor:
+    count = kernels.shape[2]
+    if not index and query.device.type == "cpu" and count > 2 * _BLOCK:
+        best: Tensor | None = None
+        for start in range(0, count, _BLOCK):
+            part = slice(start, start + _BLOCK)
+            found = _reduce(
+                query,
+                kernels[:, :, part],
+                None if scale is None else scale[..., part],
+                None if shift is None else shift[..., part],
+                index=False,
+            )
+            best = found if best is None else torch.maximum(best, found, out=best)
+        assert best is not None
+        return best
     if not index and query.device.type == "cpu" and len(query) == 1:
         groups = _equal_weights(scale, shift)
         if groups is not None:
