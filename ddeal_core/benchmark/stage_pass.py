@@ -23,6 +23,7 @@ from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import open_writer
+from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = ["Stage", "time_stages"]
@@ -96,12 +97,7 @@ def time_stages(
                     break
                 with clock.within("write"):
                     frame = waiting.popleft()
-                    writer.write(
-                        frame,
-                        Cutout.of(
-                            frame.image, result.labels, result.probabilities, result.object_ids
-                        ),
-                    )
+                    writer.write(frame, _cutout(frame, result))
                 whole = time.perf_counter() - started
                 lap = clock.lap()
                 if index > effort.warm_up:
@@ -111,6 +107,10 @@ def time_stages(
                 next(results, None)
             tell("stages", total - index)
     return [_stage(name, laps, counter.counts.get(name)) for name in (*STAGES, OTHER)]
+
+
+def _cutout(frame: Frame, result: Result) -> Cutout:
+    return Cutout.of(frame.image, result.labels, lambda: result.probabilities, result.object_ids)
 
 
 def _decoded(

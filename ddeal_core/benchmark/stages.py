@@ -36,6 +36,7 @@ OTHER = "other"
 
 _OF_NETWORK = (
     ("backbone", "backbone", ("forward",)),
+    ("backbone", "", ("project",)),  # all projections of its output as one product
     ("matching", "matching", ("forward",)),
     ("matching", "dense_matching", ("encode_frame", "weights", "forward")),
     ("appearance", "appearance", ("forward", "estimate")),
@@ -58,7 +59,7 @@ def places(network: Ddeal) -> list[tuple[str, Any, str]]:
     found: list[tuple[str, Any, str]] = []
     for stage, path, names in _OF_NETWORK:
         owner: Any = network
-        for part in path.split("."):
+        for part in filter(None, path.split(".")):
             owner = getattr(owner, part)
         if owner is not None:  # the paper's presets have no dense matching
             found += [(stage, owner, name) for name in names]

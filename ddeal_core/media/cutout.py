@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import cv2
@@ -55,14 +56,14 @@ class Cutout:
         self.labels = labels
         self.object_ids = object_ids
         self._alpha = alpha
-        self._probabilities: NDArray[np.float32] | None = None
+        self._ask: Callable[[], NDArray[np.float32]] | None = None
 
     @classmethod
     def of(
         cls,
         image: NDArray[np.uint8],
         labels: NDArray[np.uint8],
-        probabilities: NDArray[np.float32],
+        probabilities: Callable[[], NDArray[np.float32]],
         object_ids: tuple[int, ...],
     ) -> Cutout:
         """Take a `Result` of the tracker.
@@ -70,20 +71,26 @@ class Cutout:
         Args:
             image: HxWx3 uint8 RGB.
             labels: HxW uint8.
-            probabilities: ``[1 + K, H, W]`` float32, background first.
+            probabilities: Gives ``[1 + K, H, W]`` float32, background first; called once, if an
+                output wants more than labels.
             object_ids: The K ids, in the order of the probabilities.
 
         Raises:
             ValueError: Shapes do not fit.
         """
         cutout = cls(image, labels, object_ids=object_ids)
-        if probabilities.shape != (1 + len(object_ids), *labels.shape):
-            raise ValueError(
-                f"probabilities are {(1 + len(object_ids), *labels.shape)}, "
-                f"not {probabilities.shape}"
-            )
-        cutout._probabilities = probabilities
+        cutout._ask = probabilities
         return cutout
+
+    @cached_property
+    def _probabilities(self) -> NDArray[np.float32] | None:
+        if self._ask is None:
+            return None
+        found = self._ask()
+        expected = (1 + len(self.object_ids), *self.labels.shape)
+        if found.shape != expected:
+            raise ValueError(f"probabilities are {expected}, not {found.shape}")
+        return found
 
     @cached_property
     def hard_alpha(self) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """From a source of frames to finished outputs: the loop that the command line runs."""
 
 import contextlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,11 @@ from ddeal_core.media.masks import Mask
 from ddeal_core.media.result_writer import ResultWriter, output_error
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Labels, Segmenter
+from ddeal_core.tracking.stages import Consumer, ahead
 
 __all__ = ["Progress", "segment_video"]
+
+_WAITING = 4  # Frames between two stages: evens out their pace, and bounds the memory.
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +82,66 @@ def _segment(
     given: dict[int, NDArray[np.integer]],
     writers: tuple[ResultWriter, ...],
 ) -> Generator[Progress]:
-    tracker = segmenter.tracker()
-    done, total = 0, source.frame_count
-    last = source.start - 1
     try:
-        for done, frame in enumerate(source, start=1):
-            result = tracker.step(frame.image, given.pop(frame.index, None))
-            cutout = Cutout.of(frame.image, result.labels, result.probabilities, result.object_ids)
-            for writer in writers:
-                writer.write(frame, cutout)
-            last = frame.index
-            yield Progress(frame, result, done, total)
-        if given:
-            raise _beyond(source, min(given), last + 1)
-        if not done:
-            raise InputError(f"{source.path} gave no frame from number {source.start} on")
+        if source.is_live:  # wanted at once, and its sound is read along with its frames
+            for progress in _results(segmenter, source, given, iter(source)):
+                _write(progress, writers)
+                yield progress
+        else:
+            yield from _side_by_side(segmenter, source, given, writers)
     except BaseException:
         _abandon(writers)
         raise
     _finish(writers)
+
+
+def _results(
+    segmenter: Segmenter,
+    source: FrameSource,
+    given: dict[int, NDArray[np.integer]],
+    frames: Iterator[Frame],
+) -> Iterator[Progress]:
+    tracker = segmenter.tracker()
+    done, total = 0, source.frame_count
+    last = source.start - 1
+    for done, frame in enumerate(frames, start=1):
+        result = tracker.step(frame.image, given.pop(frame.index, None))
+        last = frame.index
+        yield Progress(frame, result, done, total)
+    if given:
+        raise _beyond(source, min(given), last + 1)
+    if not done:
+        raise InputError(f"{source.path} gave no frame from number {source.start} on")
+
+
+def _write(progress: Progress, writers: tuple[ResultWriter, ...]) -> None:
+    frame, result = progress.frame, progress.result
+    cutout = Cutout.of(frame.image, result.labels, lambda: result.probabilities, result.object_ids)
+    for writer in writers:
+        writer.write(frame, cutout)
+
+
+def _side_by_side(
+    segmenter: Segmenter,
+    source: FrameSource,
+    given: dict[int, NDArray[np.integer]],
+    writers: tuple[ResultWriter, ...],
+) -> Generator[Progress]:
+    """Decode and write in threads of their own while the network computes in the caller's."""
+    with (
+        ahead(iter(source), capacity=_WAITING) as frames,
+        Consumer[Progress](lambda item: _write(item, writers), capacity=_WAITING) as writing,
+    ):
+        error: Exception | None = None
+        try:
+            for progress in _results(segmenter, source, given, frames):
+                writing.put(progress)
+                yield from writing.done()
+        except Exception as caught:  # what was segmented before is still written
+            error = caught
+        yield from writing.finish()
+        if error is not None:
+            raise error
 
 
 def _checked(

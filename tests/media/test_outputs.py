@@ -34,7 +34,7 @@ def write(clip, words, **options):
     with open_source(clip) as source:
         writers = open_outputs(words, source=source, **options)
         for frame, (labels, maps) in zip(source, answers(), strict=True):
-            cutout = Cutout.of(frame.image, labels, maps, (3, 200))
+            cutout = Cutout.of(frame.image, labels, lambda maps=maps: maps, (3, 200))
             for writer in writers:
                 writer.write(frame, cutout)
         for writer in writers:

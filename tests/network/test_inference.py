@@ -1,0 +1,170 @@
+"""The network for inference: folded, fused, and faster ways to the same answers."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ddeal_core.network import for_inference, matching
+from ddeal_core.network.fused_convolution import FusedConv2d
+from ddeal_core.network.matching import masked_maximum
+from ddeal_core.network.winograd import WinogradConv2d, best_tile, transforms, winograd_pays
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("preset", ["compact", "paper-resnet50"])
+def test_every_part_of_an_encoding_agrees(make_network, preset):
+    network = make_network(preset)
+    images = torch.rand(2, 3, 48, 64, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        plain, fast = network.encode(images), for_inference(network).encode(images)
+    for name in ("s16", "matching", "propagation", "dense"):
+        if getattr(plain, name) is not None:
+            torch.testing.assert_close(getattr(fast, name), getattr(plain, name), atol=1e-5, rtol=0)
+    torch.testing.assert_close(fast.appearance, plain.appearance, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(fast.skips, plain.skips, atol=1e-5, rtol=1e-5)
+
+
+def test_no_batch_norm_is_left(make_network):
+    network = make_network("compact")
+    before = {name: x.clone() for name, x in network.state_dict().items()}
+    fast = for_inference(network)
+    assert any(isinstance(m, nn.BatchNorm2d) for m in network.modules())
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in fast.modules())
+    assert not any(p.requires_grad for p in fast.parameters())
+    # The one it is made of can still be trained and saved.
+    assert all(p.requires_grad for p in network.parameters())
+    assert network.state_dict().keys() == before.keys()
+    for name, x in network.state_dict().items():
+        assert torch.equal(x, before[name])
+    assert for_inference(fast) is fast
+
+
+def test_the_inference_network_answers_under_autocast(make_network):
+    network = make_network("compact")
+    images = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        plain, fast = network.encode(images), for_inference(network).encode(images)
+    assert fast.matching.dtype == torch.float32
+    assert (fast.matching - plain.matching).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("with_shortcut", [False, True])
+def test_fused_convolution(relu, with_shortcut):
+    conv, norm = nn.Conv2d(8, 16, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(16).eval()
+    norm.running_mean, norm.running_var = draw(16), draw(16, seed=1).square() + 0.2
+    x = draw(2, 8, 9, 12, seed=2)
+    shortcut = draw(2, 16, 5, 6, seed=3) if with_shortcut else None
+    with torch.no_grad():
+        expected = norm(conv(x))
+        expected = expected if shortcut is None else expected + shortcut
+        expected = expected.relu() if relu else expected
+        module = FusedConv2d.of(conv, norm, relu=relu)
+        found = module(x, shortcut)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+        # and again at another size: weights are laid out once
+        other = draw(1, 8, 20, 6, seed=4)
+        expected = norm(conv(other)).relu() if relu else norm(conv(other))
+        torch.testing.assert_close(module(other), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 9), (12, 13), (30, 17)], ids="{0[0]}x{0[1]}".format)
+@pytest.mark.parametrize("dilation", [1, 2, 3, 6])
+def test_winograd_is_the_convolution(size, dilation):
+    conv = nn.Conv2d(7, 5, 3, padding=dilation, dilation=dilation)
+    x = draw(2, 7, *size).double()
+    with torch.no_grad():
+        found = WinogradConv2d(FusedConv2d.of(conv, relu=True))(x.float())
+        expected = F.relu(
+            F.conv2d(x, conv.weight.double(), conv.bias.double(), 1, dilation, dilation)
+        )
+    assert found.shape == expected.shape
+    torch.testing.assert_close(found.double(), expected, atol=2e-6, rtol=0)
+
+
+def test_winograd_follows_the_size_of_the_map():
+    conv = nn.Conv2d(4, 4, 3, padding=1)
+    module = WinogradConv2d(FusedConv2d.of(conv, relu=False))
+    with torch.no_grad():
+        for size in ((8, 8), (9, 6), (8, 8)):
+            x = draw(1, 4, *size)
+            torch.testing.assert_close(module(x), conv(x), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("outputs", [2, 3, 4])
+def test_transforms_make_a_convolution(outputs):
+    leave, weigh, enter = (torch.from_numpy(m.copy()) for m in transforms(outputs))
+    x, w = draw(outputs + 2).double(), draw(3, seed=1).double()
+    expected = F.conv1d(x[None, None], w[None, None])[0, 0]
+    torch.testing.assert_close(leave @ ((weigh @ w) * (enter @ x)), expected)
+
+
+def test_tiles_waste_little():
+    assert best_tile(16, 1) == 4
+    assert best_tile(9, 1) == 3
+    assert best_tile(54, 6) == 3
+    assert best_tile(2, 1) == 2
+
+
+def test_winograd_is_for_wide_layers():
+    assert winograd_pays(nn.Conv2d(256, 256, 3, padding=2, dilation=2))
+    assert not winograd_pays(nn.Conv2d(256, 64, 3, padding=1))
+    assert not winograd_pays(nn.Conv2d(256, 256, 1))
+    assert not winograd_pays(nn.Conv2d(256, 256, 3, stride=2, padding=1))
+
+
+# Kernels of equal weights
+
+
+def memory(objects, height=24, width=32, *, soft=0):
+    """Masks that are 0 or 1 but for ``soft`` positions, ``[1, K, 2, L]``."""
+    masks = torch.zeros(objects, height, width)
+    for k in range(objects):
+        masks[k, 2:-2, 1 + 6 * k : 6 + 6 * k] = 1
+    masks = masks.flatten(1)
+    where = torch.randperm(height * width, generator=torch.Generator().manual_seed(3))[:soft]
+    masks[:, where] = torch.rand(objects, soft, generator=torch.Generator().manual_seed(4))
+    return torch.stack([1 - masks, masks], dim=1)[None]
+
+
+@pytest.mark.parametrize("soft", [0, 50, 300])
+@pytest.mark.parametrize("objects", [1, 3, 5])
+@pytest.mark.parametrize("kind", ["scale", "shift", "both"])
+def test_equal_weights_compete_once_with_the_same_bytes(monkeypatch, kind, objects, soft):
+    masks = memory(objects, soft=soft)
+    weights = {"scale": masks} if kind != "shift" else {}
+    if kind != "scale":
+        weights["shift"] = (masks + 1e-3).log()
+    query, kernels = draw(1, 6, 40), draw(1, 6, masks.shape[-1], seed=1)
+    taken = []
+    reduce_groups = matching._reduce_groups
+    monkeypatch.setattr(
+        matching, "_reduce_groups", lambda *args: taken.append(1) or reduce_groups(*args)
+    )
+    found = masked_maximum(query, kernels, **weights)
+    assert taken, "the shorter way was not taken"
+    monkeypatch.setattr(matching, "_equal_weights", lambda *_: None)
+    assert torch.equal(found, masked_maximum(query, kernels, **weights))
+
+
+def test_weights_that_are_all_different_take_the_long_way():
+    assert matching._equal_weights(draw(1, 2, 2, 500).abs(), None) is None
+
+
+def test_weights_that_only_look_equal_are_told_apart(monkeypatch):
+    monkeypatch.setattr(matching, "_MIX", 0)  # now all columns look the same
+    assert matching._equal_weights(memory(3), None) is None
+
+
+def test_signed_zeros_weigh_the_same():
+    masks = memory(2)
+    masks[masks == 0] = -0.0
+    query, kernels = draw(1, 6, 40), draw(1, 6, masks.shape[-1], seed=1)
+    expected = masked_maximum(query, kernels, scale=masks.abs())
+    assert torch.equal(masked_maximum(query, kernels, scale=masks), expected)

@@ -1,0 +1,234 @@
+"""The loop of the command line: order, bytes, errors, and threads that end."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ddeal_core import Segmenter
+from ddeal_core.errors import MaskError, MediaError, OutputError
+from ddeal_core.media import open_source, open_writer
+from ddeal_core.media.array_source import ArraySource
+from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.tracking import segment_video
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def segmenter(make_network):
+    return Segmenter(make_network("compact"))
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left():
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+
+
+class Recorder(ResultWriter):
+    """Keeps what it is given; fails on one frame if told to."""
+
+    def __init__(self, fails_at=None, error=OutputError):
+        super().__init__(Path("recorder"))
+        self.labels, self.alphas, self.threads = [], [], set()
+        self.fails_at, self.error = fails_at, error
+        self.finished = self.abandoned = False
+
+    def write(self, frame, cutout):
+        if frame.index == self.fails_at:
+            raise self.error("the disk is full")
+        self.threads.add(threading.current_thread())
+        self.labels.append(cutout.labels)
+        self.alphas.append(cutout.alpha)
+
+    def finish(self):
+        self.finished = True
+
+    def abandon(self):
+        self.abandoned = True
+
+
+class BreaksAt(ArraySource):
+    """Frames of which one cannot be read."""
+
+    def __init__(self, images, index):
+        super().__init__(images)
+        self.index = index
+        self.closed_in = None
+
+    def __iter__(self):
+        try:
+            for frame in super().__iter__():
+                if frame.index == self.index:
+                    raise MediaError(f"damaged at frame {self.index}")
+                yield frame
+        finally:
+            self.closed_in = threading.current_thread()
+
+
+class Live(ArraySource):
+    """Frames that come once, counted as they are taken."""
+
+    is_live = True
+
+    def __init__(self, images):
+        super().__init__(images)
+        self.taken = 0
+
+    def __iter__(self):
+        for frame in super().__iter__():
+            self.taken += 1
+            yield frame
+
+
+def run(segmenter, source, masks, *writers, done=None):
+    """Segment to the end, and note in `done` what has been yielded."""
+    for progress in segment_video(segmenter, source, masks, writers):
+        if done is not None:
+            done.append(progress.done)
+
+
+def test_same_results_as_one_after_the_other(segmenter, tiny_clip):
+    writer = Recorder()
+    source = ArraySource(np.stack(tiny_clip.frames))
+    seen = [p.result for p in segment_video(segmenter, source, tiny_clip.masks[0], [writer])]
+    expected = list(segmenter.track(tiny_clip.frames, tiny_clip.masks[0]))
+    assert [r.index for r in seen] == list(range(8))
+    for one, labels, other in zip(seen, writer.labels, expected, strict=True):
+        np.testing.assert_array_equal(one.probabilities, other.probabilities)
+        np.testing.assert_array_equal(labels, other.labels)
+    assert writer.finished
+    assert not writer.abandoned
+    assert threading.current_thread() not in writer.threads
+
+
+def test_the_same_bytes_every_time(segmenter, tiny_clip, tmp_path):
+    files = []
+    for name in ("a", "b"):
+        with open_source(tiny_clip.video) as source:
+            writers = [open_writer(tmp_path / f"{name}.{e}", source=source) for e in ("mov", "mp4")]
+            run(segmenter, source, tiny_clip.masks[0], *writers)
+        files.append([(tmp_path / f"{name}.{e}").read_bytes() for e in ("mov", "mp4")])
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("error", [OutputError, ValueError])
+def test_a_writer_that_fails(segmenter, tiny_clip, error):
+    bad, good = Recorder(fails_at=3, error=error), Recorder()
+    done = []
+    source = ArraySource(np.stack(tiny_clip.frames))
+    with pytest.raises(error, match="the disk is full"):
+        run(segmenter, source, tiny_clip.masks[0], good, bad, done=done)
+    assert done == [1, 2, 3]  # frames that all writers took, and no other
+    assert bad.abandoned
+    assert good.abandoned
+
+
+def test_a_writer_that_fails_on_the_last_frame(segmenter, tiny_clip):
+    writer = Recorder(fails_at=7)
+    with pytest.raises(OutputError):
+        run(segmenter, ArraySource(np.stack(tiny_clip.frames)), tiny_clip.masks[0], writer)
+    assert writer.abandoned
+    assert not writer.finished
+
+
+@pytest.mark.parametrize("index", [0, 5])
+def test_a_frame_that_cannot_be_read(segmenter, tiny_clip, index):
+    source, writer, done = BreaksAt(np.stack(tiny_clip.frames), index), Recorder(), []
+    with pytest.raises(MediaError, match=f"frame {index}"):
+        run(segmenter, source, tiny_clip.masks[0], writer, done=done)
+    assert done == list(range(1, index + 1))
+    assert len(writer.labels) == index  # all before it are written
+    assert writer.abandoned
+
+
+def test_a_mask_that_the_network_refuses(segmenter, tiny_clip):
+    writer = Recorder()
+    masks = {0: tiny_clip.masks[0], 4: np.full((96, 128), 255, np.int32)}
+    with pytest.raises(MaskError):
+        run(segmenter, ArraySource(np.stack(tiny_clip.frames)), masks, writer)
+    assert len(writer.labels) == 4
+
+
+def test_closed_early(segmenter, tiny_clip):
+    source, writer = BreaksAt(np.stack(tiny_clip.frames), 99), Recorder()
+    with closing(segment_video(segmenter, source, tiny_clip.masks[0], [writer])) as steps:
+        assert next(steps).done == 1
+    assert writer.abandoned
+    assert source.closed_in is not None
+    assert source.closed_in is not threading.current_thread()
+
+
+def test_memory_is_bounded(segmenter, tiny_clip):
+    class Counting(ArraySource):
+        given = 0
+
+        def __iter__(self):
+            for frame in super().__iter__():
+                Counting.given += 1
+                yield frame
+
+    source = Counting(np.repeat(np.stack(tiny_clip.frames), 8, axis=0))
+    with closing(segment_video(segmenter, source, tiny_clip.masks[0])) as steps:
+        next(steps)
+        time.sleep(0.3)  # the decoder could run far ahead by now
+        assert Counting.given < 20
+
+
+def test_live_frames_are_answered_at_once(segmenter, tiny_clip):
+    source, writer = Live(np.stack(tiny_clip.frames)), Recorder()
+    for progress in segment_video(segmenter, source, tiny_clip.masks[0], [writer]):
+        assert source.taken == progress.done == len(writer.labels)
+    assert writer.threads == {threading.current_thread()}
+
+
+SCRIPT = """
+import sys, threading
+from ddeal_core import Segmenter
+from ddeal_core.media import open_source, open_writer, read_mask
+from ddeal_core.tracking import segment_video
+
+video, mask, out = sys.argv[1:]
+segmenter = Segmenter.load(device="cpu")
+with open_source(video) as source:
+    writers = [open_writer(out, source=source)]
+    try:
+        for progress in segment_video(segmenter, source, read_mask(mask), writers):
+            print(progress.done, flush=True)
+            if progress.done == 1:
+                while True:
+                    threading.Event().wait(0.01)
+    except KeyboardInterrupt:
+        print("threads", threading.active_count(), flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+def test_ctrl_c_ends_all_threads(tiny_clip, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, tiny_clip.video, tiny_clip.first_mask, tmp_path / "o.mp4"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "1\n"
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+        process.stdout.close()
+    assert rest == "threads 1\n"
+    assert list(tmp_path.iterdir()) == []
