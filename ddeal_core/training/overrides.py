@@ -30,7 +30,7 @@ def override(
         recipe: To begin from.
         epochs: Epochs a stage.
         size: (height, width) of the clips.
-        frames: Frames a clip.
+        frames: Frames a clip; where they are few, fewer of them are followed without teaching.
         clips: Clips a step.
         clips_per_pass: Clips that go through the network at once; where only `clips` is given
             and the recipe's passes do not divide it, a step becomes one pass.
@@ -66,6 +66,8 @@ def override(
         changes = dict(stage_changes)
         if clips is not None and clips_per_pass is None and clips % stage.clips_per_pass:
             changes["clips_per_pass"] = clips
+        if frames is not None:
+            changes["burn_in"] = min(stage.burn_in, max(0, frames - 2))
         stages.append(dataclasses.replace(stage, **changes))
     of_recipe = {
         "seed": seed,

@@ -9,6 +9,7 @@ from tiny_run import make_recipe
 from ddeal_core.errors import ConfigError
 from ddeal_core.network import PRESETS
 from ddeal_core.training import RECIPES, LossWeights, Recipe, Stage
+from ddeal_core.training.overrides import override
 
 
 @pytest.mark.parametrize("name", ["paper-resnet50", "paper-resnet101"])
@@ -143,3 +144,11 @@ def test_recipes_that_make_no_sense():
         replace(make_recipe(), ema=1.0)
     with pytest.raises(ConfigError, match="hard_pixels"):
         LossWeights(hard_pixels=0.0)
+
+
+@pytest.mark.parametrize("frames", [2, 3, 12])
+def test_short_clips_shorten_the_burn_in(frames):
+    changed = override(RECIPES["compact"], frames=frames)
+    for stage, before in zip(changed.stages, RECIPES["compact"].stages, strict=True):
+        assert stage.frames == frames
+        assert stage.burn_in == min(before.burn_in, frames - 2)
