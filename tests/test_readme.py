@@ -38,6 +38,10 @@ def home(tiny_clip, tmp_path_factory) -> Path:
     shutil.copy(tiny_clip.video, home / "clip.mp4")
     write_mask(home / "first.png", tiny_clip.masks[0])
     write_mask(home / "more.png", tiny_clip.masks[3] * 2)
+    Image.fromarray(tiny_clip.frames[0]).save(home / "beach.jpg")
+    (home / "given-masks").mkdir()
+    write_mask(home / "given-masks/00000.png", tiny_clip.masks[0] * 38)
+    write_mask(home / "given-masks/00003.png", tiny_clip.masks[3])
     shutil.copytree(tiny_clip.images, home / "frames")
     shutil.copy(BUNDLED, home / "mine.safetensors")
     for folder in ("DAVIS/JPEGImages/480p", "DAVIS/Annotations/480p", "my-method"):

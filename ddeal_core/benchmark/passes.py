@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ddeal_core.benchmark.case import Case, Effort, Model, network_size
 from ddeal_core.benchmark.device import synchronise
@@ -19,6 +18,7 @@ from ddeal_core.benchmark.samples import Samples
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import open_writer
 from ddeal_core.tracking.pipeline import segment_video
+from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = ["OUTPUTS", "AgainstPlain", "Tell", "Times", "time_against", "time_command", "time_model"]
@@ -84,7 +84,7 @@ class AgainstPlain:
 def time_model(
     segmenter: Segmenter, footage: Footage, effort: Effort, tell: Tell, *, frames: int | None = None
 ) -> Times:
-    """Time the model alone: from frames in memory to labels and probabilities in memory."""
+    """Time the model alone: from frames in memory to labels in memory."""
     planned = frames or effort.frames
     seconds: list[float] = []
     begun = time.perf_counter()
@@ -154,7 +154,7 @@ def time_against(
         synchronise(segmenter.device)
         times[0].append(ours[0])
         times[1].append(time.perf_counter() - started)
-        difference = max(difference, float(np.abs(ours[1] - other.merged).max()))
+        difference = max(difference, float(np.abs(ours[1].probabilities - other.merged).max()))
         tell("against the plain network", 1)
         measured = done - effort.warm_up
         if measured >= min(3, frames) and time.perf_counter() - begun > effort.limit:
@@ -165,19 +165,16 @@ def time_against(
     )
 
 
-def _results(segmenter: Segmenter, footage: Footage, count: int) -> Generator[NDArray[np.float32]]:
-    """Probabilities of each frame."""
-    for result in segmenter.track(footage.frames(count), footage.mask):
-        yield result.probabilities
+def _results(segmenter: Segmenter, footage: Footage, count: int) -> Generator[Result]:
+    yield from segmenter.track(footage.frames(count), footage.mask)
 
 
-def _timed(
-    results: Iterator[NDArray[np.float32]], device: torch.device
-) -> Iterator[tuple[float, NDArray[np.float32]]]:
+def _timed(results: Iterator[Result], device: torch.device) -> Iterator[tuple[float, Result]]:
+    """Results, each with the seconds that it took."""
     while True:
         started = time.perf_counter()
-        probabilities = next(results, None)
+        result = next(results, None)
         synchronise(device)
-        if probabilities is None:
+        if result is None:
             return
-        yield time.perf_counter() - started, probabilities
+        yield time.perf_counter() - started, result

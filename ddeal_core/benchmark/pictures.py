@@ -197,6 +197,8 @@ def _draw_legends(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
 
 
 def _draw_growth(seconds: Any, memory: Any, axis: str, cases: Sequence[dict[str, Any]]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     series: dict[str, list[dict[str, Any]]] = {}
     for case in cases:
         series.setdefault(_series(case, axis), []).append(case)
@@ -238,6 +240,7 @@ def _draw_growth(seconds: Any, memory: Any, axis: str, cases: Sequence[dict[str,
             _name_sizes(axes, next(iter(series.values())))
         else:
             axes.set_xlim(left=0)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     seconds.legend(loc="upper left" if axis != "length" else "lower right", fontsize=9)
 
 
@@ -304,9 +307,12 @@ def _title(record: dict[str, Any]) -> str:
     machine = record["machine"]
     gpus = "".join(f", {name}" for name in machine["gpus"])
     commit = f", commit {record['commit'][:10]}" if record["commit"] else ""
+    others = record["others_share_of_processor"] or 0.0
+    disturbed = f"; other programs used {100 * others:.0f} % of the processor"
     return (
         f"ddeal bench on {machine['cpu']}, {machine['cores']} cores{gpus}; "
         f"torch {record['versions']['torch']}{commit}, {record['date'][:10]}"
+        f"{disturbed if others > 0.05 else ''}"
     )
 
 

@@ -61,6 +61,11 @@ class LiveSource(FrameSource):
             self._container: InputContainer = open_container(
                 what, named=self.path, file_format=file_format, options=options
             )
+            try:
+                self._begin()
+            except BaseException:
+                self._container.close()
+                raise
         except MediaError as error:
             if isinstance(what, str):
                 raise
@@ -68,18 +73,17 @@ class LiveSource(FrameSource):
                 f"{error}; an MP4 that comes through a pipe needs its index at the beginning "
                 "(ffmpeg -movflags +faststart), or send Matroska: ffmpeg -f matroska"
             ) from None
-        try:
-            self._stream: VideoStream = video_stream(self._container, named=self.path)
-            self._stream.thread_type = "SLICE"  # one packet in, one picture out
-            self._pictures = pictures_of(self._packets(), self._stream, named=self.path)
-            self._early: list[Packet[AudioStream]] = []
-            self._first: VideoFrame | None = next(self._pictures, None)
-            if self._first is None:
-                raise MediaError(f"{named} has a video stream but no frame that can be decoded")
-            self._display = Display.of(self._first, self._stream, named=self.path)
-        except BaseException:
-            self._container.close()
-            raise
+
+    def _begin(self) -> None:
+        """Decode the first frame."""
+        self._stream: VideoStream = video_stream(self._container, named=self.path)
+        self._stream.thread_type = "SLICE"  # one packet in, one picture out
+        self._early: list[Packet[AudioStream]] = []
+        self._pictures = pictures_of(self._packets(), self._stream, named=self.path)
+        self._first: VideoFrame | None = next(self._pictures, None)
+        if self._first is None:
+            raise MediaError(f"{self.path} has a video stream but no frame that can be decoded")
+        self._display = Display.of(self._first, self._stream, named=self.path)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -210,5 +214,10 @@ def open_camera(name: str, *, start: int | None = None, end: int | None = None) 
         device = f"video={device}"
     options = {"framerate": "30"} if sys.platform == "darwin" else {}
     return LiveSource(
-        device, named=name, file_format=file_format, options=options, start=start, end=end
+        device,
+        named=f"{name} ({device})",
+        file_format=file_format,
+        options=options,
+        start=start,
+        end=end,
     )

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from ddeal_core.errors import MediaError
 from ddeal_core.media.colour import ColourTags
+from ddeal_core.media.continuity import without_holes
 from ddeal_core.media.decoding import Display, damage, open_container, pictures_of, video_stream
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
@@ -136,7 +137,7 @@ class VideoSource(FrameSource):
         with self._opened() as (container, stream):
             stream.thread_type = "AUTO"
             pictures = pictures_of(
-                container.demux(stream),
+                without_holes(container, stream, path=self.path),
                 stream,
                 named=self.path,
                 promised=stream.frames if self._sure_count else None,

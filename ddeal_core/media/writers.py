@@ -22,11 +22,7 @@ Kind = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte", "
 """What an output holds; see `open_writer`."""
 
 FolderKind = Literal["masks", "mattes", "rgba"]
-_FOLDERS: dict[FolderKind, str] = {
-    "masks": "indexed masks",
-    "mattes": "a folder of grey mattes for each object",
-    "rgba": "RGBA pictures",
-}
+_FOLDERS = get_args(FolderKind)
 
 
 def open_writer(
@@ -89,7 +85,7 @@ def open_writer(
         raise OutputError(f"{where} is a folder, which cannot hold {kind}: name a {name}")
     if kind in _FOLDERS:
         raise OutputError(
-            f"{where} is a file, but {_FOLDERS[kind]} go to a folder: give a name without ending"
+            f"{where} is a file, but {kind} go to a folder: give a name without ending"
         )
     if where.suffix.lower() == ".json":
         if kind not in (None, "coco"):

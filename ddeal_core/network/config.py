@@ -215,7 +215,7 @@ PRESETS: dict[str, NetworkConfig] = {
         concentrations="per-class",
         mask_resize="average",
         recurrence="fine",
-        short_side=300,
+        short_side=384,
         dense_channels=64,
         memory_frames=8,
     ),

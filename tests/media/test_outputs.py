@@ -1,6 +1,8 @@
 """Outputs of every kind, as a user names them, from one pass."""
 
 import json
+from fractions import Fraction
+from typing import get_args
 
 import av
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from PIL import Image
 
 from ddeal_core.errors import InputError
-from ddeal_core.media import Cutout, open_outputs, open_source
+from ddeal_core.media import Cutout, Kind, open_outputs, open_source
 from ddeal_core.media.run_lengths import pack_counts, run_lengths
 
 SIZE = (96, 128)
@@ -100,6 +102,39 @@ def test_rgba_and_mattes_say_the_same_alpha(tiny_clip, tmp_path):
         assert np.array_equal(rgba[..., 3], sum(part.astype(int) for part in parts))
         assert rgba[rgba[..., 3] == 0].max() == 0, "what cannot be seen holds nothing"
         assert np.count_nonzero((rgba[..., 3] > 0) & (rgba[..., 3] < 255)) > 0, "soft edges"
+
+
+def test_an_object_that_comes_later_has_black_mattes_before(tiny_clip, tmp_path):
+    labels = np.zeros((8, *SIZE), np.uint8)
+    labels[:, 10:40, 10:40] = 3
+    labels[5:, 50:80, 50:90] = 200
+    with open_source(tiny_clip.video) as source:
+        (writer,) = open_outputs([tmp_path / "m"], source=source, kind="mattes")
+        with writer:
+            for frame, plane in zip(source, labels, strict=True):
+                writer.write(frame, Cutout(frame.image, plane))
+    for i in (3, 200):
+        pictures = [np.asarray(Image.open(p)) for p in sorted((tmp_path / f"m/{i}").iterdir())]
+        assert np.array_equal(pictures, np.where(labels == i, 255, 0))
+
+
+def test_a_video_behind_the_objects_runs_at_its_own_speed(tiny_clip, make_clip, tmp_path):
+    """12 pictures a second behind 24, and from the beginning when it ends."""
+    grey = [np.full((96, 128, 3), value, np.uint8) for value in (40, 120, 200)]
+    back = make_clip(tmp_path / "back.mp4", grey, rate=Fraction(12), options={"qp": "1"})
+    with open_source(tiny_clip.video) as source:
+        (writer,) = open_outputs([tmp_path / "out.mp4"], source=source, background=back)
+        with writer:
+            for frame in source:
+                writer.write(frame, Cutout(frame.image, np.zeros(SIZE, np.uint8)))
+    means = [image.mean() for image in decode(tmp_path / "out.mp4")]
+    assert means == pytest.approx([40, 40, 120, 120, 200, 200, 40, 40], abs=6)
+
+
+def test_kinds_of_the_command_are_those_of_the_library():
+    from ddeal_cli.segment import Format
+
+    assert get_args(Format) == get_args(Kind)
 
 
 def test_hard_edges(tiny_clip, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from ddeal_core.errors import InputError, MediaError
-from ddeal_core.media import Frame, VideoSource, natural_key, open_source, read_image
+from ddeal_core.media import ColourTags, Frame, VideoSource, natural_key, open_source, read_image
 
 QUADRANTS = ((220, 30, 30), (30, 200, 40), (40, 60, 210), (230, 230, 230))
 
@@ -239,14 +239,59 @@ def test_hdr_is_warned_about_once(tmp_path, make_clip, caplog, transfer):
         transfer=transfer,
     )
     with caplog.at_level(logging.WARNING):
-        read(clip)
+        source, frames = read(clip)
     assert [("HDR" in r.message) for r in caplog.records] == [True]
+    assert source.colour == ColourTags(), "what is shown, and written, is SDR"
+    assert all(frame.image.shape == (64, 96, 3) for frame in frames)
 
 
 def test_sdr_warns_of_nothing(tiny_clip, caplog):
     with caplog.at_level(logging.WARNING):
         read(tiny_clip.video)
     assert not caplog.records
+
+
+def test_interlaced_pictures_are_made_whole(tmp_path, make_clip):
+    """A bar that moves between the two fields combs, unless they are taken apart."""
+    images = [np.full((64, 96, 3), 40, np.uint8) for _ in range(6)]
+    for index, image in enumerate(images):
+        image[0::2, 12 * index : 12 * index + 12] = 220
+        image[1::2, 12 * index + 6 : 12 * index + 18] = 220
+    options = {"x264-params": "tff=1:qp=4"}
+    clip = make_clip(tmp_path / "fields.mkv", images, options=options, rate=Fraction(25))
+    _, frames = read(clip)
+    assert [frame.time for frame in frames] == [Fraction(i, 25) for i in range(6)]
+    for frame in frames[1:-1]:
+        rows = frame.image[20:44, :, 1].astype(int)
+        assert np.abs(np.diff(rows, axis=0)).mean() < 8
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libvpx-vp9"])
+def test_bytes_that_matroska_skips_are_told(tmp_path, make_clip, codec):
+    frames = [np.random.default_rng(i).integers(0, 256, (64, 96, 3), np.uint8) for i in range(12)]
+    clip = make_clip(tmp_path / "a.mkv", frames, codec=codec)
+    assert len(read(clip)[1]) == 12
+    with av.open(clip) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    data = bytearray(clip.read_bytes())
+    data[packets[6][0] : packets[6][0] + packets[6][1]] = bytes(packets[6][1])
+    clip.write_bytes(data)
+    seen = []
+    with open_source(clip) as source, pytest.raises(MediaError, match=r"damaged at frame \d+: "):
+        seen.extend(source)
+    assert 1 <= len(seen) <= 6
+
+
+def test_an_animated_png_is_a_video_and_an_animated_webp_is_refused(tmp_path):
+    pictures = [Image.fromarray(np.roll(quadrants(), 8 * i, 1)) for i in range(3)]
+    for ending in ("png", "webp"):
+        path = tmp_path / f"a.{ending}"
+        pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=100)
+    source, frames = read(tmp_path / "a.png")
+    assert isinstance(source, VideoSource)
+    assert len(frames) == 3
+    with pytest.raises(MediaError, match="several pictures"):
+        open_source(tmp_path / "a.webp")
 
 
 def test_gif(tmp_path):

@@ -1,0 +1,58 @@
+"""Noticing that bytes of a file were passed over.
+
+Where a Matroska or WebM file is damaged between packets, FFmpeg goes on at the next place
+that it understands, or stops as if the file ended there; either way frames are missing and nobody
+is told. Their packets follow each other closely, so a hole between two of them gives it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from ddeal_core.media.decoding import damage
+
+__all__ = ["without_holes"]
+
+_BETWEEN = 4096  # bytes; headers of clusters have some dozens
+_AT_THE_END = 0.01  # of the file: an index and tags come there
+
+
+def without_holes(
+    container: InputContainer, stream: VideoStream, *, path: Path
+) -> Iterator[Packet[VideoStream]]:
+    """Give the packets of one stream, the empty one of the end included.
+
+    Raises:
+        MediaError: There is a hole; the message has the number of the frame after it.
+    """
+    if "matroska" not in container.format.name.split(","):
+        yield from container.demux(stream)
+        return
+    length = path.stat().st_size
+    spare = _BETWEEN + round(length * _AT_THE_END)
+    reached, count = None, 0
+    for packet in container.demux():
+        if packet.size and packet.pos is not None and packet.pos >= 0:
+            if reached is not None and packet.pos > reached + _BETWEEN:
+                raise damage(path, count, f"{packet.pos - reached} bytes before it make no sense")
+            reached = max(reached or 0, packet.pos + packet.size + _beside(packet))
+        if packet.stream_index != stream.index:
+            continue
+        if not packet.size and reached is not None and length > reached + spare:
+            yield cast("Packet[VideoStream]", packet)
+            raise damage(path, count, f"the last {length - reached} bytes make no sense")
+        count += packet.size > 0
+        yield cast("Packet[VideoStream]", packet)
+
+
+def _beside(packet: Packet[Any]) -> int:
+    """Bytes that belong to a packet and follow it: the alpha of a VP8 or VP9 video."""
+    if not packet.has_sidedata("matroska_block_additional"):
+        return 0
+    return packet.get_sidedata("matroska_block_additional").data_size
