@@ -74,7 +74,7 @@ class WinogradConv2d(nn.Module):
         # One buffer of all tiles would be new memory every time, and clearing it costs more than
         # the products save.
         most = _BUFFER // (4 * x[0].numel())  # a tile overlaps its neighbours
-        parts = [self._convolve(part) for part in x.split(max(1, most))]
+        parts = [self._convolve(part) for part in torch.split(x, max(1, most))]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _convolve(self, x: Tensor) -> Tensor:
