@@ -20,6 +20,7 @@ __all__ = ["WinogradConv2d", "winograd_pays"]
 
 # With fewer channels, taking tiles apart and together costs more than the products save.
 _LEAST_CHANNELS = 256
+_BUFFER = 1 << 23  # Numbers.
 _OUTPUTS = (2, 3, 4)
 # Of the points tried, these lose the fewest digits: as few as the direct convolution.
 _POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
@@ -52,7 +53,7 @@ class WinogradConv2d(nn.Module):
         super().__init__()
         self.plain = plain
         self._dilation = plain.dilation[0]
-        self._tile: tuple[int, int] | None = None
+        self._tile = (0, 0)
         self._weight = torch.empty(0)  # [(m+2)(n+2), inputs, outputs]
         self._enter = torch.empty(0)  # [(m+2)(n+2), (m+2)(n+2)]
         self._leave = torch.empty(0)  # [m n, (m+2)(n+2)]
@@ -66,12 +67,20 @@ class WinogradConv2d(nn.Module):
             or torch.compiler.is_compiling()
         ):
             return self.plain(x)  # type: ignore[no-any-return]
+        height, width = x.shape[2:]
+        tile = best_tile(height, self._dilation), best_tile(width, self._dilation)
+        if tile != self._tile:
+            self._prepare(*tile)
+        # One buffer of all tiles would be new memory every time, and clearing it costs more than
+        # the products save.
+        most = _BUFFER // (4 * x[0].numel())  # a tile overlaps its neighbours
+        parts = [self._convolve(part) for part in torch.split(x, max(1, most))]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        m, n = self._tile
         count, channels, height, width = x.shape
         d = self._dilation
-        tile = best_tile(height, d), best_tile(width, d)
-        if tile != self._tile:
-            self._prepare(tile)
-        m, n = tile
         rows, columns = -(-height // (d * m)), -(-width // (d * n))
         below, right = d * rows * m - height, d * columns * n - width
         padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, d, right + d, d, below + d)).contiguous()
@@ -89,14 +98,14 @@ class WinogradConv2d(nn.Module):
             y = y + self.plain.bias
         return (F.relu_(y) if self.plain.relu else y).permute(0, 3, 1, 2)
 
-    def _prepare(self, tile: tuple[int, int]) -> None:
-        (leave_y, weigh_y, enter_y), (leave_x, weigh_x, enter_x) = map(transforms, tile)
+    def _prepare(self, m: int, n: int) -> None:
+        (leave_y, weigh_y, enter_y), (leave_x, weigh_x, enter_x) = transforms(m), transforms(n)
         weight = self.plain.weight.double()  # [outputs, inputs, 3, 3]
         weight = torch.einsum("ai,bj,koij->abok", _tensor(weigh_y), _tensor(weigh_x), weight)
         self._weight = weight.flatten(0, 1).float().contiguous()
         self._enter = torch.kron(_tensor(enter_y), _tensor(enter_x)).float()
         self._leave = torch.kron(_tensor(leave_y), _tensor(leave_x)).float()
-        self._tile = tile
+        self._tile = m, n
 
 
 def best_tile(side: int, dilation: int) -> int:

@@ -13,6 +13,7 @@ from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.masks import Mask
 from ddeal_core.media.result_writer import ResultWriter, output_error
+from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Labels, Segmenter
 from ddeal_core.tracking.stages import Consumer, ahead
@@ -104,8 +105,15 @@ def _results(
     tracker = segmenter.tracker()
     done, total = 0, source.frame_count
     last = source.start - 1
-    for done, frame in enumerate(frames, start=1):
-        result = tracker.step(frame.image, given.pop(frame.index, None))
+    pairs = encoded(
+        tracker,
+        frames,
+        lambda frame: frame.image,
+        count=1 if source.is_live else segmenter.look_ahead,
+        skip=min(given) - source.start,
+    )
+    for done, (frame, encoding) in enumerate(pairs, start=1):
+        result = tracker.step(frame.image, given.pop(frame.index, None), encoding)
         last = frame.index
         yield Progress(frame, result, done, total)
     if given:

@@ -14,6 +14,7 @@ from ddeal_core.media.masks import Mask
 from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.inference import for_inference
+from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker import Tracker
 from ddeal_core.weights.files import BUNDLED, load_checkpoint
@@ -66,9 +67,13 @@ class Segmenter:
         resolution: Pixels that the frame's short side is scaled to for the network; "native"
             leaves frames as they are, None takes what the network was made for.
         precision: Of the convolutions; cosines are always float32.
+        look_ahead: Frames of a video that the backbone takes as one batch, which then wait in
+            memory; live frames come one by one all the same. A GPU gains from some 4; a CPU gains
+            nothing to speak of (docs/speed.md). Other kernels may run for another batch, so that
+            results can differ in the last digits; hence 1 unless you ask for more.
 
     Raises:
-        InputError: The resolution is too small, or no number.
+        InputError: The resolution or the look-ahead is too small, or no number.
     """
 
     def __init__(
@@ -77,9 +82,13 @@ class Segmenter:
         *,
         resolution: int | Literal["native"] | None = None,
         precision: Precision = "float32",
+        look_ahead: int = 1,
     ) -> None:
         if precision not in _DTYPES:
             raise InputError(f"precision is one of {', '.join(_DTYPES)}, not {precision!r}")
+        if look_ahead < 1:
+            raise InputError(f"look_ahead is 1 frame or more, not {look_ahead}")
+        self.look_ahead = look_ahead
         # Images come as packed RGB; convolutions on the CPU want them that way too.
         network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = for_inference(network)
@@ -102,6 +111,7 @@ class Segmenter:
         device: DeviceName = "auto",
         resolution: int | Literal["native"] | None = None,
         precision: Precision = "float32",
+        look_ahead: int = 1,
         ablation: Ablation | None = None,
     ) -> "Segmenter":
         """Load weights; the network's configuration comes with them.
@@ -112,6 +122,7 @@ class Segmenter:
             device: Where to compute.
             resolution: See the class.
             precision: See the class.
+            look_ahead: See the class.
             ablation: Cues to switch off (Table V); None for what the weights say.
 
         Raises:
@@ -125,7 +136,9 @@ class Segmenter:
             config = replace(config, ablation=ablation)
         network = Ddeal(config)
         network.load_state_dict(checkpoint.state)
-        return cls(network.to(target), resolution=resolution, precision=precision)
+        return cls(
+            network.to(target), resolution=resolution, precision=precision, look_ahead=look_ahead
+        )
 
     @property
     def config(self) -> NetworkConfig:
@@ -144,7 +157,7 @@ class Segmenter:
     def track(
         self, frames: Iterable[NDArray[np.uint8]], masks: Labels | Mapping[int, Labels]
     ) -> Iterator[Result]:
-        """Segment a video, frame by frame, as the frames come.
+        """Segment a video, frame by frame, as the frames come (`look_ahead` at a time).
 
         Args:
             frames: ``[H, W, 3]`` uint8 RGB each, of one size.
@@ -162,8 +175,11 @@ class Segmenter:
         given = _by_frame(masks)
         tracker = self.tracker()
         index = -1
-        for index, frame in enumerate(frames):
-            yield tracker.step(frame, given.pop(index, None))
+        pairs = encoded(
+            tracker, frames, lambda frame: frame, count=self.look_ahead, skip=min(given)
+        )
+        for index, (frame, encoding) in enumerate(pairs):
+            yield tracker.step(frame, given.pop(index, None), encoding)
         if given:
             late = ", ".join(str(i) for i in sorted(given))
             raise MaskError(

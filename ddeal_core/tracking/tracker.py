@@ -1,5 +1,9 @@
 """Feeds a video to the network frame by frame and holds its state."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeGuard
+
 import cv2
 import numpy as np
 import torch
@@ -58,7 +62,29 @@ class Tracker:
         """Ids of the objects followed so far, in the order in which they were given."""
         return tuple(self._object_ids)
 
-    def step(self, image: NDArray[np.uint8], given: NDArray[np.integer] | None = None) -> Result:
+    def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[FrameEncoding | None]:
+        """Compute in advance, as one batch, what depends on coming frames alone.
+
+        Args:
+            images: ``[H, W, 3]`` uint8 RGB each.
+
+        Returns:
+            What `step` takes beside each image. None for all where they are not images of one
+            size: `step` says then what is wrong, when its turn has come.
+        """
+        fit = all(_is_image(image) and image.shape == images[0].shape for image in images)
+        if not fit or not images:
+            return [None] * len(images)
+        with self._mode():
+            everything = self._encode(images)
+            return [everything.frames(slice(i, i + 1)) for i in range(len(images))]
+
+    def step(
+        self,
+        image: NDArray[np.uint8],
+        given: NDArray[np.integer] | None = None,
+        encoding: FrameEncoding | None = None,
+    ) -> Result:
         """Segment the next frame.
 
         Args:
@@ -66,6 +92,7 @@ class Tracker:
             given: ``[H, W]`` integers with the ids, 1 to 254, of objects that begin on this
                 frame. An object that is followed already is corrected: it begins anew. 0 says
                 nothing about a pixel's background.
+            encoding: Of this image, from `encode`; worked out here if None.
 
         Returns:
             Labels and probabilities. Before any object is given, all is background.
@@ -76,18 +103,33 @@ class Tracker:
         """
         self._check_image(image)
         ids = [] if given is None else _ids_in(given, self._size)
+        with self._mode():
+            result = self._step(image, given, ids, encoding)
+        self._index += 1
+        return result
+
+    @contextmanager
+    def _mode(self) -> Iterator[None]:
         with (
             torch.inference_mode(),
             torch.autocast(
                 self._device.type, self._precision, enabled=self._precision != torch.float32
             ),
         ):
-            result = self._step(image, given, ids)
-        self._index += 1
-        return result
+            yield
+
+    def _encode(self, images: Sequence[NDArray[np.uint8]]) -> FrameEncoding:
+        size = self._network_size(*images[0].shape[:2])
+        tensors = [self._to_tensor(image, size) for image in images]
+        together = tensors[0] if len(tensors) == 1 else torch.cat(tensors)
+        return self._network.encode(Padding(*size).pad(together))
 
     def _step(
-        self, image: NDArray[np.uint8], given: NDArray[np.integer] | None, ids: list[int]
+        self,
+        image: NDArray[np.uint8],
+        given: NDArray[np.integer] | None,
+        ids: list[int],
+        encoding: FrameEncoding | None,
     ) -> Result:
         if self._state is None and not ids:
             shape = image.shape[:2]
@@ -99,7 +141,7 @@ class Tracker:
             )
         size = self._network_size(*image.shape[:2])
         padding = Padding(*size)
-        encoding = self._network.encode(padding.pad(self._to_tensor(image, size)))
+        encoding = encoding or self._encode([image])
 
         fresh: ObjectState | None = None
         if given is not None and ids:
@@ -148,7 +190,7 @@ class Tracker:
     def _check_image(self, image: NDArray[np.uint8]) -> None:
         if not isinstance(image, np.ndarray):
             raise InputError(f"frames are HxWx3 uint8 RGB arrays, not {type(image).__name__}")
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        if not _is_image(image):
             raise InputError(
                 f"frames are HxWx3 uint8 RGB, not {image.dtype} of shape {image.shape}"
             )
@@ -174,8 +216,12 @@ class Tracker:
         if image.shape[:2] != size:
             image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
         # A copy: torch warns of arrays that are read-only, as Pillow's are. Permuting a packed
-        # RGB image gives a channels-last tensor.
-        tensor = torch.from_numpy(np.array(image, order="C")).to(self._device)
+        # RGB image gives a channels-last tensor. Bytes are uploaded, and become floats there; from
+        # pinned memory without waiting for it.
+        tensor = torch.from_numpy(np.array(image, order="C"))
+        if self._device.type == "cuda":
+            tensor = tensor.pin_memory()
+        tensor = tensor.to(self._device, non_blocking=self._device.type == "cuda")
         return tensor.permute(2, 0, 1)[None].float() / 255
 
     def _masks_to_tensor(
@@ -214,6 +260,16 @@ class Tracker:
             labels=table[places],
             enlarge=enlarge,
         )
+
+
+def _is_image(image: object) -> TypeGuard[NDArray[np.uint8]]:
+    return (
+        isinstance(image, np.ndarray)
+        and image.dtype == np.uint8
+        and image.ndim == 3
+        and image.shape[2] == 3
+        and image.size > 0
+    )
 
 
 def _impose(merged: Tensor, masks: Tensor) -> Tensor:

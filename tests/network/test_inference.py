@@ -77,6 +77,7 @@ def test_fused_convolution(relu, with_shortcut):
 @pytest.mark.parametrize("size", [(1, 1), (5, 9), (12, 13), (30, 17)], ids="{0[0]}x{0[1]}".format)
 @pytest.mark.parametrize("dilation", [1, 2, 3, 6])
 def test_winograd_is_the_convolution(size, dilation):
+    torch.manual_seed(0)
     conv = nn.Conv2d(7, 5, 3, padding=dilation, dilation=dilation)
     x = draw(2, 7, *size).double()
     with torch.no_grad():
@@ -85,7 +86,7 @@ def test_winograd_is_the_convolution(size, dilation):
             F.conv2d(x, conv.weight.double(), conv.bias.double(), 1, dilation, dilation)
         )
     assert found.shape == expected.shape
-    torch.testing.assert_close(found.double(), expected, atol=2e-6, rtol=0)
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
 
 
 def test_winograd_follows_the_size_of_the_map():

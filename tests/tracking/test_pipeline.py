@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ddeal_core import Segmenter
-from ddeal_core.errors import MaskError, MediaError, OutputError
+from ddeal_core.errors import InputError, MaskError, MediaError, OutputError
 from ddeal_core.media import open_source, open_writer
 from ddeal_core.media.array_source import ArraySource
 from ddeal_core.media.result_writer import ResultWriter
@@ -189,6 +189,60 @@ def test_live_frames_are_answered_at_once(segmenter, tiny_clip):
     for progress in segment_video(segmenter, source, tiny_clip.masks[0], [writer]):
         assert source.taken == progress.done == len(writer.labels)
     assert writer.threads == {threading.current_thread()}
+
+
+# Looking ahead
+
+
+def test_looking_ahead_changes_nothing(make_network, tiny_clip):
+    frames, masks = tiny_clip.frames, {1: tiny_clip.masks[1], 4: tiny_clip.masks[4] * 7}
+    expected = list(Segmenter(make_network("compact")).track(frames, masks))
+    for count in (2, 3, 20):
+        segmenter = Segmenter(make_network("compact"), look_ahead=count)
+        source = ArraySource(np.stack(frames))
+        for results in (
+            segmenter.track(frames, masks),
+            (p.result for p in segment_video(segmenter, source, masks)),
+        ):
+            for one, other in zip(results, expected, strict=True):
+                assert one.object_ids == other.object_ids
+                np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
+
+
+def test_looking_ahead_is_bounded_and_off_for_live_frames(make_network, tiny_clip):
+    segmenter = Segmenter(make_network("compact"), look_ahead=3)
+    taken = []
+
+    def frames():
+        for index, frame in enumerate(tiny_clip.frames):
+            taken.append(index)
+            yield frame
+
+    results = segmenter.track(frames(), tiny_clip.masks[0])
+    next(results)
+    assert taken == [0, 1, 2]
+    source = Live(np.stack(tiny_clip.frames))
+    for progress in segment_video(segmenter, source, tiny_clip.masks[0]):
+        assert source.taken == progress.done
+
+
+def test_looking_ahead_meets_an_error_in_its_turn(make_network, tiny_clip):
+    segmenter, done = Segmenter(make_network("compact"), look_ahead=4), []
+    source = BreaksAt(np.stack(tiny_clip.frames), 6)
+    with pytest.raises(MediaError, match="frame 6"):
+        run(segmenter, source, tiny_clip.masks[0], done=done)
+    assert done == [1, 2, 3, 4, 5, 6]
+    odd = [*tiny_clip.frames[:3], tiny_clip.frames[3][:50]]
+    results = segmenter.track(odd, tiny_clip.masks[0])
+    for _ in range(3):
+        next(results)
+    with pytest.raises(InputError, match="frame 3"):
+        next(results)
+
+
+def test_no_look_ahead_of_nothing(make_network):
+    with pytest.raises(InputError, match="look_ahead"):
+        Segmenter(make_network("compact"), look_ahead=0)
 
 
 SCRIPT = """
