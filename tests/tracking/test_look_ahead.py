@@ -1,0 +1,50 @@
+"""Frames encoded in advance give what frames encoded one by one give."""
+
+import numpy as np
+import pytest
+
+from ddeal_core.errors import InputError
+from ddeal_core.tracking import Segmenter
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 8, 20])
+def test_look_ahead_changes_nothing(make_network, tiny_clip, count):
+    plain = Segmenter(make_network("compact"))
+    ahead = Segmenter(make_network("compact"), look_ahead=count)
+    given = {1: tiny_clip.masks[1], 5: tiny_clip.masks[5] * 7}
+    for a, b in zip(
+        plain.track(tiny_clip.frames, given), ahead.track(tiny_clip.frames, given), strict=True
+    ):
+        assert a.object_ids == b.object_ids
+        np.testing.assert_allclose(a.probabilities, b.probabilities, atol=1e-4)
+
+
+def test_frames_before_an_error_come_all_the_same(make_network, tiny_clip):
+    def broken():
+        yield from tiny_clip.frames[:6]
+        raise OSError("the camera went away")
+
+    results = Segmenter(make_network("compact"), look_ahead=4).track(broken(), tiny_clip.masks[0])
+    assert [next(results).index for _ in range(6)] == list(range(6))
+    with pytest.raises(OSError, match="went away"):
+        next(results)
+
+
+def test_it_looks_no_further_than_told(make_network, tiny_clip):
+    taken = []
+
+    def counted():
+        for index, frame in enumerate(tiny_clip.frames):
+            taken.append(index)
+            yield frame
+
+    results = Segmenter(make_network("compact"), look_ahead=3).track(counted(), tiny_clip.masks[0])
+    next(results)
+    assert len(taken) <= 4
+
+
+def test_a_look_ahead_of_nothing_is_refused(make_network):
+    with pytest.raises(InputError, match="look_ahead"):
+        Segmenter(make_network("compact"), look_ahead=0)
