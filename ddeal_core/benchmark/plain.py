@@ -279,7 +279,7 @@ class PlainNetwork(PlainFeatures):
             answers = {i: self.segment(frame, item) for i, item in items.items()}
             merged = {0: torch.ones_like(padded[0])}
             if answers:
-                probabilities = {i: fine.softmax(0)[1] for i, (_, fine) in answers.items()}
+                probabilities = {i: fine.double().softmax(0)[1] for i, (_, fine) in answers.items()}
                 merged = merge(probabilities)
             if keep and new:
                 taken = torch.stack(list(new.values())).sum(0)

@@ -153,3 +153,8 @@ class Prediction:
     coarse: Tensor
     fine: Tensor
     cues: Cues
+
+    @property
+    def log_odds(self) -> Tensor:
+        """Log p(object) / p(background) of the fine prediction, ``[G, K, H, W]``."""
+        return self.fine[:, :, 1] - self.fine[:, :, 0]

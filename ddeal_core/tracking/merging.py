@@ -1,29 +1,31 @@
 """Merging of objects: from one answer an object to one label a pixel."""
 
+import math
+
 import torch
 from torch import Tensor
 
 __all__ = ["merge", "to_labels"]
 
-_EPS = 1e-7
+_EPS = 1e-7  # Probabilities are clamped to [_EPS, 1 - _EPS], as in the released code.
+_LIMIT = math.log((1 - _EPS) / _EPS)
 
 
-def merge(probabilities: Tensor) -> Tensor:
+def merge(log_odds: Tensor) -> Tensor:
     """Soft aggregation: odds of each object and of the background, normalised over all.
 
     The background's probability is the minimum over the objects of p(not object), as in the
-    released code (RGMP's soft aggregation takes their product instead).
+    released code (RGMP's soft aggregation takes their product instead). In logarithms that is a
+    softmax: a float32 probability near 1 has no digits left to tell its odds from.
 
     Args:
-        probabilities: p(object) of each object on its own, ``[G, K, H, W]``.
+        log_odds: log p(object) / p(not object) of each object on its own, ``[G, K, H, W]``.
 
     Returns:
         ``[G, 1 + K, H, W]``, background first; they sum to 1.
     """
-    background = (1 - probabilities).amin(dim=1, keepdim=True)
-    each = torch.cat([background, probabilities], dim=1)
-    odds = each.clamp(_EPS, 1 - _EPS) / (1 - each).clamp(_EPS, 1 - _EPS)
-    return odds / odds.sum(dim=1, keepdim=True)
+    background = -log_odds.amax(dim=1, keepdim=True)
+    return torch.cat([background, log_odds], dim=1).clamp(-_LIMIT, _LIMIT).softmax(dim=1)
 
 
 def to_labels(merged: Tensor) -> Tensor:

@@ -156,7 +156,7 @@ class Tracker:
             known, fresh = self._state, None
         if known is not None:
             prediction = self._network.segment(encoding, known)
-            merged = merge(prediction.fine.softmax(dim=2)[:, :, 1])
+            merged = merge(prediction.log_odds)
             if fresh is not None:
                 merged = torch.cat([merged, torch.zeros_like(masks)], dim=1)
                 merged = _impose(merged, masks)

@@ -119,7 +119,7 @@ class ClipPass(nn.Module):
         for t, encoding in zip(teaching, encodings[1:], strict=True):
             prediction = self.network.segment(encoding, state, ablation=ablation)
             losses.append(clip_loss(prediction, masks[t], valid[t], self.weights))
-            merged = merge(prediction.fine.softmax(dim=2)[:, :, 1])[:, 1:]
+            merged = merge(prediction.log_odds)[:, 1:]
             jaccards.append(_jaccard(merged.detach(), masks[t], valid[t]))
             if t + 1 < frames:
                 known = valid[t].amin(dim=(1, 2, 3)).bool()
@@ -149,7 +149,7 @@ class ClipPass(nn.Module):
         for t in range(1, 1 + recurrence.burn_in):
             encoding = self._encode(batch.images[t : t + 1])[0]
             prediction = self.network.segment(encoding, state, ablation=ablation)
-            merged = merge(prediction.fine.softmax(dim=2)[:, :, 1])[:, 1:]
+            merged = merge(prediction.log_odds)[:, 1:]
             remember = _chance(recurrence.remembering, generator)
             state = self.network.update(encoding, state, prediction, merged, remember=remember)
         return state

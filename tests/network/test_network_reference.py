@@ -14,7 +14,7 @@ from ddeal_core.tracking.padding import Padding
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 TOLERANCE = 1e-4  # of log-probabilities
-MERGED_TOLERANCE = 5e-4  # odds p / (1 - p) of objects that are all but sure lose digits
+MERGED_TOLERANCE = 1e-4
 
 
 class RecordingTracker(Tracker):

@@ -148,7 +148,7 @@ def unroll(network, batch, weights, hand_on):
         encoding = network.encode(images[t])
         prediction = network.segment(encoding, state)
         losses.append(clip_loss(prediction, masks[t], valid[t], weights))
-        merged = merge(prediction.fine.softmax(2)[:, :, 1])[:, 1:]
+        merged = merge(prediction.log_odds)[:, 1:]
         state = network.update(encoding, state, prediction, hand_on(merged, masks[t]))
     return torch.stack(losses).mean()
 
