@@ -25,6 +25,7 @@ from ddeal_cli.options import (
     parse_resolution,
 )
 from ddeal_cli.progress import ProgressLine
+from ddeal_cli.trust_options import MaxPixelsOption, OnErrorOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,6 +147,8 @@ def segment(
         typer.Option(metavar="N", help="First frame, from 0; the plain --mask belongs to it."),
     ] = None,
     end: Annotated[int | None, typer.Option(metavar="N", help="Frame to stop before.")] = None,
+    on_error: OnErrorOption = "stop",
+    max_pixels: MaxPixelsOption = None,
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
     resolution: ResolutionOption = None,
@@ -161,8 +164,9 @@ def segment(
 
     if green and background is not None:
         raise InputError("--green and --background contradict each other: give one of them")
+    del max_pixels  # its callback has set the limit
     wanted = parse_objects(objects)
-    with open_source(video, start=start, end=end) as source:
+    with open_source(video, start=start, end=end, on_error=on_error) as source:
         masks = read_masks(mask, source=source, objects=wanted)
         tell_masks(masks, source, quiet=quiet)
         writers = open_outputs(
@@ -196,6 +200,7 @@ def segment(
             {
                 "video": video,
                 "frames": summary.frames,
+                "damaged_frames": source.damage.count,
                 "width": width,
                 "height": height,
                 "objects": sorted({i for m in masks.values() for i in m.object_ids}),
@@ -227,7 +232,7 @@ def parse_objects(text: str | None) -> tuple[int, ...] | None:
 
     if text is None:
         return None
-    if not re.fullmatch(r"\s*[0-9]+(\s*,\s*[0-9]+)*\s*", text):
+    if not re.fullmatch(r"\s*[0-9]{1,9}(\s*,\s*[0-9]{1,9})*\s*", text):
         raise InputError(f"--objects takes ids with commas between them, as in 1,38, not {text!r}")
     return tuple(sorted({int(part) for part in text.split(",")}))
 

@@ -15,6 +15,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from ddeal_core.media.damage import DamageRecord
 from ddeal_core.media.decoding import damage
 
 __all__ = ["without_holes"]
@@ -24,9 +25,19 @@ _AT_THE_END = 0.01  # of the file: an index and tags come there
 
 
 def without_holes(
-    container: InputContainer, stream: VideoStream, *, path: Path
+    container: InputContainer,
+    stream: VideoStream,
+    *,
+    path: Path,
+    record: DamageRecord | None = None,
 ) -> Iterator[Packet[VideoStream]]:
     """Give the packets of one stream, the empty one of the end included.
+
+    Args:
+        container: Open at its beginning.
+        stream: Of which packets are wanted.
+        path: The file.
+        record: Where a hole is noted, to go on behind it; None to stop there.
 
     Raises:
         MediaError: There is a hole; the message has the number of the frame after it.
@@ -40,13 +51,20 @@ def without_holes(
     for packet in container.demux():
         if packet.size and packet.pos is not None and packet.pos >= 0:
             if reached is not None and packet.pos > reached + _BETWEEN:
-                raise damage(path, count, f"{packet.pos - reached} bytes before it make no sense")
+                what = f"{packet.pos - reached} bytes before it make no sense"
+                if record is None:
+                    raise damage(path, count, what)
+                record.note(f"frames are missing at {count}: {what}")
             reached = max(reached or 0, packet.pos + packet.size + _beside(packet))
         if packet.stream_index != stream.index:
             continue
         if not packet.size and reached is not None and length > reached + spare:
             yield cast("Packet[VideoStream]", packet)
-            raise damage(path, count, f"the last {length - reached} bytes make no sense")
+            what = f"the last {length - reached} bytes make no sense"
+            if record is None:
+                raise damage(path, count, what)
+            record.note(what)
+            continue
         count += packet.size > 0
         yield cast("Packet[VideoStream]", packet)
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
 
 from ddeal_core.errors import InputError
 from ddeal_core.media.colour import ColourTags
+from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.sound import Sound
 
@@ -27,9 +28,20 @@ class FrameSource(ABC):
         path: What was opened.
         start: First frame given, as an index in the whole video.
         end: Index after the last frame given, or None for all.
+        on_error: What is done about frames that cannot be read.
+        damage: Such frames, as far as the last iteration has come.
     """
 
-    def __init__(self, path: Path, *, start: int | None = None, end: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        on_error: OnError = "stop",
+    ) -> None:
+        if on_error not in get_args(OnError):
+            raise InputError(f"on_error is {', '.join(get_args(OnError))}, not {on_error!r}")
         if start is not None and start < 0:
             raise InputError(f"the first frame is 0 or later, not {start}")
         if end is not None and end <= (start or 0):
@@ -37,6 +49,8 @@ class FrameSource(ABC):
         self.path = path
         self.start = start or 0
         self.end = end
+        self.on_error: OnError = on_error
+        self.damage = DamageRecord(path, on_error)
 
     @property
     @abstractmethod
@@ -95,7 +109,8 @@ class FrameSource(ABC):
         """Give the frames.
 
         Raises:
-            MediaError: A frame cannot be read; the message has its number.
+            MediaError: A frame cannot be read and `on_error` is "stop"; the message has its
+                number.
         """
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing between iterations

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import BinaryIO
 
 from ddeal_core.media.background import Background, Colour
+from ddeal_core.media.damage import OnError
 from ddeal_core.media.mask_set import mask_files, read_masks
 from ddeal_core.media.outputs import open_outputs
 from ddeal_core.media.sources import open_source
@@ -33,6 +34,7 @@ def cut_out(
     end: int | None = None,
     frame_rate: Fraction | None = None,
     overwrite: bool = False,
+    on_error: OnError = "stop",
     on_frame: Callable[[Progress], None] | None = None,
 ) -> int:
     """Cut objects out of a video and write all outputs in one pass, as ``ddeal segment`` does.
@@ -56,6 +58,7 @@ def cut_out(
         end: Frame to stop before.
         frame_rate: Of image files.
         overwrite: Whether results may be replaced.
+        on_error: What to do about frames that cannot be read: see `open_source`.
         on_frame: Called after each frame.
 
     Returns:
@@ -68,7 +71,9 @@ def cut_out(
     mask_words = [masks] if isinstance(masks, str | os.PathLike) else list(masks)
     output_words = [outputs] if isinstance(outputs, str | os.PathLike) else list(outputs)
     done = 0
-    with open_source(video, start=start, end=end, frame_rate=frame_rate) as source:
+    with open_source(
+        video, start=start, end=end, frame_rate=frame_rate, on_error=on_error
+    ) as source:
         given = read_masks(mask_words, source=source, objects=objects)
         writers = open_outputs(
             output_words,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.errors import DdealError, InputError, MaskError, OutputError
+from ddeal_core.errors import DdealError, InputError, MaskError, MediaError, OutputError
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
@@ -55,7 +55,11 @@ def segment_video(
 
     The writers belong to this call: they are finished after the last frame, and abandoned if an
     error stops it or the iterator is closed early. One that cannot be finished does not keep the
-    others from it.
+    others from it. Where a frame cannot be read, the results of those before it are kept, under
+    names that say so (`ResultWriter.keep_part`).
+
+    A frame that the source holds (`Frame.held`) has the result of the one before it; the network
+    does not see it.
 
     Args:
         segmenter: Network, device and resolution.
@@ -70,7 +74,8 @@ def segment_video(
     Raises:
         MaskError: A mask has no object, another size than the video, or belongs to a frame that
             is not in the range. All that can be known is told before the first frame.
-        MediaError: A frame cannot be read.
+        MediaError: A frame cannot be read; the message has its number, and where the results of
+            those before it are.
         OutputError: An output cannot be written; the message names it.
     """
     given = _checked(masks, source)
@@ -83,13 +88,24 @@ def _segment(
     given: dict[int, NDArray[np.integer]],
     writers: tuple[ResultWriter, ...],
 ) -> Generator[Progress]:
+    done = 0
     try:
         if source.is_live:  # wanted at once, and its sound is read along with its frames
             for progress in _results(segmenter, source, given, iter(source)):
                 _write(progress, writers)
+                done = progress.done
                 yield progress
         else:
-            yield from _side_by_side(segmenter, source, given, writers)
+            for progress in _side_by_side(segmenter, source, given, writers):
+                done = progress.done
+                yield progress
+    except MediaError as error:
+        if not done:
+            _abandon(writers)
+            raise
+        kept = _keep_parts(writers)
+        where = f"; results of the {done} frames before it: {', '.join(kept)}" if kept else ""
+        raise MediaError(f"{error}{where}") from None
     except BaseException:
         _abandon(writers)
         raise
@@ -112,8 +128,13 @@ def _results(
         count=1 if source.is_live else segmenter.look_ahead,
         skip=min(given) - source.start,
     )
+    result: Result | None = None
     for done, (frame, encoding) in enumerate(pairs, start=1):
-        result = tracker.step(frame.image, given.pop(frame.index, None), encoding)
+        lost = next((index for index in given if index < frame.index), None)
+        if lost is not None or (frame.held and frame.index in given):
+            raise _unseen(source, frame.index if lost is None else lost)
+        if not frame.held or result is None:
+            result = tracker.step(frame.image, given.pop(frame.index, None), encoding)
         last = frame.index
         yield Progress(frame, result, done, total)
     if given:
@@ -188,6 +209,13 @@ def _checked(
     return given
 
 
+def _unseen(source: FrameSource, index: int) -> MaskError:
+    return MaskError(
+        f"a mask is given for frame {index}, but that frame of {source.path} cannot be read: "
+        "give a mask for another one"
+    )
+
+
 def _beyond(source: FrameSource, index: int, count: int) -> MaskError:
     return MaskError(
         f"a mask is given for frame {index}, but {source.path} ends after frame {count - 1} "
@@ -199,6 +227,20 @@ def _abandon(writers: Sequence[ResultWriter]) -> None:
     for writer in writers:
         with contextlib.suppress(DdealError, OSError):
             writer.abandon()
+
+
+def _keep_parts(writers: Sequence[ResultWriter]) -> list[str]:
+    """Complete outputs that end too early; gives where they are."""
+    kept: list[str] = []
+    for position, writer in enumerate(writers):
+        try:
+            kept.append(str(writer.keep_part()))
+        except (DdealError, OSError):
+            _abandon([writer])
+        except BaseException:
+            _abandon(writers[position:])
+            raise
+    return kept
 
 
 def _finish(writers: Sequence[ResultWriter]) -> None:
