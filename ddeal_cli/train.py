@@ -261,6 +261,7 @@ def read_recipe(name: str | None, *, run: Path | None = None) -> "Recipe":
         WeightsError: The run's checkpoint is damaged.
     """
     from ddeal_core.errors import ConfigError
+    from ddeal_core.json_files import read_json
     from ddeal_core.training import RECIPES, Recipe
 
     if name is None:
@@ -276,7 +277,7 @@ def read_recipe(name: str | None, *, run: Path | None = None) -> "Recipe":
     if path.suffix != ".json":
         raise ConfigError(f"no recipe {name!r}: choose {', '.join(RECIPES)}, or a .json file")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except OSError as error:
         raise ConfigError(f"the recipe {path} cannot be read: {error.strerror}") from None
     except ValueError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ddeal_core.benchmark.machine import describe_machine
 from ddeal_core.errors import InputError, OutputError
+from ddeal_core.json_files import read_json
 
 __all__ = ["SCHEMA", "Comparison", "compare_records", "new_record", "read_record", "write_record"]
 
@@ -65,10 +66,10 @@ def read_record(path: Path) -> dict[str, Any]:
         InputError: It is missing, no record, or of another schema.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise InputError(f"{path} is no JSON file of ddeal bench") from None
     schema = record.get("schema") if isinstance(record, dict) else None
     if schema != SCHEMA:

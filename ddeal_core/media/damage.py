@@ -24,12 +24,14 @@ class DamageRecord:
         source: For messages.
         on_error: What was done about them.
         ranges: First and last number of each run of lost frames, rising.
+        unheld: Lost frames that came before any good one, and were left out for want of it.
         others: What else was wrong, one sentence each: holes in the file, a missing end.
     """
 
     source: Path
     on_error: OnError
     ranges: list[tuple[int, int]] = field(default_factory=list)
+    unheld: int = 0
     others: list[str] = field(default_factory=list)
 
     @property
@@ -65,8 +67,9 @@ class DamageRecord:
             shown = [str(a) if a == b else f"{a}-{b}" for a, b in self.ranges[:_TOLD]]
             shown += ["..."] if len(self.ranges) > _TOLD else []
             done = "left out" if self.on_error == "skip" else "held"
-            noun = "frame was" if self.count == 1 else "frames were"
-            parts.append(f"{self.count} damaged {noun} {done}: {', '.join(shown)}")
+            noun = "frame" if self.count == 1 else "frames"
+            early = f"; {self.unheld} before any good one, left out" if self.unheld else ""
+            parts.append(f"{self.count} damaged {noun} {done}: {', '.join(shown)}{early}")
         parts += self.others[:_TOLD]
         if parts:
             _log.warning("%s: %s", self.source, "; ".join(parts))

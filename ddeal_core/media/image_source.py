@@ -186,6 +186,7 @@ class ImageSource(FrameSource):
                 record.lose(index, str(error))
                 held = True
             if last is None or (held and self.on_error == "skip"):
+                record.unheld += self.on_error == "hold"
                 continue
             yield Frame(
                 image=last,

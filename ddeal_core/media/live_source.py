@@ -174,6 +174,7 @@ class LiveSource(FrameSource):
                     raise damage(self.path, index, "the decoder had to make up parts of it")
                 last = display.image(picture)
             if last is None:
+                self.damage.unheld += 1
                 continue
             given += 1
             yield Frame(

@@ -17,6 +17,8 @@ from ddeal_core.media.decoding import Weaver, reason
 
 __all__ = ["Lost", "pictures_and_losses"]
 
+_LONGEST_REORDERING = 16  # frames, of H.264 and H.265
+
 
 @dataclass(frozen=True, slots=True)
 class Lost:
@@ -31,6 +33,76 @@ class Lost:
     pts: int | None
     duration: int | None
     why: str
+
+
+class _Ledger:
+    """Holds the pictures that come out against the packets that went in, by time stamp.
+
+    Until something fails, pictures pass as they come. From then on decoders give them in any order
+    and leave some out, so each waits until no earlier one can come.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[int, int, int]] = []  # a heap: time stamp, number, duration
+        self._failed: dict[int, str] = {}
+        self._there: dict[int, av.VideoFrame] = {}
+        self._count = 0
+        self._decoding_time: int | None = None
+        self._trouble = False
+        # Fields, and frames that are never shown, have packets and no picture of their own.
+        self._one_to_one = True
+
+    def enter(self, packet: Packet[VideoStream]) -> None:
+        """Note a packet that goes into the decoder."""
+        stamp = _stamp(packet)
+        self._count += 1
+        self._decoding_time = packet.dts
+        if stamp is not None:
+            heapq.heappush(self._waiting, (stamp, self._count, packet.duration or 0))
+            if packet.is_corrupt:
+                self.fail(stamp, "its data are cut off or flagged as corrupt")
+
+    def fail(self, stamp: int, why: str) -> None:
+        """Note that the decoder refused the packet of this time stamp."""
+        self._failed[stamp] = why
+        self._trouble = True
+
+    def leave(self, picture: av.VideoFrame) -> Iterator[av.VideoFrame | Lost]:
+        """Take a picture; gives those whose turn has come."""
+        stamp = picture.pts
+        if picture.is_corrupt:
+            self._trouble = True
+        if not self._trouble or stamp is None:
+            while self._waiting and stamp is not None and self._waiting[0][0] <= stamp:
+                self._one_to_one &= heapq.heappop(self._waiting)[0] == stamp
+            yield picture
+            return
+        self._there[stamp] = picture
+        yield from self.settled()
+
+    def settled(self, *, ended: bool = False) -> Iterator[av.VideoFrame | Lost]:
+        """Give pictures and losses before which nothing can come any more."""
+        while self._trouble and self._waiting:
+            stamp, number, duration = self._waiting[0]
+            known = stamp in self._there or stamp in self._failed
+            passed = self._decoding_time is not None and self._decoding_time >= stamp
+            if not (ended or self._count - number > _LONGEST_REORDERING or (known and passed)):
+                return
+            while self._waiting and self._waiting[0][0] == stamp:
+                heapq.heappop(self._waiting)
+            picture, why = self._there.pop(stamp, None), self._failed.pop(stamp, None)
+            if picture is not None and picture.is_corrupt:
+                why = "the decoder had to make up parts of it"
+            if picture is not None and why is None:
+                yield picture
+            elif why is not None or self._one_to_one:
+                yield Lost(stamp, duration or None, why or "the decoder gave no picture of it")
+        if self._trouble:  # out of order behind damage, and given up already
+            self._there.clear()
+
+
+def _stamp(packet: Packet[VideoStream]) -> int | None:
+    return packet.pts if packet.pts is not None else packet.dts
 
 
 def pictures_and_losses(
@@ -53,67 +125,45 @@ def pictures_and_losses(
 
     Yields:
         Pictures in order of display, and losses between them. A picture that the decoder had to
-        make up in part counts as lost.
+        make up in part counts as lost; behind damage, so does one that comes out of order.
     """
     stream.thread_type = "SLICE"
     # without it H.264 drops pictures behind a lost key frame and says nothing
     stream.codec_context.flags |= Flags.output_corrupt
-    weaver = Weaver(stream)
-    waiting: list[tuple[int, int, Lost]] = []  # a heap
-    doubtful: dict[int, str] = {}
+    weaver, ledger = Weaver(stream), _Ledger()
     seen = 0
     flushed = False
-
-    def due(before: int | None) -> Iterator[Lost]:
-        while waiting and (before is None or waiting[0][0] < before):
-            yield heapq.heappop(waiting)[2]
-
-    def decoded(packet: Packet[VideoStream] | None) -> list[av.VideoFrame]:
-        pictures = stream.decode(None) if packet is None else packet.decode()
-        return [whole for picture in pictures for whole in weaver.weave(picture)]
-
-    def checked(picture: av.VideoFrame) -> Iterator[av.VideoFrame | Lost]:
-        if picture.pts is not None:
-            yield from due(picture.pts)
-            if waiting and waiting[0][0] == picture.pts:  # the other half of it could be decoded
-                heapq.heappop(waiting)
-        why = None if picture.pts is None else doubtful.pop(picture.pts, None)
-        if picture.is_corrupt:
-            why = "the decoder had to make up parts of it"
-        yield picture if why is None else Lost(picture.pts, picture.duration or None, why)
-
-    while True:
+    while not flushed:
         try:
             packet = next(packets, None)
         except (av.FFmpegError, OSError, ValueError) as error:
             record.note(f"the file cannot be read to its end ({reason(error)})")
             packet = None
-        if packet is None:
-            break
-        seen += packet.size > 0
-        flushed = not packet.size
-        stamp = packet.pts if packet.pts is not None else packet.dts
-        if packet.is_corrupt and stamp is not None:
-            doubtful[stamp] = "its data are cut off or flagged as corrupt"
+        flushed = packet is None or not packet.size
+        pictures: list[av.VideoFrame] = []
         try:
-            pictures = decoded(packet)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            if flushed:
-                continue
-            loss = Lost(stamp, packet.duration or None, reason(error))
-            if stamp is None:
-                yield loss
+            if packet is None:
+                pictures = stream.decode(None)
             else:
-                heapq.heappush(waiting, (stamp, seen, loss))
-            continue
+                if packet.size:
+                    seen += 1
+                    ledger.enter(packet)
+                pictures = packet.decode()
+        except (av.FFmpegError, OSError, ValueError) as error:
+            stamp = None if packet is None or flushed else _stamp(packet)
+            if stamp is not None:
+                ledger.fail(stamp, reason(error))
+            elif not flushed:
+                yield Lost(None, None, reason(error))
         for picture in pictures:
-            yield from checked(picture)
-    if not flushed:
-        with contextlib.suppress(av.FFmpegError, OSError, ValueError):
-            for picture in decoded(None):
-                yield from checked(picture)
+            for whole in weaver.weave(picture):
+                yield from ledger.leave(whole)
+        yield from ledger.settled()
     for late in weaver.end():
-        yield from checked(late)
-    yield from due(None)
+        yield from ledger.leave(late)
+    yield from ledger.settled(ended=True)
+    with contextlib.suppress(av.FFmpegError, OSError, ValueError):
+        for _ in packets:  # what the file's end has to say
+            pass
     if promised is not None and seen < promised:
         record.note(f"the file promises {promised} frames and ends after {seen}")

@@ -165,6 +165,7 @@ class VideoSource(FrameSource):
                         raise damage(self.path, index, "the decoder had to make up parts of it")
                     last = display.image(picture)
                 if last is None:  # damage before there is anything to hold
+                    record.unheld += 1
                     continue
                 given += 1
                 yield Frame(
