@@ -235,8 +235,14 @@ def _sequence(
 ) -> Sequence:
     if Path(name).is_absolute() or {"..", "."} & set(Path(name).parts) or not Path(name).parts:
         raise DatasetError(f"sequence {name!r} is no name of a folder in the dataset")
-    if not images.is_dir():
-        raise DatasetError(f"sequence {name!r} is listed but {images} is missing")
+    try:
+        there = images.is_dir()
+    except (OSError, ValueError):  # a name that no folder can have
+        there = False
+    if not there:
+        raise DatasetError(
+            f"sequence {name[:200]!r} is listed but {images.parent} has no such folder"
+        )
     frames = tuple(
         sorted(
             p
