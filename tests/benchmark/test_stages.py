@@ -10,8 +10,7 @@ from ddeal_core.benchmark.counting import OperationCounter
 from ddeal_core.benchmark.footage import Footage
 from ddeal_core.benchmark.stages import OTHER, STAGES, StageClock, places, watch
 from ddeal_core.errors import InputError
-from ddeal_core.network import NetworkConfig
-from ddeal_core.network import Ddeal
+from ddeal_core.network import Ddeal, NetworkConfig
 from ddeal_core.tracking import Tracker
 
 pytestmark = pytest.mark.usefixtures("one_thread")
