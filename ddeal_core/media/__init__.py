@@ -22,7 +22,7 @@ from ddeal_core.media.mask_set import mask_files, read_masks
 from ddeal_core.media.masks import Mask, read_mask, write_mask
 from ddeal_core.media.outputs import open_outputs
 from ddeal_core.media.palette import davis_palette
-from ddeal_core.media.picture_folders import MatteFolderWriter, RgbaFolderWriter
+from ddeal_core.media.picture_folders import MatteFolderWriter, RgbaFolderWriter, write_picture
 from ddeal_core.media.result_writer import ResultWriter
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.video_source import VideoSource
@@ -63,4 +63,5 @@ __all__ = [
     "refine_alpha",
     "straight_alpha",
     "write_mask",
+    "write_picture",
 ]

@@ -9,6 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ddeal_core.errors import InputError
 from ddeal_core.media.colour import ColourTags
 from ddeal_core.media.frame import Frame
@@ -86,6 +89,18 @@ class FrameSource(ABC):
         """Index of the frame whose file has this stem, or None where frames are no files."""
         del name
         return None
+
+    def first_image(self) -> NDArray[np.uint8]:
+        """Image of the first frame, HxWx3 uint8 RGB, without using the source up.
+
+        Raises:
+            MediaError: It cannot be read.
+        """
+        frames = iter(self)
+        try:
+            return next(frames).image
+        finally:
+            frames.close()  # type: ignore[attr-defined]  # a generator
 
     def stop(self) -> None:  # noqa: B027 - files end by themselves
         """Let a live source end after the frame it is at, as if there were no more."""

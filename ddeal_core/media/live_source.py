@@ -8,11 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media.colour import ColourTags
@@ -129,6 +131,18 @@ class LiveSource(FrameSource):
             sound.add(packet)
         self._sounds.append(sound)
         return sound
+
+    def first_image(self) -> NDArray[np.uint8]:
+        """The first frame's image, before it is given.
+
+        Raises:
+            InputError: Frames have been read already, or the range starts later.
+        """
+        if self._first is None or self.start:
+            raise InputError(
+                f"{self.path} comes once: only frame 0 can be looked at before it is segmented"
+            )
+        return self._display.image(self._first)
 
     def stop(self) -> None:
         """End after the frame that is being read; may be called from a signal's handler."""
