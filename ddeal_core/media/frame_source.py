@@ -102,6 +102,24 @@ class FrameSource(ABC):
         finally:
             frames.close()  # type: ignore[attr-defined]  # a generator
 
+    def part(self, first: int, stop: int) -> Iterator[Frame]:
+        """Give the frames from one index to before another, both of the whole video.
+
+        Sources that can go to a frame at once do so; others read what comes before it.
+
+        Raises:
+            MediaError: A frame cannot be read; the message has its number.
+        """
+        frames = iter(self)
+        try:
+            for frame in frames:
+                if frame.index >= first:
+                    yield frame
+                if frame.index + 1 >= stop:
+                    return
+        finally:
+            frames.close()  # type: ignore[attr-defined]  # a generator
+
     def stop(self) -> None:  # noqa: B027 - files end by themselves
         """Let a live source end after the frame it is at, as if there were no more."""
 

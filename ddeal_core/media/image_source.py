@@ -169,7 +169,11 @@ class ImageSource(FrameSource):
         Raises:
             MediaError: A file cannot be read; the message names it and its number.
         """
-        for index in range(self.start, self.start + self.frame_count):
+        return self.part(self.start, self.start + self.frame_count)
+
+    def part(self, first: int, stop: int) -> Iterator[Frame]:
+        """Read some of the files: see `FrameSource.part`."""
+        for index in range(first, min(stop, self.start + self.frame_count)):
             file = self._files[index]
             try:
                 image = read_image(file)
