@@ -1,7 +1,8 @@
 """From a source of frames to finished outputs: the loop that the command line runs."""
 
 import contextlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,13 @@ from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.masks import Mask
 from ddeal_core.media.result_writer import ResultWriter, output_error
+from ddeal_core.tracking.directions import (
+    Direction,
+    Earlier,
+    anchor,
+    check_direction,
+    followed_back,
+)
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Labels, Segmenter
@@ -45,6 +53,9 @@ def segment_video(
     source: FrameSource,
     masks: Labels | Mapping[int, Labels],
     writers: Sequence[ResultWriter] = (),
+    *,
+    direction: Direction = "forward",
+    on_back: Callable[[int, int], None] | None = None,
 ) -> Generator[Progress]:
     """Segment a video and write it, frame by frame.
 
@@ -63,6 +74,11 @@ def segment_video(
         masks: Label map of the source's first frame; or label maps by the number of their frame
             in the whole video (`Frame.index`), whatever range of it is given.
         writers: Outputs, opened on `source`.
+        direction: Which way objects are followed from their masks: see `followed_back`. Results
+            come in the video's order in any case. Going "backward", a label map alone is that of
+            the last frame.
+        on_back: Called after each frame of the way back, all of which come before the first
+            result, with how many are done and how many there are.
 
     Yields:
         Each frame, once it is written.
@@ -73,8 +89,10 @@ def segment_video(
         MediaError: A frame cannot be read.
         OutputError: An output cannot be written; the message names it.
     """
-    given = _checked(masks, source)
-    return _segment(segmenter, source, given, tuple(writers))
+    check_direction(direction, source)
+    by_frame = masks if isinstance(masks, Mapping) else {anchor(direction, source): masks}
+    given = _checked(by_frame, source)
+    return _segment(segmenter, source, given, tuple(writers), direction, on_back)
 
 
 def _segment(
@@ -82,6 +100,8 @@ def _segment(
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
     writers: tuple[ResultWriter, ...],
+    direction: Direction,
+    on_back: Callable[[int, int], None] | None,
 ) -> Generator[Progress]:
     try:
         if source.is_live:  # wanted at once, and its sound is read along with its frames
@@ -89,7 +109,9 @@ def _segment(
                 _write(progress, writers)
                 yield progress
         else:
-            yield from _side_by_side(segmenter, source, given, writers)
+            back = followed_back(segmenter, source, given, direction, on_frame=on_back)
+            with back as (left, earlier):
+                yield from _side_by_side(segmenter, source, left, writers, earlier)
     except BaseException:
         _abandon(writers)
         raise
@@ -101,6 +123,7 @@ def _results(
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
     frames: Iterator[Frame],
+    earlier: Earlier | None = None,
 ) -> Iterator[Progress]:
     tracker = segmenter.tracker()
     done, total = 0, source.frame_count
@@ -110,10 +133,12 @@ def _results(
         frames,
         lambda frame: frame.image,
         count=1 if source.is_live else segmenter.look_ahead,
-        skip=min(given) - source.start,
+        skip=min(given) - source.start if given else sys.maxsize,
     )
     for done, (frame, encoding) in enumerate(pairs, start=1):
         result = tracker.step(frame.image, given.pop(frame.index, None), encoding)
+        if earlier is not None:
+            result = earlier.joined(frame.index, result)
         last = frame.index
         yield Progress(frame, result, done, total)
     if given:
@@ -134,6 +159,7 @@ def _side_by_side(
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
     writers: tuple[ResultWriter, ...],
+    earlier: Earlier | None,
 ) -> Generator[Progress]:
     """Decode and write in threads of their own while the network computes in the caller's."""
     with (
@@ -142,7 +168,7 @@ def _side_by_side(
     ):
         error: Exception | None = None
         try:
-            for progress in _results(segmenter, source, given, frames):
+            for progress in _results(segmenter, source, given, frames, earlier):
                 writing.put(progress)
                 yield from writing.done()
         except Exception as caught:  # what was segmented before is still written
@@ -152,11 +178,8 @@ def _side_by_side(
             raise error
 
 
-def _checked(
-    masks: Labels | Mapping[int, Labels], source: FrameSource
-) -> dict[int, NDArray[np.integer]]:
+def _checked(by_frame: Mapping[int, Labels], source: FrameSource) -> dict[int, NDArray[np.integer]]:
     """Arrays by frame, as far as they can be held against the source before it is read."""
-    by_frame = masks if isinstance(masks, Mapping) else {source.start: masks}
     if not by_frame:
         raise MaskError("no mask is given: at least one object must begin somewhere")
     height, width = source.size
