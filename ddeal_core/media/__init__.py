@@ -23,7 +23,7 @@ from ddeal_core.media.mask_set import mask_files, read_masks
 from ddeal_core.media.masks import Mask, read_mask, write_mask
 from ddeal_core.media.outputs import open_outputs
 from ddeal_core.media.palette import davis_palette
-from ddeal_core.media.picture_folders import MatteFolderWriter, RgbaFolderWriter
+from ddeal_core.media.picture_folders import MatteFolderWriter, RgbaFolderWriter, write_picture
 from ddeal_core.media.pixel_limit import max_pixels, set_max_pixels
 from ddeal_core.media.result_writer import ResultWriter
 from ddeal_core.media.sources import open_source
@@ -69,4 +69,5 @@ __all__ = [
     "set_max_pixels",
     "straight_alpha",
     "write_mask",
+    "write_picture",
 ]

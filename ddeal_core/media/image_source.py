@@ -170,9 +170,15 @@ class ImageSource(FrameSource):
         Raises:
             MediaError: A file cannot be read; the message names it and its number.
         """
-        record = self.damage = DamageRecord(self.path, self.on_error)
+        self.damage = DamageRecord(self.path, self.on_error)
+        yield from self.part(self.start, self.start + self.frame_count)
+        self.damage.tell()
+
+    def part(self, first: int, stop: int) -> Iterator[Frame]:
+        """Read some of the files: see `FrameSource.part`."""
+        record = self.damage
         last: NDArray[np.uint8] | None = None
-        for index in range(self.start, self.start + self.frame_count):
+        for index in range(first, min(stop, self.start + self.frame_count)):
             file = self._files[index]
             held = False
             try:
@@ -197,4 +203,3 @@ class ImageSource(FrameSource):
                 name=file.stem,
                 held=held,
             )
-        record.tell()

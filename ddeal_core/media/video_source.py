@@ -205,6 +205,31 @@ class VideoSource(FrameSource):
                     continue
             yield index, picture
 
+    def pictures_from(self, pts: int) -> Iterator[tuple[int | None, NDArray[np.uint8]]]:
+        """Decode from the last key frame that the container knows before a time stamp.
+
+        Whether a picture is what decoding from the beginning gives depends on the stream: the
+        first ones may refer to what was passed over. See `backwards`.
+
+        Args:
+            pts: In units of `time_base`.
+
+        Yields:
+            A picture's time stamp, and its image as displayed.
+
+        Raises:
+            MediaError: The container cannot seek, or a picture cannot be decoded.
+        """
+        with self._opened() as (container, stream):
+            stream.thread_type = "AUTO"
+            try:
+                container.seek(pts, stream=stream)
+            except (av.FFmpegError, OSError, ValueError):
+                raise MediaError(f"{self.path} cannot be read from the middle") from None
+            packets = container.demux(stream)
+            for picture in pictures_of(packets, stream, named=self.path, checked=False):
+                yield picture.pts, self._display.image(picture)
+
     def close(self) -> None:
         """End iterations that were left half-way."""
         for container in self._active:

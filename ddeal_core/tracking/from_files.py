@@ -1,16 +1,18 @@
 """From names of files to finished outputs in one call."""
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import BinaryIO
 
+from ddeal_core.interaction.hints import Hints
 from ddeal_core.media.background import Background, Colour
 from ddeal_core.media.damage import OnError
-from ddeal_core.media.mask_set import mask_files, read_masks
 from ddeal_core.media.outputs import open_outputs
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import Kind
+from ddeal_core.tracking.directions import Direction
+from ddeal_core.tracking.given_masks import given_masks
 from ddeal_core.tracking.pipeline import Progress, segment_video
 from ddeal_core.tracking.segmenter import Segmenter
 
@@ -24,6 +26,9 @@ def cut_out(
     masks: Named | Sequence[Named],
     outputs: Named | Sequence[Named],
     *,
+    hints: Mapping[int, Hints] | None = None,
+    direction: Direction = "forward",
+    at: int | None = None,
     segmenter: Segmenter | None = None,
     objects: Collection[int] | None = None,
     kind: Kind | None = None,
@@ -41,13 +46,19 @@ def cut_out(
 
         cut_out("clip.mp4", "first.png", ["cut.mov", "matte=matte.mp4", "masks"])
         cut_out("clip.mp4", ["first.png", "120=more.png"], "new.mp4", background="beach.jpg")
+        cut_out("clip.mp4", [], "masks", hints={1: Hints(box=(420, 130, 180, 300))})
+        cut_out("clip.mp4", "60=middle.png", "masks", direction="both")
 
     The same call gives the same bytes as the command.
 
     Args:
         video: See `open_source`.
-        masks: One, or several: see `read_masks`.
+        masks: One, several, or none where there are hints: see `read_masks`.
         outputs: One, or several: see `open_outputs` and, for the kinds, `open_writer`.
+        hints: Boxes, points and strokes by object id, of which a mask is made, or the plain mask
+            mended: see `given_masks`.
+        direction: "forward", "backward" or "both": see `followed_back`.
+        at: Frame of the hints and of the plain mask; the first if None, going backward the last.
         segmenter: Weights and device; the bundled weights if None.
         objects: Ids to keep of those in the masks.
         kind: Of the outputs whose names fit it.
@@ -74,7 +85,9 @@ def cut_out(
     with open_source(
         video, start=start, end=end, frame_rate=frame_rate, on_error=on_error
     ) as source:
-        given = read_masks(mask_words, source=source, objects=objects)
+        given, files = given_masks(
+            mask_words, hints, source=source, objects=objects, direction=direction, at=at
+        )
         writers = open_outputs(
             output_words,
             source=source,
@@ -83,9 +96,10 @@ def cut_out(
             hard=hard,
             sound=sound,
             overwrite=overwrite,
-            keep=mask_files(mask_words, source=source).values(),
+            keep=files,
         )
-        steps = segment_video(segmenter or Segmenter.load(), source, given, writers)
+        loaded = segmenter or Segmenter.load()
+        steps = segment_video(loaded, source, given, writers, direction=direction)
         for progress in steps:
             done = progress.done
             if on_frame is not None:
