@@ -6,8 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,6 +24,13 @@ from ddeal_cli.options import (
     parse_resolution,
 )
 from ddeal_cli.progress import ProgressLine
+from ddeal_cli.segment_many import (
+    EngineOption,
+    JobsOption,
+    MaskDirOption,
+    many_meant,
+    segment_many,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +44,7 @@ Format = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte",
 
 
 _MASKS_TOLD = 12
+_OF_OUTPUTS = ("kind", "background", "hard", "sound", "overwrite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +75,17 @@ def register(app: typer.Typer) -> None:
 
 
 def segment(
-    video: Annotated[
-        str,
+    videos: Annotated[
+        list[str],
         typer.Argument(
-            metavar="VIDEO",
+            metavar="VIDEO...",
             help="Video file, folder of images, or pattern such as 'shots/*.jpg'. Live: - reads "
-            "standard input, camera (or camera:1) a camera, rtsp://... a stream.",
+            "standard input, camera (or camera:1) a camera, rtsp://... a stream. Many: several of "
+            "them, or a folder of videos or of folders of images.",
         ),
     ],
     mask: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--mask",
             "-m",
@@ -86,7 +94,8 @@ def segment(
             "a frame's number before it (12=more.png, counted from 0 in the whole video), objects "
             "that begin or are corrected there; repeatable. Or a folder of masks named by frame.",
         ),
-    ],
+    ] = None,
+    mask_dir: MaskDirOption = None,
     objects: Annotated[
         str | None,
         typer.Option("--objects", metavar="IDS", help="Only these objects of the masks: 1,38."),
@@ -100,7 +109,7 @@ def segment(
             help="Folder for PNG masks, or by its ending .mov (ProRes 4444 with alpha), .webm (VP9 "
             "with alpha), .mp4 or .mkv (overlay, or the --background), .json (COCO run lengths); "
             "repeatable. A kind of --format may stand before it: matte=key.mp4. Default: the "
-            "folder <video's name>_masks here.",
+            "folder <video's name>_masks here. For many videos, {stem} is each one's name.",
             rich_help_panel="Output",
         ),
     ] = None,
@@ -151,37 +160,66 @@ def segment(
     resolution: ResolutionOption = None,
     precision: PrecisionOption = "float32",
     without: WithoutOption = None,
+    jobs: JobsOption = None,
+    engine: EngineOption = "local",
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
-    """Cut objects out of a video, given their masks on the first frame."""
+    """Cut objects out of videos, given their masks on the first frame."""
+    from ddeal_core.batch import default_folder, find_videos
     from ddeal_core.errors import InputError
     from ddeal_core.media import mask_files, open_outputs, open_source, read_masks
-    from ddeal_core.tracking import Segmenter
 
     if green and background is not None:
         raise InputError("--green and --background contradict each other: give one of them")
-    wanted = parse_objects(objects)
+    masks_given, outputs_given = mask or [], output or []
+    network: dict[str, Any] = {
+        "weights": weights,
+        "device": device,
+        "resolution": parse_resolution(resolution),
+        "precision": precision,
+        "ablation": ablation_of(without),
+    }
+    cutting: dict[str, Any] = {
+        "objects": parse_objects(objects),
+        "kind": format_,
+        "background": "#00ff00" if green else background,
+        "hard": hard,
+        "sound": not no_audio,
+        "start": start,
+        "end": end,
+        "overwrite": overwrite,
+    }
+    named, many = find_videos(videos)
+    if many_meant(many, masks_given, outputs_given, mask_dir=mask_dir, engine=engine):
+        code = segment_many(
+            named,
+            masks=masks_given,
+            mask_dir=mask_dir,
+            outputs=outputs_given,
+            jobs=jobs,
+            engine=engine,
+            network=network,
+            cutting=cutting,
+            quiet=quiet,
+            json=json_,
+        )
+        raise typer.Exit(code)
+    from ddeal_core.tracking import Segmenter
+
+    video = named[0]
+    if not mask:
+        raise InputError("Missing option '--mask' / '-m'. (--help tells more)")
     with open_source(video, start=start, end=end) as source:
-        masks = read_masks(mask, source=source, objects=wanted)
+        masks = read_masks(mask, source=source, objects=cutting["objects"])
         tell_masks(masks, source, quiet=quiet)
         writers = open_outputs(
             output or [default_folder(video)],
             source=source,
-            kind=format_,
-            background="#00ff00" if green else background,
-            hard=hard,
-            sound=not no_audio,
-            overwrite=overwrite,
+            **{name: cutting[name] for name in _OF_OUTPUTS},
             keep=mask_files(mask, source=source).values(),
         )
-        segmenter = Segmenter.load(
-            weights,
-            device=device,
-            resolution=parse_resolution(resolution),
-            precision=precision,
-            ablation=ablation_of(without),
-        )
+        segmenter = Segmenter.load(**network)
         summary = cut_out(segmenter, source, masks, writers, quiet=quiet)
         height, width = source.size
     for writer in writers:
@@ -230,25 +268,6 @@ def parse_objects(text: str | None) -> tuple[int, ...] | None:
     if not re.fullmatch(r"\s*[0-9]+(\s*,\s*[0-9]+)*\s*", text):
         raise InputError(f"--objects takes ids with commas between them, as in 1,38, not {text!r}")
     return tuple(sorted({int(part) for part in text.split(",")}))
-
-
-def default_folder(video: str) -> Path:
-    """Name the folder of masks after the video: ``clip_masks``, in the current folder.
-
-    Dots become underscores: a name with an ending would stand for a video.
-    """
-    path = Path(video)
-    if path.is_dir():
-        name = path.resolve().name
-    elif path.is_file():
-        name = path.stem
-    elif video == "-":
-        name = "video"
-    elif re.match(r"camera(:|$)|[a-z]+://", video):
-        name = re.match(r"[a-z]+", video)[0]  # type: ignore[index]
-    else:  # a pattern: its folder
-        name = path.parent.resolve().name
-    return Path(f"{name.replace('.', '_') or 'video'}_masks")
 
 
 def cut_out(
