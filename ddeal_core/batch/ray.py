@@ -84,6 +84,8 @@ def _connected(address: str | None) -> Any:
         ) from None
     # What a tool does is nobody's business unless its user says so.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Of a cluster that starts here: else its workers give way to whatever else this machine does.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None or not address.startswith("ray://"):
         options["include_dashboard"] = False
