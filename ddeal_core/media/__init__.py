@@ -17,6 +17,7 @@ from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.image_source import ImageSource, natural_key, read_image
 from ddeal_core.media.live_source import LiveSource
+from ddeal_core.media.manifest import Manifest, is_complete, manifest_path, read_manifest
 from ddeal_core.media.mask_folder import MaskFolderWriter
 from ddeal_core.media.mask_set import mask_files, read_masks
 from ddeal_core.media.masks import Mask, read_mask, write_mask
@@ -25,6 +26,7 @@ from ddeal_core.media.palette import davis_palette
 from ddeal_core.media.picture_folders import MatteFolderWriter, RgbaFolderWriter
 from ddeal_core.media.result_writer import ResultWriter
 from ddeal_core.media.sources import open_source
+from ddeal_core.media.verification import Verdict, outputs_at, verify
 from ddeal_core.media.video_source import VideoSource
 from ddeal_core.media.video_writer import VideoWriter
 from ddeal_core.media.writers import Kind, open_writer
@@ -39,28 +41,35 @@ __all__ = [
     "ImageSource",
     "Kind",
     "LiveSource",
+    "Manifest",
     "Mask",
     "MaskFolderWriter",
     "MatteFolderWriter",
     "ResultWriter",
     "RgbaFolderWriter",
+    "Verdict",
     "VideoSource",
     "VideoWriter",
     "as_background",
     "blurred_background",
     "davis_palette",
     "foreground_colours",
+    "is_complete",
+    "manifest_path",
     "mask_files",
     "natural_key",
     "open_outputs",
     "open_source",
     "open_writer",
+    "outputs_at",
     "over",
     "overlay",
     "read_image",
+    "read_manifest",
     "read_mask",
     "read_masks",
     "refine_alpha",
     "straight_alpha",
+    "verify",
     "write_mask",
 ]

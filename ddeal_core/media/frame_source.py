@@ -12,6 +12,7 @@ from typing import Self
 from ddeal_core.errors import InputError
 from ddeal_core.media.colour import ColourTags
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.identity import Settings
 from ddeal_core.media.sound import Sound
 
 __all__ = ["FrameSource"]
@@ -86,6 +87,14 @@ class FrameSource(ABC):
         """Index of the frame whose file has this stem, or None where frames are no files."""
         del name
         return None
+
+    def identity(self) -> Settings:
+        """Say what was opened, in plain JSON types: its name, and what tells it from others.
+
+        Raises:
+            MediaError: It cannot be read any more.
+        """
+        return {"name": self.path.name, "live": self.is_live}
 
     def stop(self) -> None:  # noqa: B027 - files end by themselves
         """Let a live source end after the frame it is at, as if there were no more."""

@@ -15,6 +15,7 @@ from ddeal_core.media.masks import Mask
 from ddeal_core.media.result_writer import ResultWriter, output_error
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.run_record import RunRecord
 from ddeal_core.tracking.segmenter import Labels, Segmenter
 from ddeal_core.tracking.stages import Consumer, ahead
 
@@ -55,7 +56,7 @@ def segment_video(
 
     The writers belong to this call: they are finished after the last frame, and abandoned if an
     error stops it or the iterator is closed early. One that cannot be finished does not keep the
-    others from it.
+    others from it. A finished output has its manifest beside it.
 
     Args:
         segmenter: Network, device and resolution.
@@ -84,16 +85,17 @@ def _segment(
     writers: tuple[ResultWriter, ...],
 ) -> Generator[Progress]:
     try:
+        record = RunRecord.of(segmenter, source, given)
         if source.is_live:  # wanted at once, and its sound is read along with its frames
             for progress in _results(segmenter, source, given, iter(source)):
-                _write(progress, writers)
+                _write(progress, writers, record)
                 yield progress
         else:
-            yield from _side_by_side(segmenter, source, given, writers)
+            yield from _side_by_side(segmenter, source, given, writers, record)
     except BaseException:
         _abandon(writers)
         raise
-    _finish(writers)
+    _finish(writers, record)
 
 
 def _results(
@@ -122,11 +124,12 @@ def _results(
         raise InputError(f"{source.path} gave no frame from number {source.start} on")
 
 
-def _write(progress: Progress, writers: tuple[ResultWriter, ...]) -> None:
+def _write(progress: Progress, writers: tuple[ResultWriter, ...], record: RunRecord) -> None:
     frame, result = progress.frame, progress.result
     cutout = Cutout.of(frame.image, result.labels, lambda: result.probabilities, result.object_ids)
     for writer in writers:
         writer.write(frame, cutout)
+    record.add(frame)
 
 
 def _side_by_side(
@@ -134,11 +137,14 @@ def _side_by_side(
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
     writers: tuple[ResultWriter, ...],
+    record: RunRecord,
 ) -> Generator[Progress]:
     """Decode and write in threads of their own while the network computes in the caller's."""
     with (
         ahead(iter(source), capacity=_WAITING) as frames,
-        Consumer[Progress](lambda item: _write(item, writers), capacity=_WAITING) as writing,
+        Consumer[Progress](
+            lambda item: _write(item, writers, record), capacity=_WAITING
+        ) as writing,
     ):
         error: Exception | None = None
         try:
@@ -201,11 +207,12 @@ def _abandon(writers: Sequence[ResultWriter]) -> None:
             writer.abandon()
 
 
-def _finish(writers: Sequence[ResultWriter]) -> None:
+def _finish(writers: Sequence[ResultWriter], record: RunRecord) -> None:
     failures: list[str] = []
     for position, writer in enumerate(writers):
         try:
             writer.finish()
+            record.describe(writer)
         except (DdealError, OSError) as error:
             _abandon([writer])
             known = isinstance(error, DdealError)
