@@ -40,7 +40,8 @@ class Runner:
             torch.set_num_threads(threads)
             cv2.setNumThreads(threads)
         self._segmenter = Segmenter.load(**settings.network)
-        self._cutting = settings.cutting
+        again = bool(settings.cutting.get("overwrite"))
+        self._cutting = {"skip_complete": not again, **settings.cutting}
 
     def run(self, job: Job, on_progress: OnProgress | None = None) -> Outcome:
         """Cut out one video.
@@ -67,7 +68,7 @@ class Runner:
 
         error, bad_input = None, False
         try:
-            cut_out(
+            count = cut_out(
                 job.video,
                 self._masks(job),
                 job.outputs,
@@ -75,6 +76,8 @@ class Runner:
                 on_frame=advance,
                 **self._cutting,
             )
+            if count == 0:
+                return Outcome(job, "complete", device=str(self._segmenter.device))
         except DdealError as failure:
             error, bad_input = str(failure), isinstance(failure, InputError)
         except OSError as failure:

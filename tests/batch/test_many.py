@@ -70,6 +70,34 @@ def test_a_failure_does_not_stop_the_rest(make_clips, tmp_path):
     assert all(outcome.bad_input for name, outcome in ended.items() if name != "d")
 
 
+def test_what_is_complete_is_skipped(make_clips, tmp_path):
+    clips = make_clips("abc")
+
+    def run(**cutting):
+        outcomes = list(
+            cut_out_many(
+                planned(clips, tmp_path / "out"), workers=0, network=network_of(clips), **cutting
+            )
+        )
+        return [outcome.status for outcome in outcomes], outcomes
+
+    assert run(end=3)[0] == ["done"] * 3
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.*")}
+    states, outcomes = run(end=3)
+    assert states == ["complete"] * 3
+    assert [outcome.frames for outcome in outcomes] == [0] * 3
+    assert files == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.*")}
+    # an output is gone, another is short, a video is another one
+    (tmp_path / "out/a.mov").unlink()
+    next((tmp_path / "out/m/b").glob("*.png")).write_bytes(b"")
+    states, outcomes = run(end=3)
+    assert states == ["failed", "failed", "complete"]
+    assert "a is not empty" in outcomes[0].error
+    states, outcomes = run(end=4)
+    assert states == ["failed"] * 3, "with other settings, it is another result"
+    assert run(end=4, overwrite=True)[0] == ["done"] * 3
+
+
 def test_a_full_disk_is_no_bad_input(make_clips, full_disk, tmp_path):
     clips = make_clips("a")
     with full_disk(1000):
