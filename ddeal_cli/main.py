@@ -10,7 +10,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ddeal_cli import bench, demo, evaluate, make_synthetic, mask, segment, train, weights
+from ddeal_cli import (
+    bench,
+    demo,
+    evaluate,
+    make_synthetic,
+    mask,
+    segment,
+    train,
+    verify,
+    weights,
+)
 from ddeal_cli.console import complain, show_warnings
 
 __all__ = ["app", "main", "run"]
@@ -28,6 +38,7 @@ app = typer.Typer(
 )
 segment.register(app)
 mask.register(app)
+verify.register(app)
 demo.register(app)
 evaluate.register(app)
 train.register(app)

@@ -125,10 +125,10 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def ablation_of(without: Sequence[Cue] | None) -> "Ablation | None":
     """Turn the cues that are switched off into the network's switches."""
-    from ddeal_core.network import Ablation
-
     if not without:
         return None
+    from ddeal_core.network import Ablation
+
     return Ablation(
         matching=Cue.MATCHING not in without,
         base=Cue.APPEARANCE not in without,

@@ -6,8 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -38,6 +37,13 @@ from ddeal_cli.options import (
     parse_resolution,
 )
 from ddeal_cli.progress import ProgressLine
+from ddeal_cli.segment_many import (
+    EngineOption,
+    JobsOption,
+    MaskDirOption,
+    many_meant,
+    segment_many,
+)
 from ddeal_cli.trust_options import MaxPixelsOption, OnErrorOption
 
 if TYPE_CHECKING:
@@ -52,6 +58,7 @@ Format = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte",
 
 
 _MASKS_TOLD = 12
+_OF_OUTPUTS = ("kind", "background", "hard", "sound", "overwrite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +89,13 @@ def register(app: typer.Typer) -> None:
 
 
 def segment(
-    video: Annotated[
-        str,
+    videos: Annotated[
+        list[str],
         typer.Argument(
-            metavar="VIDEO",
+            metavar="VIDEO...",
             help="Video file, folder of images, or pattern such as 'shots/*.jpg'. Live: - reads "
-            "standard input, camera (or camera:1) a camera, rtsp://... a stream.",
+            "standard input, camera (or camera:1) a camera, rtsp://... a stream. Many: several of "
+            "them, or a folder of videos or of folders of images.",
         ),
     ],
     mask: Annotated[
@@ -108,6 +116,7 @@ def segment(
     direction: DirectionOption = None,
     reverse: ReverseOption = False,
     at: AtOption = None,
+    mask_dir: MaskDirOption = None,
     objects: Annotated[
         str | None,
         typer.Option("--objects", metavar="IDS", help="Only these objects of the masks: 1,38."),
@@ -121,7 +130,7 @@ def segment(
             help="Folder for PNG masks, or by its ending .mov (ProRes 4444 with alpha), .webm (VP9 "
             "with alpha), .mp4 or .mkv (overlay, or the --background), .json (COCO run lengths); "
             "repeatable. A kind of --format may stand before it: matte=key.mp4. Default: the "
-            "folder <video's name>_masks here.",
+            "folder <video's name>_masks here. For many videos, {stem} is each one's name.",
             rich_help_panel="Output",
         ),
     ] = None,
@@ -174,51 +183,89 @@ def segment(
     resolution: ResolutionOption = None,
     precision: PrecisionOption = "float32",
     without: WithoutOption = None,
+    jobs: JobsOption = None,
+    engine: EngineOption = "local",
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
-    """Cut objects out of a video, given their masks on a frame, or boxes around them."""
+    """Cut objects out of videos, given their masks on a frame, or boxes around them."""
+    from ddeal_core.batch import default_folder, find_videos
     from ddeal_core.errors import InputError
     from ddeal_core.media import open_outputs, open_source
-    from ddeal_core.tracking import Segmenter, given_masks
 
     if green and background is not None:
         raise InputError("--green and --background contradict each other: give one of them")
     del max_pixels  # its callback has set the limit
-    if not (mask or box or point or not_point or scribble):
+    masks_given, outputs_given = mask or [], output or []
+    hinted = bool(box or point or not_point or scribble)
+    network: dict[str, Any] = {
+        "weights": weights,
+        "device": device,
+        "resolution": parse_resolution(resolution),
+        "precision": precision,
+        "ablation": ablation_of(without),
+    }
+    cutting: dict[str, Any] = {
+        "objects": parse_objects(objects),
+        "kind": format_,
+        "background": "#00ff00" if green else background,
+        "hard": hard,
+        "sound": not no_audio,
+        "start": start,
+        "end": end,
+        "overwrite": overwrite,
+        "on_error": on_error,
+        "direction": parse_direction(direction, reverse=reverse),
+        "at": at,
+    }
+    named, many = find_videos(videos)
+    if many_meant(many, masks_given, outputs_given, mask_dir=mask_dir, engine=engine):
+        if hinted:
+            raise InputError(
+                "boxes, points and strokes are about one video: make a mask of each with "
+                "'ddeal mask', and give --mask-dir"
+            )
+        code = segment_many(
+            named,
+            masks=masks_given,
+            mask_dir=mask_dir,
+            outputs=outputs_given,
+            jobs=jobs,
+            engine=engine,
+            network=network,
+            cutting=cutting,
+            quiet=quiet,
+            json=json_,
+        )
+        raise typer.Exit(code)
+    from ddeal_core.tracking import Segmenter, given_masks
+
+    video = named[0]
+    if not mask and not hinted:
         raise InputError(
             "where is the object? Give its --mask, a --box x,y,width,height around it, a "
             "--point x,y on it, or a --scribble"
         )
-    wanted, way = parse_objects(objects), parse_direction(direction, reverse=reverse)
     with open_source(video, start=start, end=end, on_error=on_error) as source:
         masks, files = given_masks(
-            mask or [],
+            masks_given,
             lambda size, known: hints_of(box, point, not_point, scribble, size=size, known=known),
             source=source,
-            objects=wanted,
-            direction=way,
+            objects=cutting["objects"],
+            direction=cutting["direction"],
             at=at,
         )
         tell_masks(masks, source, quiet=quiet)
         writers = open_outputs(
             output or [default_folder(video)],
             source=source,
-            kind=format_,
-            background="#00ff00" if green else background,
-            hard=hard,
-            sound=not no_audio,
-            overwrite=overwrite,
+            **{name: cutting[name] for name in _OF_OUTPUTS},
             keep=files if scribble is None else [*files, scribble],
         )
-        segmenter = Segmenter.load(
-            weights,
-            device=device,
-            resolution=parse_resolution(resolution),
-            precision=precision,
-            ablation=ablation_of(without),
+        segmenter = Segmenter.load(**network)
+        summary = cut_out(
+            segmenter, source, masks, writers, direction=cutting["direction"], quiet=quiet
         )
-        summary = cut_out(segmenter, source, masks, writers, direction=way, quiet=quiet)
         height, width = source.size
     for writer in writers:
         say(f"wrote {writer.path}", quiet=quiet)
@@ -267,25 +314,6 @@ def parse_objects(text: str | None) -> tuple[int, ...] | None:
     if not re.fullmatch(r"\s*[0-9]{1,9}(\s*,\s*[0-9]{1,9})*\s*", text):
         raise InputError(f"--objects takes ids with commas between them, as in 1,38, not {text!r}")
     return tuple(sorted({int(part) for part in text.split(",")}))
-
-
-def default_folder(video: str) -> Path:
-    """Name the folder of masks after the video: ``clip_masks``, in the current folder.
-
-    Dots become underscores: a name with an ending would stand for a video.
-    """
-    path = Path(video)
-    if path.is_dir():
-        name = path.resolve().name
-    elif path.is_file():
-        name = path.stem
-    elif video == "-":
-        name = "video"
-    elif re.match(r"camera(:|$)|[a-z]+://", video):
-        name = re.match(r"[a-z]+", video)[0]  # type: ignore[index]
-    else:  # a pattern: its folder
-        name = path.parent.resolve().name
-    return Path(f"{name.replace('.', '_') or 'video'}_masks")
 
 
 def cut_out(

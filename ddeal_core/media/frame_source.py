@@ -16,6 +16,7 @@ from ddeal_core.errors import InputError
 from ddeal_core.media.colour import ColourTags
 from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.identity import Settings
 from ddeal_core.media.sound import Sound
 
 __all__ = ["FrameSource"]
@@ -133,6 +134,14 @@ class FrameSource(ABC):
                     return
         finally:
             frames.close()  # type: ignore[attr-defined]  # a generator
+
+    def identity(self) -> Settings:
+        """Say what was opened, in plain JSON types: its name, and what tells it from others.
+
+        Raises:
+            MediaError: It cannot be read any more.
+        """
+        return {"name": self.path.name, "live": self.is_live}
 
     def stop(self) -> None:  # noqa: B027 - files end by themselves
         """Let a live source end after the frame it is at, as if there were no more."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -15,6 +17,7 @@ from ddeal_core.errors import MediaError
 from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.identity import Settings, file_identity
 from ddeal_core.media.picture_files import opened_picture
 
 __all__ = ["IMAGE_ENDINGS", "ImageSource", "natural_key", "read_image"]
@@ -163,6 +166,27 @@ class ImageSource(FrameSource):
     def frame_named(self, name: str) -> int | None:
         """Index of the image with this stem, or None."""
         return self._indices.get(name)
+
+    def identity(self) -> Settings:
+        """How many images are given, their rate, and one checksum over their names and contents.
+
+        Raises:
+            MediaError: One of them cannot be read any more.
+        """
+        files = self._files[self.start : self.end]
+        digest = hashlib.sha256()
+        for file in files:
+            try:
+                record = file_identity(file)
+            except OSError as error:
+                raise MediaError(f"{file} cannot be read: {error.strerror or error}") from None
+            digest.update(json.dumps(record, sort_keys=True).encode())
+        return {
+            "name": self.path.name,
+            "images": len(files),
+            "rate": str(self._rate),
+            "sampled_sha256": digest.hexdigest(),
+        }
 
     def __iter__(self) -> Iterator[Frame]:
         """Read the files one after the other.

@@ -10,6 +10,7 @@ from typing import get_args
 from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.background import Background, Colour
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.manifest import is_manifest, manifest_path
 from ddeal_core.media.result_writer import ResultWriter
 from ddeal_core.media.video_writer import VideoWriter
 from ddeal_core.media.writers import Kind, fits, open_writer
@@ -51,7 +52,7 @@ def open_outputs(
     writers: list[ResultWriter] = []
     try:
         for own, path in named:
-            if any(_is_at(path, other.path) for other in writers):
+            if any(_collide(path, other.path) for other in writers):
                 raise InputError(f"{path} is named twice as an output: give each its own name")
             for file in kept:
                 if _is_at(path, file) or (path.is_dir() and _is_at(path, file.parent)):
@@ -102,6 +103,19 @@ def _check_free(path: Path) -> None:
             raise InputError(f"the folder {path} is not empty: name another, or allow --overwrite")
     elif path.exists() or path.is_symlink():
         raise InputError(f"{path} exists: name another file, or allow --overwrite")
+    else:
+        beside = manifest_path(path)
+        if beside.exists() and not is_manifest(beside):
+            raise InputError(f"{beside} exists: name another file, or allow --overwrite")
+
+
+def _collide(first: Path, second: Path) -> bool:
+    """Whether two outputs, with their manifests, would meet."""
+    return (
+        _is_at(first, second)
+        or _is_at(manifest_path(first), second)
+        or _is_at(first, manifest_path(second))
+    )
 
 
 def _is_at(first: Path, second: Path) -> bool:

@@ -20,6 +20,7 @@ from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.decoding import Display, damage, open_container, pictures_of, video_stream
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.identity import Settings, file_identity
 from ddeal_core.media.sound import FileSound, Sound
 from ddeal_core.media.tolerant_decoding import Lost, pictures_and_losses
 
@@ -146,6 +147,17 @@ class VideoSource(FrameSource):
     def sound(self) -> Sound | None:
         """The file's sound, opened anew for each who asks; None if it has none."""
         return FileSound(self.path) if self._has_sound else None
+
+    def identity(self) -> Settings:
+        """Name, size and sampled checksum of the file.
+
+        Raises:
+            MediaError: It cannot be read any more.
+        """
+        try:
+            return file_identity(self.path)
+        except OSError as error:
+            raise MediaError(f"{self.path} cannot be read: {error.strerror or error}") from None
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode from the beginning; with several threads of packets where it stops at damage.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -27,6 +27,8 @@ from ddeal_core.media.composites import over, overlay, straight_alpha
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.identity import Settings
+from ddeal_core.media.publishing import part_of
 from ddeal_core.media.result_writer import ResultWriter, check_size, output_error
 from ddeal_core.media.sound_track import SoundTrack
 from ddeal_core.media.video_recipes import (
@@ -75,7 +77,7 @@ class VideoWriter(ResultWriter):
         super().__init__(path)
         if path.is_dir():
             raise OutputError(f"{path} is a folder; a video cannot have its name")
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._partial = part_of(path)
         self._recipe = recipe
         self._opacity = opacity
         self._contours = contours
@@ -101,6 +103,20 @@ class VideoWriter(ResultWriter):
     def kind(self) -> VideoKind:
         """What the pictures show."""
         return self._recipe.kind
+
+    @property
+    def settings(self) -> Settings:
+        """What the pictures show, and how they are coded."""
+        settings: dict[str, Any] = {
+            "kind": self.kind,
+            "codec": self._recipe.codec,
+            "sound": self._sound is not None,
+        }
+        if self.kind == "overlay":
+            return {**settings, "opacity": self._opacity, "contours": self._contours}
+        if self._background is not None:
+            settings["background"] = self._background.identity()
+        return {**settings, "hard": self._hard}
 
     def write(self, frame: Frame, cutout: Cutout) -> None:
         """Compose and encode one frame."""
@@ -134,7 +150,7 @@ class VideoWriter(ResultWriter):
             self._container.mux(self._stream.encode(None))
             self._container.close()
             self._container = None
-            self._partial.replace(self.path)
+            self._publish(self._partial)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise output_error(self.path, error) from None
         self._let_go()

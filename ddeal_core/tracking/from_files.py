@@ -8,12 +8,16 @@ from typing import BinaryIO
 from ddeal_core.interaction.hints import Hints
 from ddeal_core.media.background import Background, Colour
 from ddeal_core.media.damage import OnError
+from ddeal_core.media.identity import Settings
+from ddeal_core.media.manifest import is_complete
 from ddeal_core.media.outputs import open_outputs
+from ddeal_core.media.result_writer import ResultWriter
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import Kind
 from ddeal_core.tracking.directions import Direction
 from ddeal_core.tracking.given_masks import given_masks
 from ddeal_core.tracking.pipeline import Progress, segment_video
+from ddeal_core.tracking.run_settings import output_settings, run_settings
 from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = ["cut_out"]
@@ -40,6 +44,7 @@ def cut_out(
     frame_rate: Fraction | None = None,
     overwrite: bool = False,
     on_error: OnError = "stop",
+    skip_complete: bool = False,
     on_frame: Callable[[Progress], None] | None = None,
 ) -> int:
     """Cut objects out of a video and write all outputs in one pass, as ``ddeal segment`` does.
@@ -70,10 +75,12 @@ def cut_out(
         frame_rate: Of image files.
         overwrite: Whether results may be replaced.
         on_error: What to do about frames that cannot be read: see `open_source`.
+        skip_complete: Do nothing where an earlier run made all outputs from the same video and
+            masks, with the same weights and settings: see `is_complete`.
         on_frame: Called after each frame.
 
     Returns:
-        How many frames were written.
+        How many frames were written; 0 where all was complete before.
 
     Raises:
         InputError: Something that was named cannot be used; nothing was written.
@@ -88,20 +95,41 @@ def cut_out(
         given, files = given_masks(
             mask_words, hints, source=source, objects=objects, direction=direction, at=at
         )
-        writers = open_outputs(
-            output_words,
-            source=source,
-            kind=kind,
-            background=background,
-            hard=hard,
-            sound=sound,
-            overwrite=overwrite,
-            keep=files,
+        segmenter = segmenter or Segmenter.load()
+
+        def opened(*, overwrite: bool) -> list[ResultWriter]:
+            return open_outputs(
+                output_words,
+                source=source,
+                kind=kind,
+                background=background,
+                hard=hard,
+                sound=sound,
+                overwrite=overwrite,
+                keep=files,
+            )
+
+        def run() -> Settings:
+            return run_settings(segmenter, source, given, direction=direction)
+
+        if skip_complete and _are_complete(run, opened(overwrite=True)):
+            return 0
+        steps = segment_video(
+            segmenter, source, given, opened(overwrite=overwrite), direction=direction
         )
-        loaded = segmenter or Segmenter.load()
-        steps = segment_video(loaded, source, given, writers, direction=direction)
         for progress in steps:
             done = progress.done
             if on_frame is not None:
                 on_frame(progress)
     return done
+
+
+def _are_complete(run: Callable[[], Settings], writers: Sequence[ResultWriter]) -> bool:
+    try:
+        if not all(writer.path.exists() for writer in writers):
+            return False  # nothing needs to be read
+        settings = run()
+        return all(is_complete(w.path, output_settings(settings, w)) for w in writers)
+    finally:
+        for writer in writers:
+            writer.abandon()

@@ -23,6 +23,7 @@ from ddeal_core.tracking.directions import (
 )
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.run_record import RunRecord
 from ddeal_core.tracking.segmenter import Labels, Segmenter
 from ddeal_core.tracking.stages import Consumer, ahead
 
@@ -67,7 +68,7 @@ def segment_video(
     The writers belong to this call: they are finished after the last frame, and abandoned if an
     error stops it or the iterator is closed early. One that cannot be finished does not keep the
     others from it. Where a frame cannot be read, the results of those before it are kept, under
-    names that say so (`ResultWriter.keep_part`).
+    names that say so (`ResultWriter.keep_part`). A finished output has its manifest beside it.
 
     A frame that the source holds (`Frame.held`) has the result of the one before it; the network
     does not see it.
@@ -110,15 +111,16 @@ def _segment(
 ) -> Generator[Progress]:
     done = 0
     try:
+        record = RunRecord.of(segmenter, source, given, direction)
         if source.is_live:  # wanted at once, and its sound is read along with its frames
             for progress in _results(segmenter, source, given, iter(source)):
-                _write(progress, writers)
+                _write(progress, writers, record)
                 done = progress.done
                 yield progress
         else:
             back = followed_back(segmenter, source, given, direction, on_frame=on_back)
             with back as (left, earlier):
-                for progress in _side_by_side(segmenter, source, left, writers, earlier):
+                for progress in _side_by_side(segmenter, source, left, writers, record, earlier):
                     done = progress.done
                     yield progress
     except MediaError as error:
@@ -131,7 +133,7 @@ def _segment(
     except BaseException:
         _abandon(writers)
         raise
-    _finish(writers)
+    _finish(writers, record)
 
 
 def _results(
@@ -168,11 +170,12 @@ def _results(
         raise InputError(f"{source.path} gave no frame from number {source.start} on")
 
 
-def _write(progress: Progress, writers: tuple[ResultWriter, ...]) -> None:
+def _write(progress: Progress, writers: tuple[ResultWriter, ...], record: RunRecord) -> None:
     frame, result = progress.frame, progress.result
     cutout = Cutout.of(frame.image, result.labels, lambda: result.probabilities, result.object_ids)
     for writer in writers:
         writer.write(frame, cutout)
+    record.add(frame)
 
 
 def _side_by_side(
@@ -180,12 +183,15 @@ def _side_by_side(
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
     writers: tuple[ResultWriter, ...],
+    record: RunRecord,
     earlier: Earlier | None,
 ) -> Generator[Progress]:
     """Decode and write in threads of their own while the network computes in the caller's."""
     with (
         ahead(iter(source), capacity=_WAITING) as frames,
-        Consumer[Progress](lambda item: _write(item, writers), capacity=_WAITING) as writing,
+        Consumer[Progress](
+            lambda item: _write(item, writers, record), capacity=_WAITING
+        ) as writing,
     ):
         error: Exception | None = None
         try:
@@ -266,11 +272,12 @@ def _keep_parts(writers: Sequence[ResultWriter]) -> list[str]:
     return kept
 
 
-def _finish(writers: Sequence[ResultWriter]) -> None:
+def _finish(writers: Sequence[ResultWriter], record: RunRecord) -> None:
     failures: list[str] = []
     for position, writer in enumerate(writers):
         try:
             writer.finish()
+            record.describe(writer)
         except (DdealError, OSError) as error:
             _abandon([writer])
             known = isinstance(error, DdealError)

@@ -54,6 +54,7 @@ def test_help_answers_at_once(start):
     [
         "segment",
         "demo",
+        "verify",
         "eval",
         "train",
         "bench",
