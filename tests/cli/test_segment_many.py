@@ -69,7 +69,7 @@ def test_all_of_a_folder_with_a_summary(ddeal, clips, tiny_weights):
         (["clips", "--mask", "first/a.png"], "one mask for 2 videos"),
         (["clips/a.mp4", "clips/b.mp4", "--mask", "first/a.png"], "one mask for 2 videos"),
         (["clips"], "give either masks or a folder of masks"),
-        (["clips/a.mp4"], "Missing option '--mask'"),
+        (["clips/a.mp4"], "where is the object?"),
         (["clips", "--mask-dir", "first", "-o", "cut.mov"], "one file for several videos"),
         (["clips", "--mask-dir", "clips"], "no video has a mask"),
         (["clips", "clips/a.mp4", "--mask-dir", "first"], "named twice"),
