@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ddeal_core.errors import InputError, MaskError
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints, check_hints, marked
 from ddeal_core.interaction.region import Region
+from ddeal_core.interaction.trimap import CORE, ellipse, from_box, from_mask, near_marks, with_marks
 from ddeal_core.media.edges import refine_alpha
 
 __all__ = ["grab_cut"]
@@ -28,10 +29,7 @@ _log = logging.getLogger(__name__)
 
 _ROUNDS = 2  # of GrabCut: more did no better on photographs
 _MARGIN = 0.3  # surroundings that are looked at, as a share of the box's long side
-_CORE = 0.5  # diameters of the ellipse that is surely the object, as a share of the box
-_DOUBT = 0.12  # of the region's short side: so far a mark beside the object reaches into the core
 _NEAR = 0.15  # of the frame's short side: where an object may be that has a point but no box
-_BAND = 0.08  # to either side of a mask's outline, as a share of the root of its area
 _LITTLE = 1.4  # times the core: less found in a box than this is not believed
 _MOST = 0.9  # of the frame: more found than this, without a box, is worth a warning
 _SPECK = 0.1  # of the largest piece: smaller ones are dropped where no point says what is meant
@@ -112,7 +110,8 @@ def grab_cut(
     for number in sorted(hints):
         marks = marked(hints, number, size)
         marks[(kept > 0) & (marks == 0)] = NOT_OBJECT
-        cuts[number] = _cut(image, hints[number], marks, old == number)
+        nearer = _cores_before(hints, number, size) & (marks != OBJECT)
+        cuts[number] = _cut(image, hints[number], marks, old == number, nearer)
     out = _shared_out(cuts, size)
     for number, cut in cuts.items():
         mine = out == number
@@ -138,37 +137,61 @@ def grab_cut(
     return np.where(out > 0, out, kept).astype(np.uint8)
 
 
+def _cores_before(
+    hints: Mapping[int, Hints], number: int, size: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Cores of smaller boxes: what they are around is more often before a larger object."""
+    out = np.zeros(size, np.bool_)
+    own = hints[number].box
+    for other, hint in hints.items():
+        if hint.box is None or other == number:
+            continue
+        if own is None or hint.box[2] * hint.box[3] < own[2] * own[3]:
+            x, y, width, height = hint.box
+            out |= ellipse(size, (x, y, x + width, y + height), CORE)
+    return out
+
+
 def _cut(
-    image: NDArray[np.uint8], hint: Hints, marks: NDArray[np.uint8], old: NDArray[np.bool_]
+    image: NDArray[np.uint8],
+    hint: Hints,
+    marks: NDArray[np.uint8],
+    old: NDArray[np.bool_],
+    nearer: NDArray[np.bool_],
 ) -> _Cut:
     size = marks.shape
     box = _box(hint, marks)
     if old.any():
         x, y, width, height = cv2.boundingRect((old | (marks == OBJECT)).view(np.uint8))
         region = Region.around((x, y, width, height), _MARGIN, size)
-        cut = _cut_in(image, marks, region, _from_mask(region, old, marks))
+        cut = _cut_in(image, marks, region, from_mask(region, old, marks))
     elif box is None:
-        return _cut_from_points(image, marks)
+        return _cut_from_points(image, marks, nearer)
     else:
         region = Region.around(box, _MARGIN, size)
-        cut = _cut_in(image, marks, region, _from_box(region, box))
+        trimap = from_box(region, box)
+        trimap[region.shrink(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
+        cut = _cut_in(image, marks, region, trimap)
     if box is None:
         return cut
     x, y, width, height = box
     inside = np.zeros(size, np.bool_)
     inside[y : y + height, x : x + width] = True
     cut = replace(cut, mask=cut.mask & inside)
-    if not old.any() and not marks.any() and cut.mask.sum() < _LITTLE * cut.sure.sum():
-        ellipse = _ellipse(size, (x, y, x + width, y + height), 1.0)
-        return replace(cut, mask=(ellipse & inside) | cut.mask, guessed=True)
+    if not old.any() and not (marks == OBJECT).any() and cut.mask.sum() < _LITTLE * cut.sure.sum():
+        drawn = ellipse(size, (x, y, x + width, y + height), 1.0)
+        return replace(cut, mask=(drawn & inside & (marks != NOT_OBJECT)) | cut.mask, guessed=True)
     return cut
 
 
-def _cut_from_points(image: NDArray[np.uint8], marks: NDArray[np.uint8]) -> _Cut:
+def _cut_from_points(
+    image: NDArray[np.uint8], marks: NDArray[np.uint8], nearer: NDArray[np.bool_]
+) -> _Cut:
     """Find roughly in the whole frame where the object ends, then look closely."""
     size = marks.shape
     region = Region.around((0, 0, size[1], size[0]), 0, size)
-    near = _near_marks(region, marks, round(min(size) * _NEAR))
+    near = near_marks(region, marks, round(min(size) * _NEAR))
+    near[region.shrink(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
     cut = _cut_in(image, marks, region, near)
     x, y, width, height = cv2.boundingRect(cut.mask.view(np.uint8))
     closer = Region.around((x, y, width, height), _MARGIN, size)
@@ -176,6 +199,7 @@ def _cut_from_points(image: NDArray[np.uint8], marks: NDArray[np.uint8]) -> _Cut
         return cut
     rough = closer.shrink(cut.mask.astype(np.float32)) >= 0.5
     trimap = np.where(rough, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    trimap[closer.shrink(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
     return _cut_in(image, marks, closer, trimap)
 
 
@@ -194,56 +218,6 @@ def _box(hint: Hints, marks: NDArray[np.uint8]) -> tuple[int, int, int, int] | N
     return left, top, right - left, bottom - top
 
 
-def _from_box(region: Region, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
-    """Surely not the object outside the box, surely the object in its core."""
-    left, top, right, bottom = region.box(box)
-    trimap = np.full(region.shape, cv2.GC_BGD, np.uint8)
-    trimap[top:bottom, left:right] = cv2.GC_PR_FGD
-    if not (trimap == cv2.GC_BGD).any():  # the box is the frame: its corners are the surroundings
-        trimap[:] = cv2.GC_PR_BGD
-        trimap[_ellipse(trimap.shape, (left, top, right, bottom), 1.0)] = cv2.GC_PR_FGD
-    core = _ellipse(trimap.shape, (left, top, right, bottom), _CORE)
-    trimap[core & (trimap != cv2.GC_BGD)] = cv2.GC_FGD
-    return trimap
-
-
-def _from_mask(
-    region: Region, old: NDArray[np.bool_], marks: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """Unsure near the old outline, and further off near marks."""
-    rough = (region.shrink(old.astype(np.float32)) >= 0.5).astype(np.uint8)
-    small = region.marks(marks)
-    band = max(3.0, _BAND * np.sqrt(rough.sum()))
-    within = cv2.distanceTransform(rough, cv2.DIST_L2, 3)
-    beyond = cv2.distanceTransform(1 - rough, cv2.DIST_L2, 3)
-    marked_at = cv2.distanceTransform((small == 0).astype(np.uint8), cv2.DIST_L2, 3)
-    unsure = marked_at <= 3 * band
-    trimap = np.full(region.shape, cv2.GC_BGD, np.uint8)
-    trimap[(beyond <= band) | unsure] = cv2.GC_PR_BGD
-    trimap[rough > 0] = cv2.GC_PR_FGD
-    trimap[(within > min(band, 0.8 * within.max())) & ~unsure] = cv2.GC_FGD
-    return trimap
-
-
-def _ellipse(
-    shape: tuple[int, ...], box: tuple[int, int, int, int], share: float
-) -> NDArray[np.bool_]:
-    left, top, right, bottom = box
-    drawn = np.zeros(shape, np.uint8)
-    centre = ((left + right - 1) / 2, (top + bottom - 1) / 2)
-    axes = (max(1.0, (right - left) * share), max(1.0, (bottom - top) * share))
-    cv2.ellipse(drawn, (centre, axes, 0), 1, -1)
-    return drawn > 0
-
-
-def _near_marks(region: Region, marks: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
-    """Perhaps the object near marks on it, perhaps not it further off."""
-    small = region.marks(marks)
-    away = cv2.distanceTransform((small != OBJECT).astype(np.uint8), cv2.DIST_L2, 3)
-    near = away <= reach * region.scale
-    return np.where(near, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-
-
 def _cut_in(
     image: NDArray[np.uint8],
     marks: NDArray[np.uint8],
@@ -253,12 +227,7 @@ def _cut_in(
     """Run GrabCut in a region, and fit its outline to the full picture's edges."""
     small = region.picture(image)
     sure = region.marks(marks)
-    if (sure == NOT_OBJECT).any():  # near such marks the core is no longer sure
-        away = cv2.distanceTransform((sure != NOT_OBJECT).astype(np.uint8), cv2.DIST_L2, 3)
-        near = away < _DOUBT * min(region.shape)
-        trimap[near & (trimap == cv2.GC_FGD)] = cv2.GC_PR_FGD
-    trimap[sure == OBJECT] = cv2.GC_FGD
-    trimap[sure == NOT_OBJECT] = cv2.GC_BGD
+    trimap = with_marks(trimap, sure, small)
     sure_object = region.enlarge((trimap == cv2.GC_FGD).astype(np.float32)) >= 0.5
     sure_object[marks == OBJECT] = True
     score = np.zeros(region.shape, np.float32)

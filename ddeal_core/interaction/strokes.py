@@ -43,8 +43,9 @@ def read_strokes(path: str | os.PathLike[str], *, size: tuple[int, int]) -> NDAr
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(where) as image:
+                if image.format in ("JPEG", "MPO"):
+                    raise MaskError("colours of a JPEG are not exact: save it as PNG")
                 image.load()
-                lossy = image.format in ("JPEG", "MPO")
                 strokes = _ids(image)
     except FileNotFoundError:
         raise MaskError(f"there is no image of strokes {where}") from None
@@ -54,8 +55,6 @@ def read_strokes(path: str | os.PathLike[str], *, size: tuple[int, int]) -> NDAr
         raise MaskError(f"the strokes {where} cannot be read: {error}") from None
     except InputError as error:
         raise MaskError(f"the strokes {where}: {error}") from None
-    if lossy:
-        raise MaskError(f"the strokes {where} are a JPEG, whose colours are not exact: use PNG")
     if strokes.shape != size:
         raise MaskError(
             f"the strokes {where} are {strokes.shape[1]}x{strokes.shape[0]}, the frame "

@@ -46,8 +46,8 @@ class _Place:
 class Spool:
     """Keeps results in a temporary file; use it with `with`, which removes the file.
 
-    Labels come back as they were; probabilities rounded to multiples of 1/4095, which still sum
-    to 1. Memory does not grow but for some numbers a frame. One thread at a time may use it; what
+    Labels come back as they were; objects' probabilities rounded to multiples of 1/4095, and the
+    background's as what is left of 1. Memory does not grow but for some numbers a frame. One thread at a time may use it; what
     `get` returned may be used anywhere.
     """
 
