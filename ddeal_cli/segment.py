@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ddeal_cli.console import emit_json, say
+from ddeal_cli.cue_options import CueFramesOption, CuesOption
 from ddeal_cli.options import (
     DeviceOption,
     Json,
@@ -151,10 +152,13 @@ def segment(
     resolution: ResolutionOption = None,
     precision: PrecisionOption = "float32",
     without: WithoutOption = None,
+    cues: CuesOption = None,
+    cue_frames: CueFramesOption = None,
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """Cut objects out of a video, given their masks on the first frame."""
+    from ddeal_core.cues import open_cues
     from ddeal_core.errors import InputError
     from ddeal_core.media import mask_files, open_outputs, open_source, read_masks
     from ddeal_core.tracking import Segmenter
@@ -181,6 +185,17 @@ def segment(
             resolution=parse_resolution(resolution),
             precision=precision,
             ablation=ablation_of(without),
+            keep_cues=bool(cues),
+        )
+        writers += open_cues(
+            cues or (),
+            cue_frames,
+            source=source,
+            masks=masks,
+            config=segmenter.config,
+            beside=writers,
+            keep=mask_files(mask, source=source).values(),
+            overwrite=overwrite,
         )
         summary = cut_out(segmenter, source, masks, writers, quiet=quiet)
         height, width = source.size

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from ddeal_core.errors import OutputError
 from ddeal_core.media.composites import straight_alpha
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.result_writer import FolderWriter, check_size, output_error
+from ddeal_core.media.result_writer import FolderWriter, check_size, write_whole
 
 __all__ = ["MatteFolderWriter", "RgbaFolderWriter"]
 
@@ -29,15 +27,7 @@ def write_png(path: Path, image: NDArray[np.uint8]) -> None:
     buffer = BytesIO()
     # level 3: a third of the default's time for some percent of its size
     Image.fromarray(image).save(buffer, "PNG", compress_level=3)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(buffer.getvalue())
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise output_error(path, error) from None
+    write_whole(path, buffer.getvalue())
 
 
 class RgbaFolderWriter(FolderWriter):

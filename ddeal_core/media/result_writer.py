@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
+import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +15,7 @@ from ddeal_core.errors import OutputError
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 
-__all__ = ["FolderWriter", "ResultWriter", "output_error"]
+__all__ = ["FolderWriter", "ResultWriter", "output_error", "write_whole"]
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +27,23 @@ def output_error(path: Path, error: Exception) -> OutputError:
         return OutputError(f"cannot write {path}: the disk is full; free some space and try again")
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return OutputError(f"cannot write {path}: {reason}")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears whole, by a rename; folders above it are made.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise output_error(path, error) from None
 
 
 class ResultWriter(ABC):
@@ -105,9 +124,10 @@ class FolderWriter(ResultWriter):
         strangers = there - self.written
         if strangers:
             _log.warning(
-                "%s also holds %d PNG files of another run, such as %s",
+                "%s also holds %d %s files of another run, such as %s",
                 self.path,
                 len(strangers),
+                self._pattern.rpartition(".")[2].upper(),
                 min(strangers),
             )
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 from typing import BinaryIO
 
+from ddeal_core.cues.outputs import open_cues
+from ddeal_core.errors import InputError
 from ddeal_core.media.background import Background, Colour
 from ddeal_core.media.mask_set import mask_files, read_masks
 from ddeal_core.media.outputs import open_outputs
@@ -33,6 +35,8 @@ def cut_out(
     end: int | None = None,
     frame_rate: Fraction | None = None,
     overwrite: bool = False,
+    cues: Named | Sequence[Named] = (),
+    cue_frames: str | None = None,
     on_frame: Callable[[Progress], None] | None = None,
 ) -> int:
     """Cut objects out of a video and write all outputs in one pass, as ``ddeal segment`` does.
@@ -46,7 +50,8 @@ def cut_out(
         video: See `open_source`.
         masks: One, or several: see `read_masks`.
         outputs: One, or several: see `open_outputs` and, for the kinds, `open_writer`.
-        segmenter: Weights and device; the bundled weights if None.
+        segmenter: Weights and device; the bundled weights if None. It must keep cues if some are
+            asked for.
         objects: Ids to keep of those in the masks.
         kind: Of the outputs whose names fit it.
         background: A colour, "blur", or the file of an image or a video.
@@ -56,6 +61,8 @@ def cut_out(
         end: Frame to stop before.
         frame_rate: Of image files.
         overwrite: Whether results may be replaced.
+        cues: What led to the answer, as figures, arrays or a video: see `open_cue_writer`.
+        cue_frames: Frames of the cues: see `FrameChoice.parse`.
         on_frame: Called after each frame.
 
     Returns:
@@ -67,6 +74,9 @@ def cut_out(
     """
     mask_words = [masks] if isinstance(masks, str | os.PathLike) else list(masks)
     output_words = [outputs] if isinstance(outputs, str | os.PathLike) else list(outputs)
+    cue_words = [cues] if isinstance(cues, str | os.PathLike) else list(cues)
+    if segmenter is not None and cue_words and not segmenter.keep_cues:
+        raise InputError("this segmenter keeps no cues: make it with keep_cues=True")
     done = 0
     with open_source(video, start=start, end=end, frame_rate=frame_rate) as source:
         given = read_masks(mask_words, source=source, objects=objects)
@@ -80,7 +90,18 @@ def cut_out(
             overwrite=overwrite,
             keep=mask_files(mask_words, source=source).values(),
         )
-        steps = segment_video(segmenter or Segmenter.load(), source, given, writers)
+        segmenter = segmenter or Segmenter.load(keep_cues=bool(cue_words))
+        writers += open_cues(
+            cue_words,
+            cue_frames,
+            source=source,
+            masks=given,
+            config=segmenter.config,
+            beside=writers,
+            keep=mask_files(mask_words, source=source).values(),
+            overwrite=overwrite,
+        )
+        steps = segment_video(segmenter, source, given, writers)
         for progress in steps:
             done = progress.done
             if on_frame is not None:

@@ -124,7 +124,13 @@ def _results(
 
 def _write(progress: Progress, writers: tuple[ResultWriter, ...]) -> None:
     frame, result = progress.frame, progress.result
-    cutout = Cutout.of(frame.image, result.labels, lambda: result.probabilities, result.object_ids)
+    cutout = Cutout.of(
+        frame.image,
+        result.labels,
+        lambda: result.probabilities,
+        result.object_ids,
+        cues=lambda: result.cues,
+    )
     for writer in writers:
         writer.write(frame, cutout)
 

@@ -71,6 +71,8 @@ class Segmenter:
             memory; live frames come one by one all the same. A GPU gains from some 4; a CPU gains
             nothing to speak of (docs/speed.md). Other kernels may run for another batch, so that
             results can differ in the last digits; hence 1 unless you ask for more.
+        keep_cues: Give each result its `cues`. They are read when asked for; until then a result
+            keeps the network's tensors of its frame.
 
     Raises:
         InputError: The resolution or the look-ahead is too small, or no number.
@@ -83,12 +85,14 @@ class Segmenter:
         resolution: int | Literal["native"] | None = None,
         precision: Precision = "float32",
         look_ahead: int = 1,
+        keep_cues: bool = False,
     ) -> None:
         if precision not in _DTYPES:
             raise InputError(f"precision is one of {', '.join(_DTYPES)}, not {precision!r}")
         if look_ahead < 1:
             raise InputError(f"look_ahead is 1 frame or more, not {look_ahead}")
         self.look_ahead = look_ahead
+        self.keep_cues = keep_cues
         # Images come as packed RGB; convolutions on the CPU want them that way too.
         network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = for_inference(network)
@@ -113,6 +117,7 @@ class Segmenter:
         precision: Precision = "float32",
         look_ahead: int = 1,
         ablation: Ablation | None = None,
+        keep_cues: bool = False,
     ) -> "Segmenter":
         """Load weights; the network's configuration comes with them.
 
@@ -124,6 +129,7 @@ class Segmenter:
             precision: See the class.
             look_ahead: See the class.
             ablation: Cues to switch off (Table V); None for what the weights say.
+            keep_cues: See the class.
 
         Raises:
             WeightsError: The file is missing, damaged, or of another kind.
@@ -137,7 +143,11 @@ class Segmenter:
         network = Ddeal(config)
         network.load_state_dict(checkpoint.state)
         return cls(
-            network.to(target), resolution=resolution, precision=precision, look_ahead=look_ahead
+            network.to(target),
+            resolution=resolution,
+            precision=precision,
+            look_ahead=look_ahead,
+            keep_cues=keep_cues,
         )
 
     @property
@@ -152,7 +162,12 @@ class Segmenter:
 
     def tracker(self) -> Tracker:
         """A tracker for one video that is fed by hand, for live input."""
-        return Tracker(self._network, short_side=self._short_side, precision=self._precision)
+        return Tracker(
+            self._network,
+            short_side=self._short_side,
+            precision=self._precision,
+            keep_cues=self.keep_cues,
+        )
 
     def track(
         self, frames: Iterable[NDArray[np.uint8]], masks: Labels | Mapping[int, Labels]

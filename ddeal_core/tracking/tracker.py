@@ -1,7 +1,8 @@
 """Feeds a video to the network frame by frame and holds its state."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeGuard
 
 import cv2
@@ -11,9 +12,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ddeal_core.cues.frame_cues import FrameCues
 from ddeal_core.errors import InputError, MaskError
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
+from ddeal_core.tracking.cue_reading import read_cues
 from ddeal_core.tracking.merging import merge, to_labels
 from ddeal_core.tracking.padding import Padding
 from ddeal_core.tracking.result import Result
@@ -35,6 +38,7 @@ class Tracker:
         short_side: Pixels that the frame's short side is scaled to for the network; None leaves
             frames as they are. Frames are never enlarged. Results have the frame's own size.
         precision: float32, or a type for `torch.autocast`.
+        keep_cues: Let each `Result` hold what its `cues` are read from.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Tracker:
         *,
         short_side: int | None = None,
         precision: torch.dtype = torch.float32,
+        keep_cues: bool = False,
     ) -> None:
         if network.training:
             raise InputError("the tracker wants a network in evaluation mode: call network.eval()")
@@ -52,6 +57,7 @@ class Tracker:
         self._device = network.device
         self._precision = precision
         self._short_side = short_side
+        self._keep_cues = keep_cues
         self._index = 0
         self._size: tuple[int, int] | None = None
         self._object_ids: list[int] = []
@@ -154,8 +160,18 @@ class Tracker:
         if fresh is not None and not keep_given:
             self._add(ids, fresh)
             known, fresh = self._state, None
+        read: Callable[[], FrameCues] | None = None
         if known is not None:
             prediction = self._network.segment(encoding, known)
+            if self._keep_cues:
+                read = partial(
+                    read_cues,
+                    self._network,
+                    known,
+                    prediction,
+                    object_ids=self.object_ids,
+                    padding=padding,
+                )
             merged = merge(prediction.log_odds)
             if fresh is not None:
                 merged = torch.cat([merged, torch.zeros_like(masks)], dim=1)
@@ -165,7 +181,7 @@ class Tracker:
             merged = torch.cat([1 - masks.sum(1, keepdim=True), masks], dim=1)
         if fresh is not None:
             self._add(ids, fresh)
-        return self._to_result(padding.crop(merged), given if keep_given else None, ids)
+        return self._to_result(padding.crop(merged), given if keep_given else None, ids, read)
 
     def _update(
         self,
@@ -235,7 +251,11 @@ class Tracker:
         return torch.from_numpy(masks)[None].to(self._device)
 
     def _to_result(
-        self, merged: Tensor, given: NDArray[np.integer] | None, ids: list[int]
+        self,
+        merged: Tensor,
+        given: NDArray[np.integer] | None,
+        ids: list[int],
+        read: Callable[[], FrameCues] | None,
     ) -> Result:
         """Bring ``[1, 1 + K, h, w]`` to the frame's size; put given masks in as they are."""
         assert self._size is not None
@@ -259,6 +279,7 @@ class Tracker:
             object_ids=self.object_ids,
             labels=table[places],
             enlarge=enlarge,
+            read_cues=read,
         )
 
 
