@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ddeal_cli import bench, demo, evaluate, make_synthetic, segment, train, weights
+from ddeal_cli import bench, demo, doctor, evaluate, make_synthetic, segment, train, weights
 from ddeal_cli.console import complain, show_warnings
 
 __all__ = ["app", "main", "run"]
@@ -32,6 +32,7 @@ evaluate.register(app)
 train.register(app)
 bench.register(app)
 make_synthetic.register(app)
+doctor.register(app)
 app.add_typer(weights.app, name="weights")
 
 
