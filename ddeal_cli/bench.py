@@ -10,6 +10,7 @@ import typer
 
 from ddeal_cli.bench_tables import show_comparison, show_record
 from ddeal_cli.console import emit_json, say
+from ddeal_cli.help_pages import epilog
 from ddeal_cli.options import Json, Quiet, parse_resolution
 from ddeal_cli.progress import ProgressLine
 
@@ -41,8 +42,14 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "bench",
-        epilog="Example: ddeal bench --preset released-resnet50 --objects 1 --objects 5 "
-        "--against plain -o here.json --picture here.png",
+        epilog=epilog(
+            "ddeal bench",
+            "ddeal bench clip.mp4 --mask first.png --resolution 300",
+            "ddeal bench --preset released-resnet50 --objects 5 --against plain",
+            "ddeal bench --growth objects --picture growth.png -o growth.json",
+            "ddeal bench --compare before.json after.json",
+            notes=("Nothing else should run meanwhile; the result says how busy others were.",),
+        ),
     )(bench)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ddeal_cli.console import emit_json, say
+from ddeal_cli.help_pages import epilog
 from ddeal_cli.options import Json
 
 __all__ = ["register"]
@@ -12,7 +13,17 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("doctor", epilog="Example: ddeal doctor > report.txt")(doctor)
+    app.command(
+        "doctor",
+        epilog=epilog(
+            "ddeal doctor",
+            "ddeal doctor --json",
+            notes=(
+                "Exit status: 0 all fine, 1 something is broken; its last lines say what to do.",
+                "The report holds no names: the home folder is shown as ~.",
+            ),
+        ),
+    )(doctor)
 
 
 def doctor(
@@ -21,7 +32,7 @@ def doctor(
     ] = False,
     json_: Json = False,
 ) -> None:
-    """Look whether all that ddeal needs is there and works; for reports of bugs."""
+    """Check that all that ddeal needs is there and works; for bug reports."""
     from ddeal_core.diagnosis import CHECKS, broken, examine, to_json, to_text
 
     checks = {name: check for name, check in CHECKS.items() if name != "self-test" or not no_test}

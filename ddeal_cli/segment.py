@@ -13,6 +13,7 @@ import typer
 
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.cue_options import CueFramesOption, CuesOption
+from ddeal_cli.help_pages import epilog
 from ddeal_cli.options import (
     DeviceOption,
     Json,
@@ -63,8 +64,17 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "segment",
-        epilog="Example: ddeal segment clip.mp4 --mask first.png -o masks -o cutout.mov "
-        "-o overlay.mp4",
+        epilog=epilog(
+            "ddeal segment clip.mp4 --mask first.png",
+            "ddeal segment clip.mp4 -m first.png -o masks -o cutout.mov -o overlay.mp4",
+            "ddeal segment clip.mp4 -m first.png -o new.mp4 -b beach.jpg",
+            "ddeal segment clip.mp4 -m first.png -o key.mp4 --green -o matte=matte.mp4",
+            "ddeal segment clip.mp4 -m first.png -m 120=more.png --objects 1,38",
+            "ddeal segment 'shots/*.jpg' -m first.png -o rgba=cut --start 100 --end 200",
+            "ffmpeg -i clip.mp4 -f matroska - | ddeal segment - -m first.png -o masks",
+            "ddeal segment clip.mp4 -m first.png --cues inside --cue-frames every:5",
+            notes=("An output has its name only when it is whole.",),
+        ),
     )(segment)
 
 
@@ -109,6 +119,7 @@ def segment(
         Format | None,
         typer.Option(
             "--format",
+            metavar="KIND",
             help="What outputs hold, where their name fits. Folders: masks, mattes (a folder an "
             "object), rgba. Files: coco, alpha, overlay, matte (grey video), background.",
             rich_help_panel="Output",
