@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ddeal_cli import bench, demo, doctor, evaluate, make_synthetic, segment, train, weights
+from ddeal_cli import bench, demo, doctor, evaluate, make_synthetic, mask, segment, train, weights
 from ddeal_cli.console import complain, show_warnings
 from ddeal_cli.help_pages import Program, epilog
 
@@ -39,6 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 segment.register(app)
+mask.register(app)
 demo.register(app)
 evaluate.register(app)
 train.register(app)
@@ -103,7 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             return _failed(error)
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            from ddeal_core.tracking.batches import is_out_of_memory
+
+            if not is_out_of_memory(error):
                 raise
             complain("out of memory: try a lower --resolution, smaller --clips-per-pass, or --size")
             return 1
@@ -131,12 +134,6 @@ def run() -> NoReturn:
 
 def _leave(number: int, _: object) -> NoReturn:
     sys.exit(128 + number)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # torch: its own class for GPUs, a plain RuntimeError on the CPU
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _interrupted() -> int:

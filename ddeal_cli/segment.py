@@ -13,7 +13,20 @@ import typer
 
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.cue_options import CueFramesOption, CuesOption
+from ddeal_cli.direction_options import (
+    AtOption,
+    DirectionOption,
+    ReverseOption,
+    parse_direction,
+)
 from ddeal_cli.help_pages import epilog
+from ddeal_cli.hint_options import (
+    BoxOption,
+    NotPointOption,
+    PointOption,
+    ScribbleOption,
+    hints_of,
+)
 from ddeal_cli.options import (
     DeviceOption,
     Json,
@@ -27,12 +40,13 @@ from ddeal_cli.options import (
     parse_resolution,
 )
 from ddeal_cli.progress import ProgressLine
+from ddeal_cli.trust_options import MaxPixelsOption, OnErrorOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ddeal_core.media import FrameSource, Mask, ResultWriter
-    from ddeal_core.tracking import Result, Segmenter
+    from ddeal_core.tracking import Direction, Result, Segmenter
 
 __all__ = ["Summary", "cut_out", "register", "tell_masks"]
 
@@ -88,7 +102,7 @@ def segment(
         ),
     ],
     mask: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--mask",
             "-m",
@@ -97,7 +111,14 @@ def segment(
             "a frame's number before it (12=more.png, counted from 0 in the whole video), objects "
             "that begin or are corrected there; repeatable. Or a folder of masks named by frame.",
         ),
-    ],
+    ] = None,
+    box: BoxOption = None,
+    point: PointOption = None,
+    not_point: NotPointOption = None,
+    scribble: ScribbleOption = None,
+    direction: DirectionOption = None,
+    reverse: ReverseOption = False,
+    at: AtOption = None,
     objects: Annotated[
         str | None,
         typer.Option("--objects", metavar="IDS", help="Only these objects of the masks: 1,38."),
@@ -158,6 +179,8 @@ def segment(
         typer.Option(metavar="N", help="First frame, from 0; the plain --mask belongs to it."),
     ] = None,
     end: Annotated[int | None, typer.Option(metavar="N", help="Frame to stop before.")] = None,
+    on_error: OnErrorOption = "stop",
+    max_pixels: MaxPixelsOption = None,
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
     resolution: ResolutionOption = None,
@@ -168,17 +191,30 @@ def segment(
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
-    """Cut objects out of a video, given their masks on the first frame."""
+    """Cut objects out of a video, given their masks on a frame, or boxes around them."""
     from ddeal_core.cues import open_cues
     from ddeal_core.errors import InputError
-    from ddeal_core.media import mask_files, open_outputs, open_source, read_masks
-    from ddeal_core.tracking import Segmenter
+    from ddeal_core.media import open_outputs, open_source
+    from ddeal_core.tracking import Segmenter, given_masks
 
     if green and background is not None:
         raise InputError("--green and --background contradict each other: give one of them")
-    wanted = parse_objects(objects)
-    with open_source(video, start=start, end=end) as source:
-        masks = read_masks(mask, source=source, objects=wanted)
+    del max_pixels  # its callback has set the limit
+    if not (mask or box or point or not_point or scribble):
+        raise InputError(
+            "where is the object? Give its --mask, a --box x,y,width,height around it, a "
+            "--point x,y on it, or a --scribble"
+        )
+    wanted, way = parse_objects(objects), parse_direction(direction, reverse=reverse)
+    with open_source(video, start=start, end=end, on_error=on_error) as source:
+        masks, files = given_masks(
+            mask or [],
+            lambda size, known: hints_of(box, point, not_point, scribble, size=size, known=known),
+            source=source,
+            objects=wanted,
+            direction=way,
+            at=at,
+        )
         tell_masks(masks, source, quiet=quiet)
         writers = open_outputs(
             output or [default_folder(video)],
@@ -188,7 +224,7 @@ def segment(
             hard=hard,
             sound=not no_audio,
             overwrite=overwrite,
-            keep=mask_files(mask, source=source).values(),
+            keep=files if scribble is None else [*files, scribble],
         )
         segmenter = Segmenter.load(
             weights,
@@ -204,11 +240,12 @@ def segment(
             source=source,
             masks=masks,
             config=segmenter.config,
+            direction=way,
             beside=writers,
-            keep=mask_files(mask, source=source).values(),
+            keep=files,
             overwrite=overwrite,
         )
-        summary = cut_out(segmenter, source, masks, writers, quiet=quiet)
+        summary = cut_out(segmenter, source, masks, writers, direction=way, quiet=quiet)
         height, width = source.size
     for writer in writers:
         say(f"wrote {writer.path}", quiet=quiet)
@@ -222,6 +259,7 @@ def segment(
             {
                 "video": video,
                 "frames": summary.frames,
+                "damaged_frames": source.damage.count,
                 "width": width,
                 "height": height,
                 "objects": sorted({i for m in masks.values() for i in m.object_ids}),
@@ -253,7 +291,7 @@ def parse_objects(text: str | None) -> tuple[int, ...] | None:
 
     if text is None:
         return None
-    if not re.fullmatch(r"\s*[0-9]+(\s*,\s*[0-9]+)*\s*", text):
+    if not re.fullmatch(r"\s*[0-9]{1,9}(\s*,\s*[0-9]{1,9})*\s*", text):
         raise InputError(f"--objects takes ids with commas between them, as in 1,38, not {text!r}")
     return tuple(sorted({int(part) for part in text.split(",")}))
 
@@ -283,6 +321,7 @@ def cut_out(
     masks: "Mapping[int, Mask]",
     writers: "Sequence[ResultWriter]",
     *,
+    direction: "Direction" = "forward",
     quiet: bool = False,
     watch: "Callable[[Result], None] | None" = None,
 ) -> Summary:
@@ -293,6 +332,7 @@ def cut_out(
         source: The video.
         masks: Masks by frame.
         writers: Outputs; they are finished when this returns.
+        direction: Which way objects are followed.
         quiet: Show nothing.
         watch: Called with each frame's result.
     """
@@ -301,7 +341,16 @@ def cut_out(
     frames = 0
     with (
         ProgressLine("segment", total=source.frame_count, quiet=quiet) as line,
-        closing(segment_video(segmenter, source, masks, writers)) as steps,
+        closing(
+            segment_video(
+                segmenter,
+                source,
+                masks,
+                writers,
+                direction=direction,
+                on_back=lambda done, total: _tell_back(line, done, total),
+            )
+        ) as steps,
         _ctrl_c_ends(source),
     ):
         for step in steps:
@@ -310,6 +359,12 @@ def cut_out(
                 watch(step.result)
             line.advance()
         return Summary(frames, line.seconds)
+
+
+def _tell_back(line: ProgressLine, done: int, total: int) -> None:
+    if done == 1:
+        line.expect(total)
+    line.advance(note="back" if done < total else "")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ddeal_cli.completion import complete_recipes
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.help_pages import epilog
 from ddeal_cli.make_synthetic import OptionValues, read_options
@@ -58,6 +59,7 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME|FILE.json",
+            autocompletion=complete_recipes,
             help="compact, paper-resnet50, paper-resnet101, or a file as --show-recipe prints it. "
             "Default: compact; with --resume the run's own.",
             rich_help_panel=_RUN,
@@ -271,6 +273,7 @@ def read_recipe(name: str | None, *, run: Path | None = None) -> "Recipe":
         WeightsError: The run's checkpoint is damaged.
     """
     from ddeal_core.errors import ConfigError
+    from ddeal_core.json_files import read_json
     from ddeal_core.training import RECIPES, Recipe
 
     if name is None:
@@ -286,7 +289,7 @@ def read_recipe(name: str | None, *, run: Path | None = None) -> "Recipe":
     if path.suffix != ".json":
         raise ConfigError(f"no recipe {name!r}: choose {', '.join(RECIPES)}, or a .json file")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except OSError as error:
         raise ConfigError(f"the recipe {path} cannot be read: {error.strerror}") from None
     except ValueError as error:

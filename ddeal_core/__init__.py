@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         OutputError,
         WeightsError,
     )
+    from ddeal_core.interaction import Hints, grab_cut
     from ddeal_core.media import Mask, open_source, open_writer, read_mask, write_mask
     from ddeal_core.network import PRESETS, Ablation, NetworkConfig
     from ddeal_core.tracking import Result, Segmenter, Tracker, cut_out
@@ -36,6 +37,7 @@ __all__ = [
     "ConfigError",
     "DatasetError",
     "DdealError",
+    "Hints",
     "InputError",
     "Mask",
     "MaskError",
@@ -48,6 +50,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "cut_out",
+    "grab_cut",
     "load_network",
     "open_source",
     "open_writer",
@@ -66,6 +69,7 @@ _HOMES = {
         "OutputError",
         "WeightsError",
     ),
+    "interaction": ("Hints", "grab_cut"),
     "media": ("Mask", "open_source", "open_writer", "read_mask", "write_mask"),
     "network": ("PRESETS", "Ablation", "NetworkConfig"),
     "tracking": ("Result", "Segmenter", "Tracker", "cut_out"),

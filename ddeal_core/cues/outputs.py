@@ -24,6 +24,7 @@ def open_cues(
     source: FrameSource,
     masks: Mapping[int, Mask],
     config: NetworkConfig,
+    direction: str = "forward",
     beside: Sequence[ResultWriter] = (),
     keep: Iterable[Path] = (),
     overwrite: bool = False,
@@ -36,6 +37,7 @@ def open_cues(
         source: The video.
         masks: Given masks by number of frame.
         config: Of the network.
+        direction: Which way objects are followed; on the way back no cues are kept.
         beside: Other outputs of the pass; they are abandoned if this fails.
         keep: Files that must not be written over.
         overwrite: Whether results may be replaced.
@@ -49,6 +51,8 @@ def open_cues(
     try:
         if frames is not None and not words:
             raise InputError("frames are chosen, but no cues are asked for: give --cues too")
+        if words and direction == "backward":
+            raise InputError("cues are those of the way forward: leave --cues or --reverse out")
         choice = None if frames is None else FrameChoice.parse(frames)
         for word in words:
             writers.append(

@@ -65,10 +65,10 @@ def _run(folder: Path, segmenter: object) -> tuple[float, float, float]:
             labels = step.result.labels
     seconds = time.perf_counter() - began
     assert labels is not None
-    alpha = np.zeros(_SIZE, np.uint8)
+    alpha: NDArray[np.uint8] = np.zeros(_SIZE, np.uint8)
     with av.open(folder / "cut.mov") as container:
         for picture in container.decode(video=0):
-            alpha = picture.to_ndarray(format="rgba")[..., 3]
+            alpha = picture.to_ndarray(format="rgba")[..., 3].astype(np.uint8)
     truth = masks[-1] > 0
     return seconds, jaccard(truth, labels > 0), jaccard(truth, alpha > 127)
 

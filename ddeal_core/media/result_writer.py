@@ -50,7 +50,8 @@ class ResultWriter(ABC):
     """Takes frames with their cut-outs, in order; use it with `with`.
 
     Leaving without an exception publishes the finished output by one rename; leaving with one
-    leaves nothing behind (a folder keeps the whole pictures written so far).
+    leaves nothing behind (a folder keeps the whole pictures written so far). Where the input ends
+    too early, `keep_part` publishes what there is under another name.
 
     Attributes:
         path: Where the output will be.
@@ -75,6 +76,19 @@ class ResultWriter(ABC):
     @abstractmethod
     def finish(self) -> None:
         """Complete the output and give it its name."""
+
+    def keep_part(self) -> Path:
+        """Complete what was written before the input failed, as ``name.incomplete.ending``.
+
+        Returns:
+            Where it is. An older file of that name is replaced.
+
+        Raises:
+            OutputError: It cannot be completed.
+        """
+        self.path = self.path.with_name(f"{self.path.stem}.incomplete{self.path.suffix}")
+        self.finish()
+        return self.path
 
     @abstractmethod
     def abandon(self) -> None:
@@ -130,6 +144,10 @@ class FolderWriter(ResultWriter):
                 self._pattern.rpartition(".")[2].upper(),
                 min(strangers),
             )
+
+    def keep_part(self) -> Path:
+        """Keep the pictures: each is whole."""
+        return self.path
 
     def abandon(self) -> None:
         """Keep the pictures: each is whole."""

@@ -142,6 +142,11 @@ class VideoWriter(ResultWriter):
             raise output_error(self.path, error) from None
         self._let_go()
 
+    def keep_part(self) -> Path:
+        """See `ResultWriter`; the sound ends with the last frame."""
+        self._cut_short = True
+        return super().keep_part()
+
     def abandon(self) -> None:
         """Close and remove the unfinished file."""
         if self._container is not None:

@@ -1,17 +1,20 @@
 """From names of files to finished outputs in one call."""
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import BinaryIO
 
 from ddeal_core.cues.outputs import open_cues
 from ddeal_core.errors import InputError
+from ddeal_core.interaction.hints import Hints
 from ddeal_core.media.background import Background, Colour
-from ddeal_core.media.mask_set import mask_files, read_masks
+from ddeal_core.media.damage import OnError
 from ddeal_core.media.outputs import open_outputs
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import Kind
+from ddeal_core.tracking.directions import Direction
+from ddeal_core.tracking.given_masks import given_masks
 from ddeal_core.tracking.pipeline import Progress, segment_video
 from ddeal_core.tracking.segmenter import Segmenter
 
@@ -25,6 +28,9 @@ def cut_out(
     masks: Named | Sequence[Named],
     outputs: Named | Sequence[Named],
     *,
+    hints: Mapping[int, Hints] | None = None,
+    direction: Direction = "forward",
+    at: int | None = None,
     segmenter: Segmenter | None = None,
     objects: Collection[int] | None = None,
     kind: Kind | None = None,
@@ -37,19 +43,26 @@ def cut_out(
     overwrite: bool = False,
     cues: Named | Sequence[Named] = (),
     cue_frames: str | None = None,
+    on_error: OnError = "stop",
     on_frame: Callable[[Progress], None] | None = None,
 ) -> int:
     """Cut objects out of a video and write all outputs in one pass, as ``ddeal segment`` does.
 
         cut_out("clip.mp4", "first.png", ["cut.mov", "matte=matte.mp4", "masks"])
         cut_out("clip.mp4", ["first.png", "120=more.png"], "new.mp4", background="beach.jpg")
+        cut_out("clip.mp4", [], "masks", hints={1: Hints(box=(420, 130, 180, 300))})
+        cut_out("clip.mp4", "60=middle.png", "masks", direction="both")
 
     The same call gives the same bytes as the command.
 
     Args:
         video: See `open_source`.
-        masks: One, or several: see `read_masks`.
+        masks: One, several, or none where there are hints: see `read_masks`.
         outputs: One, or several: see `open_outputs` and, for the kinds, `open_writer`.
+        hints: Boxes, points and strokes by object id, of which a mask is made, or the plain mask
+            mended: see `given_masks`.
+        direction: "forward", "backward" or "both": see `followed_back`.
+        at: Frame of the hints and of the plain mask; the first if None, going backward the last.
         segmenter: Weights and device; the bundled weights if None. It must keep cues if some are
             asked for.
         objects: Ids to keep of those in the masks.
@@ -63,6 +76,7 @@ def cut_out(
         overwrite: Whether results may be replaced.
         cues: What led to the answer, as figures, arrays or a video: see `open_cue_writer`.
         cue_frames: Frames of the cues: see `FrameChoice.parse`.
+        on_error: What to do about frames that cannot be read: see `open_source`.
         on_frame: Called after each frame.
 
     Returns:
@@ -78,8 +92,12 @@ def cut_out(
     if segmenter is not None and cue_words and not segmenter.keep_cues:
         raise InputError("this segmenter keeps no cues: make it with keep_cues=True")
     done = 0
-    with open_source(video, start=start, end=end, frame_rate=frame_rate) as source:
-        given = read_masks(mask_words, source=source, objects=objects)
+    with open_source(
+        video, start=start, end=end, frame_rate=frame_rate, on_error=on_error
+    ) as source:
+        given, files = given_masks(
+            mask_words, hints, source=source, objects=objects, direction=direction, at=at
+        )
         writers = open_outputs(
             output_words,
             source=source,
@@ -88,20 +106,21 @@ def cut_out(
             hard=hard,
             sound=sound,
             overwrite=overwrite,
-            keep=mask_files(mask_words, source=source).values(),
+            keep=files,
         )
-        segmenter = segmenter or Segmenter.load(keep_cues=bool(cue_words))
+        loaded = segmenter or Segmenter.load(keep_cues=bool(cue_words))
         writers += open_cues(
             cue_words,
             cue_frames,
             source=source,
             masks=given,
-            config=segmenter.config,
+            config=loaded.config,
+            direction=direction,
             beside=writers,
-            keep=mask_files(mask_words, source=source).values(),
+            keep=files,
             overwrite=overwrite,
         )
-        steps = segment_video(segmenter, source, given, writers)
+        steps = segment_video(loaded, source, given, writers, direction=direction)
         for progress in steps:
             done = progress.done
             if on_frame is not None:

@@ -32,7 +32,7 @@ class Result:
         object_ids: tuple[int, ...],
         labels: NDArray[np.uint8],
         enlarge: Callable[[int | None], Tensor],
-        read_cues: Callable[[], FrameCues] | None = None,
+        read_cues: Callable[[], FrameCues | None] | None = None,
     ) -> None:
         """Take what the tracker found.
 
@@ -73,6 +73,6 @@ class Result:
 
         None unless the tracker keeps cues (`keep_cues`), and where nothing was predicted: on
         frames up to the one on which the first object is given. An object that is given on this
-        frame has none yet.
+        frame has none yet, and one that is followed backwards has none.
         """
         return None if self._read_cues is None else self._read_cues()
