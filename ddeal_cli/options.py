@@ -69,8 +69,9 @@ PrecisionOption = Annotated[
 WithoutOption = Annotated[
     list[Cue] | None,
     typer.Option(
-        help="Switch a cue off (Table V of the paper); repeatable. Without appearance is without "
-        "its supplementary components too.",
+        metavar="CUE",
+        help="Switch a cue off (Table V of the paper): matching, appearance, or its supplementary "
+        "components alone; repeatable.",
         rich_help_panel=_NETWORK,
     ),
 ]

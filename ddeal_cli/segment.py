@@ -1,22 +1,19 @@
 """``ddeal segment``: cut objects out of a video."""
 
 import re
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ddeal_cli.console import emit_json, say
+from ddeal_cli.cue_options import CueFramesOption, CuesOption
 from ddeal_cli.direction_options import (
     AtOption,
     DirectionOption,
     ReverseOption,
     parse_direction,
 )
+from ddeal_cli.help_pages import epilog
 from ddeal_cli.hint_options import (
     BoxOption,
     NotPointOption,
@@ -24,6 +21,7 @@ from ddeal_cli.hint_options import (
     ScribbleOption,
     hints_of,
 )
+from ddeal_cli.one_video import cut_out, tell_masks
 from ddeal_cli.options import (
     DeviceOption,
     Json,
@@ -36,7 +34,6 @@ from ddeal_cli.options import (
     ablation_of,
     parse_resolution,
 )
-from ddeal_cli.progress import ProgressLine
 from ddeal_cli.segment_many import (
     EngineOption,
     JobsOption,
@@ -47,44 +44,30 @@ from ddeal_cli.segment_many import (
 from ddeal_cli.trust_options import MaxPixelsOption, OnErrorOption
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    pass
 
-    from ddeal_core.media import FrameSource, Mask, ResultWriter
-    from ddeal_core.tracking import Direction, Result, Segmenter
-
-__all__ = ["Summary", "cut_out", "register", "tell_masks"]
+__all__ = ["register"]
 
 Format = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte", "background"]
 
-
-_MASKS_TOLD = 12
 _OF_OUTPUTS = ("kind", "background", "hard", "sound", "overwrite")
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a run did.
-
-    Attributes:
-        frames: How many.
-        seconds: From the first frame read to the last output closed.
-    """
-
-    frames: int
-    seconds: float
-
-    @property
-    def frame_rate(self) -> float:
-        """Frames a second."""
-        return self.frames / max(self.seconds, 1e-9)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "segment",
-        epilog="Example: ddeal segment clip.mp4 --mask first.png -o masks -o cutout.mov "
-        "-o overlay.mp4",
+        epilog=epilog(
+            "ddeal segment clip.mp4 --mask first.png",
+            "ddeal segment clip.mp4 -m first.png -o masks -o cutout.mov -o overlay.mp4",
+            "ddeal segment clip.mp4 -m first.png -o new.mp4 -b beach.jpg",
+            "ddeal segment clip.mp4 -m first.png -o key.mp4 --green -o matte=matte.mp4",
+            "ddeal segment clip.mp4 -m first.png -m 120=more.png --objects 1,38",
+            "ddeal segment 'shots/*.jpg' -m first.png -o rgba=cut --start 100 --end 200",
+            "ffmpeg -i clip.mp4 -f matroska - | ddeal segment - -m first.png -o masks",
+            "ddeal segment clip.mp4 -m first.png --cues inside --cue-frames every:5",
+            notes=("An output has its name only when it is whole.",),
+        ),
     )(segment)
 
 
@@ -138,6 +121,7 @@ def segment(
         Format | None,
         typer.Option(
             "--format",
+            metavar="KIND",
             help="What outputs hold, where their name fits. Folders: masks, mattes (a folder an "
             "object), rgba. Files: coco, alpha, overlay, matte (grey video), background.",
             rich_help_panel="Output",
@@ -185,11 +169,14 @@ def segment(
     without: WithoutOption = None,
     jobs: JobsOption = None,
     engine: EngineOption = "local",
+    cues: CuesOption = None,
+    cue_frames: CueFramesOption = None,
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """Cut objects out of videos, given their masks on a frame, or boxes around them."""
     from ddeal_core.batch import default_folder, find_videos
+    from ddeal_core.cues import open_cues
     from ddeal_core.errors import InputError
     from ddeal_core.media import open_outputs, open_source
 
@@ -225,6 +212,8 @@ def segment(
                 "boxes, points and strokes are about one video: make a mask of each with "
                 "'ddeal mask', and give --mask-dir"
             )
+        if cues:
+            raise InputError("--cues shows what is inside for one video: name only one")
         code = segment_many(
             named,
             masks=masks_given,
@@ -262,7 +251,18 @@ def segment(
             **{name: cutting[name] for name in _OF_OUTPUTS},
             keep=files if scribble is None else [*files, scribble],
         )
-        segmenter = Segmenter.load(**network)
+        segmenter = Segmenter.load(**network, keep_cues=bool(cues))
+        writers += open_cues(
+            cues or (),
+            cue_frames,
+            source=source,
+            masks=masks,
+            config=segmenter.config,
+            direction=cutting["direction"],
+            beside=writers,
+            keep=files,
+            overwrite=overwrite,
+        )
         summary = cut_out(
             segmenter, source, masks, writers, direction=cutting["direction"], quiet=quiet
         )
@@ -292,15 +292,6 @@ def segment(
         )
 
 
-def tell_masks(masks: "Mapping[int, Mask]", source: "FrameSource", *, quiet: bool) -> None:
-    """Say how each mask was understood; of many, only how many there are."""
-    for index, mask in list(masks.items())[:_MASKS_TOLD]:
-        where = "" if index == source.start else f" at frame {index}"
-        say(f"mask{where}: {mask.understood}", quiet=quiet)
-    if len(masks) > _MASKS_TOLD:
-        say(f"masks of {len(masks) - _MASKS_TOLD} more frames", quiet=quiet)
-
-
 def parse_objects(text: str | None) -> tuple[int, ...] | None:
     """Read ids such as ``1,38``.
 
@@ -314,74 +305,3 @@ def parse_objects(text: str | None) -> tuple[int, ...] | None:
     if not re.fullmatch(r"\s*[0-9]{1,9}(\s*,\s*[0-9]{1,9})*\s*", text):
         raise InputError(f"--objects takes ids with commas between them, as in 1,38, not {text!r}")
     return tuple(sorted({int(part) for part in text.split(",")}))
-
-
-def cut_out(
-    segmenter: "Segmenter",
-    source: "FrameSource",
-    masks: "Mapping[int, Mask]",
-    writers: "Sequence[ResultWriter]",
-    *,
-    direction: "Direction" = "forward",
-    quiet: bool = False,
-    watch: "Callable[[Result], None] | None" = None,
-) -> Summary:
-    """Run a video through the network into its outputs, with a progress bar.
-
-    Args:
-        segmenter: The network.
-        source: The video.
-        masks: Masks by frame.
-        writers: Outputs; they are finished when this returns.
-        direction: Which way objects are followed.
-        quiet: Show nothing.
-        watch: Called with each frame's result.
-    """
-    from ddeal_core.tracking import segment_video
-
-    frames = 0
-    with (
-        ProgressLine("segment", total=source.frame_count, quiet=quiet) as line,
-        closing(
-            segment_video(
-                segmenter,
-                source,
-                masks,
-                writers,
-                direction=direction,
-                on_back=lambda done, total: _tell_back(line, done, total),
-            )
-        ) as steps,
-        _ctrl_c_ends(source),
-    ):
-        for step in steps:
-            frames = step.done
-            if watch is not None:
-                watch(step.result)
-            line.advance()
-        return Summary(frames, line.seconds)
-
-
-def _tell_back(line: ProgressLine, done: int, total: int) -> None:
-    if done == 1:
-        line.expect(total)
-    line.advance(note="back" if done < total else "")
-
-
-@contextmanager
-def _ctrl_c_ends(source: "FrameSource") -> Iterator[None]:
-    """Let the first Ctrl-C end a live source, so that its outputs are completed."""
-    if not source.is_live or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, frame: object) -> None:
-        del number, frame
-        source.stop()
-        signal.signal(signal.SIGINT, before)  # the second one interrupts
-
-    before = signal.signal(signal.SIGINT, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

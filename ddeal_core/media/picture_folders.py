@@ -14,8 +14,7 @@ from ddeal_core.media.composites import straight_alpha
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
-from ddeal_core.media.publishing import write_whole
-from ddeal_core.media.result_writer import FolderWriter, check_size, output_error
+from ddeal_core.media.result_writer import FolderWriter, check_size, write_output
 
 __all__ = ["MatteFolderWriter", "RgbaFolderWriter"]
 
@@ -40,21 +39,13 @@ def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
     """
     ending = path.suffix.lower()
     if ending == ".png":
-        _appear(path, encode_png(image))
+        write_output(path, encode_png(image))
     elif ending in (".jpg", ".jpeg"):
         buffer = BytesIO()
         Image.fromarray(image).save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-        _appear(path, buffer.getvalue())
+        write_output(path, buffer.getvalue())
     else:
         raise InputError(f"a picture ends in .jpg or .png, not {path.name!r}")
-
-
-def _appear(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
-    except OSError as error:
-        raise output_error(path, error) from None
 
 
 class RgbaFolderWriter(FolderWriter):

@@ -17,7 +17,7 @@ from ddeal_core.media.identity import Settings
 from ddeal_core.media.manifest import FileRecord, manifest_path
 from ddeal_core.media.publishing import publish, sync_files, write_whole
 
-__all__ = ["FolderWriter", "ResultWriter", "output_error"]
+__all__ = ["FolderWriter", "ResultWriter", "output_error", "write_output"]
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +29,19 @@ def output_error(path: Path, error: Exception) -> OutputError:
         return OutputError(f"cannot write {path}: the disk is full; free some space and try again")
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return OutputError(f"cannot write {path}: {reason}")
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all; folders above it are made.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    except OSError as error:
+        raise output_error(path, error) from None
 
 
 class ResultWriter(ABC):
@@ -177,9 +190,10 @@ class FolderWriter(ResultWriter):
         strangers = there - self._written.keys()
         if strangers:
             _log.warning(
-                "%s also holds %d PNG files of another run, such as %s",
+                "%s also holds %d %s files of another run, such as %s",
                 self.path,
                 len(strangers),
+                self._pattern.rpartition(".")[2].upper(),
                 min(strangers),
             )
 

@@ -102,6 +102,7 @@ class Earlier:
             object_ids=ids,
             labels=table[to_labels(merged)[0].numpy()],
             enlarge=lambda count: merged[0, :count],
+            read_cues=lambda: result.cues,
         )
 
 

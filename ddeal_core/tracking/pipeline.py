@@ -172,7 +172,13 @@ def _results(
 
 def _write(progress: Progress, writers: tuple[ResultWriter, ...], record: RunRecord) -> None:
     frame, result = progress.frame, progress.result
-    cutout = Cutout.of(frame.image, result.labels, lambda: result.probabilities, result.object_ids)
+    cutout = Cutout.of(
+        frame.image,
+        result.labels,
+        lambda: result.probabilities,
+        result.object_ids,
+        cues=lambda: result.cues,
+    )
     for writer in writers:
         writer.write(frame, cutout)
     record.add(frame)
