@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ddeal_cli import bench, demo, evaluate, make_synthetic, segment, train, weights
+from ddeal_cli import annotate, bench, demo, evaluate, make_synthetic, segment, train, weights
 from ddeal_cli.console import complain, show_warnings
 
 __all__ = ["app", "main", "run"]
@@ -27,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 segment.register(app)
+annotate.register(app)
 demo.register(app)
 evaluate.register(app)
 train.register(app)
