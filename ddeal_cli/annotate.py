@@ -85,7 +85,7 @@ def annotate(
     from contextlib import ExitStack
 
     from ddeal_core.annotation import Exporter, Project, SessionFolder
-    from ddeal_core.annotation.server import Studio, listen, serve
+    from ddeal_core.annotation.server import PageServer, Studio, listen
     from ddeal_core.errors import InputError
     from ddeal_core.media import FrameReader, open_source, read_masks
     from ddeal_core.tracking import Segmenter
@@ -126,7 +126,7 @@ def annotate(
             if not no_open:
                 _open(address)
 
-        ended_by = serve(studio, listening, on_ready=ready)
+        ended_by = PageServer(studio, listening).run(on_ready=ready)
         if kept.is_begun:
             say(f"masks are in {one_line(kept.path)}", quiet=quiet)
     if ended_by not in (None, signal.SIGINT):

@@ -164,7 +164,7 @@ class _Seeker:
             return None
         seeker = cls(source, stamps)
         try:  # both ends come out under their own number
-            for index in {len(stamps) - 1, 0}:
+            for index in (len(stamps) - 1, 0):
                 seeker.read(index, behind=0)
         except MediaError:
             seeker.close()
@@ -217,6 +217,13 @@ class _Seeker:
 
     def _forward(self, index: int, *, behind: int) -> list[tuple[int, Image]]:
         """Decode on to a frame; nothing if it does not come."""
+        try:
+            return self._arrived(index, behind)
+        except MediaError:  # of a damaged frame on the way
+            self._next = None
+            return []
+
+    def _arrived(self, index: int, behind: int) -> list[tuple[int, Image]]:
         passed: deque[tuple[int, av.VideoFrame]] = deque(maxlen=behind)
         wanted = self._stamps[index]
         for picture in self._pictures:

@@ -1,6 +1,6 @@
 """The page of ``ddeal annotate``: a server for this machine's own browser."""
 
-from ddeal_core.annotation.server.serving import listen, serve
+from ddeal_core.annotation.server.serving import PageServer, listen
 from ddeal_core.annotation.server.studio import Studio
 
-__all__ = ["Studio", "listen", "serve"]
+__all__ = ["PageServer", "Studio", "listen"]

@@ -19,7 +19,7 @@ from ddeal_core.annotation.server.stream import StateStream
 from ddeal_core.annotation.server.studio import Studio
 from ddeal_core.errors import InputError
 
-__all__ = ["listen", "serve"]
+__all__ = ["PageServer", "listen"]
 
 
 def listen(port: int = 0) -> socket.socket:
@@ -42,64 +42,84 @@ def listen(port: int = 0) -> socket.socket:
     return taken
 
 
-def serve(
-    studio: Studio, listening: socket.socket, *, on_ready: Callable[[str], None] = lambda _: None
-) -> int | None:
-    """Serve the page until the process is told to end; the studio is closed then.
+class PageServer:
+    """Serves one studio's page.
 
     Args:
-        studio: What the page works on.
+        studio: What the page works on; closed when the server has ended.
         listening: From `listen`.
-        on_ready: Called with the address, which holds the token, when it can be opened.
 
-    Returns:
-        The signal that ended it, if one did.
-
-    Raises:
-        OutputError: The masks could not be saved in the end.
+    Attributes:
+        address: What the browser opens; it holds the token.
     """
-    # what goes wrong is told on the page, in a line
-    logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)
-    port = listening.getsockname()[1]
-    token = new_token()
-    stream = StateStream(studio.describe)
-    studio.on_change = stream.changed
-    config = uvicorn.Config(
-        make_app(studio, stream, token=token, port=port),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-        h11_max_incomplete_event_size=64 << 10,
-        limit_concurrency=64,
-    )
-    server = _Server(config, stream, lambda: on_ready(f"http://127.0.0.1:{port}/?token={token}"))
-    try:
-        server.run(sockets=[listening])
-    finally:
-        studio.close()
-    return server.ended_by
+
+    def __init__(self, studio: Studio, listening: socket.socket) -> None:
+        # what goes wrong is told on the page, in a line
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)
+        port = listening.getsockname()[1]
+        token = new_token()
+        self.address = f"http://127.0.0.1:{port}/?token={token}"
+        self._studio, self._listening = studio, listening
+        self._stream = StateStream(studio.describe)
+        studio.on_change = self._stream.changed
+        config = uvicorn.Config(
+            make_app(studio, self._stream, token=token, port=port),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+            h11_max_incomplete_event_size=64 << 10,
+            limit_concurrency=64,
+        )
+        self._server = _Server(config, self._stream)
+
+    def run(self, on_ready: Callable[[str], None] = lambda _: None) -> int | None:
+        """Serve until the process is told to end, or `stop` is called.
+
+        Args:
+            on_ready: Called with the address once it can be opened.
+
+        Returns:
+            The signal that ended it, or None.
+
+        Raises:
+            OutputError: The masks could not be saved in the end.
+        """
+        self._server.on_ready = lambda: on_ready(self.address)
+        try:
+            self._server.run(sockets=[self._listening])
+        finally:
+            self._studio.close()
+        return self._server.ended_by
+
+    def stop(self) -> None:
+        """End it, from another thread."""
+        self._server.leave()
 
 
 class _Server(uvicorn.Server):
-    def __init__(
-        self, config: uvicorn.Config, stream: StateStream, on_ready: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, stream: StateStream) -> None:
         super().__init__(config)
         self._stream = stream
-        self._on_ready = on_ready
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.on_ready: Callable[[], None] = lambda: None
         self.ended_by: int | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets=sockets)
         if self.started:
-            self._loop = asyncio.get_running_loop()
-            self._on_ready()
+            self.on_ready()
+
+    def leave(self) -> None:
+        """End soon; pages that listen are let go."""
+        self.should_exit = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stream.end)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -117,9 +137,8 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.should_exit:
+        del frame
+        if self.should_exit:  # the second time
             self.force_exit = True
         self.ended_by = sig
-        self.should_exit = True
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._stream.end)
+        self.leave()

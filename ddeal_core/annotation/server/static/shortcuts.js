@@ -9,7 +9,10 @@ import { togglePlay } from "./transport.js";
 import { state, view } from "./store.js";
 
 const dialog = document.getElementById("shortcuts");
-const showHelp = () => dialog.open || dialog.showModal();
+const showHelp = () => {
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
+};
 
 // keys as people read them, what they do; `short` ones stand beside the picture
 const TABLE = [
@@ -38,7 +41,7 @@ const TABLE = [
   [["V", "Space"], "move the picture"],
   [["+", "−", "0"], "zoom in, out, fit"],
   [["Esc"], "break off"],
-  [["Tab to the picture, arrows, Enter"], "a cross instead of the mouse"],
+  [["↑", "↓", "Enter"], "on the picture: a cross instead of the mouse"],
   [["?"], "all keys", "short"],
 ];
 
