@@ -2,7 +2,7 @@
 
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,10 @@ from ddeal_cli.options import (
     parse_resolution,
 )
 from ddeal_cli.segment import default_folder, tell_masks
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["register"]
 
@@ -101,15 +105,15 @@ def annotate(
                 f"{kept.path} holds masks from before: leave --mask out to go on with them, or "
                 "name another folder with --session"
             )
+        masks: dict[int, NDArray[np.uint8]] = {}
+        names: dict[int, str] = {}
         if mask:
             given = read_masks(mask, source=frames.source)
             tell_masks(given, frames.source, quiet=quiet)
-            masks, names = {index: each.labels for index, each in given.items()}, {}
+            masks = {index: each.labels for index, each in given.items()}
         elif kept.is_begun:
             masks, names = kept.load(frames)
             say(f"continued from {kept.path}: masks on {len(masks)} frames", quiet=quiet)
-        else:
-            masks, names = {}, {}
         listening = stack.enter_context(listen(port))
         segmenter = Segmenter.load(
             weights,

@@ -80,7 +80,7 @@ class Exporter:
     def steps(
         self, project: Project, given: GivenMasks, wanted: Sequence[Export], *, hard: bool = False
     ) -> Generator[int]:
-        """Write outputs in one pass.
+        """Write outputs in one pass, step by step.
 
         What needs label maps alone is made of fresh results; for other outputs, and where results
         are missing, the network runs over the video, and the results are kept.
@@ -103,6 +103,11 @@ class Exporter:
             raise InputError("choose at least one output")
         if not given.frames:
             raise InputError("there is nothing to export: mark an object first")
+        return self._steps(project, given, wanted, hard=hard)
+
+    def _steps(
+        self, project: Project, given: GivenMasks, wanted: Sequence[Export], *, hard: bool
+    ) -> Generator[int]:
         paths = {each.key: self.folder / each.name for each in wanted}
         with open_source(project.frames.source.path) as source:
             writers: list[ResultWriter] = []

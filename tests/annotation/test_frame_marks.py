@@ -90,9 +90,7 @@ def test_a_click_outside_takes_a_part_of_a_result_away(image, tiny_clip):
     truth = tiny_clip.masks[0] == 1
     too_much = truth.copy()
     too_much[70:90, 90:120] = True
-    marks = FrameMarks(SIZE).marked(
-        Click(1, (105, 80), False), image, too_much.astype(np.uint8)
-    )
+    marks = FrameMarks(SIZE).marked(Click(1, (105, 80), False), image, too_much.astype(np.uint8))
     after = marks.mask.labels() == 1
     assert not after[80, 105]
     assert overlap(after, truth) > overlap(too_much, truth)

@@ -79,7 +79,12 @@ def test_every_step_can_be_taken_back_and_again(project):
 def test_marks_that_fail_leave_no_trace(project):
     project.add_object()
     before = project.statement
-    for index, mark in ((0, Box(1, 900, 900, 5, 5)), (0, stroke(9)), (8, stroke(1)), (-1, stroke(1))):
+    for index, mark in (
+        (0, Box(1, 900, 900, 5, 5)),
+        (0, stroke(9)),
+        (8, stroke(1)),
+        (-1, stroke(1)),
+    ):
         with pytest.raises(InputError):
             project.mark(index, mark)
     assert project.statement is before

@@ -170,9 +170,7 @@ class _Actions:
 
     async def rename_object(self, request: Request) -> Response:
         name = text_of(await read_json(request), "name") or ""
-        return await self._done(
-            self._studio.project.rename_object, request.path_params["id"], name
-        )
+        return await self._done(self._studio.project.rename_object, request.path_params["id"], name)
 
     async def delete_object(self, request: Request) -> Response:
         await read_json(request)

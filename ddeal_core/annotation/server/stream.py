@@ -55,11 +55,10 @@ class StateStream:
                     yield ": still here\n\n"
                     continue
                 changed.clear()
-                if self._ended:
-                    return
                 state = await asyncio.to_thread(self._describe)
                 yield f"data: {json.dumps(state, separators=(',', ':'))}\n\n"
-                await asyncio.sleep(_PAUSE)
+                if not self._ended:
+                    await asyncio.sleep(_PAUSE)
         finally:
             self._listeners.discard(changed)
 
