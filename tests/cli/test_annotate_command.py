@@ -62,7 +62,7 @@ def test_ctrl_c_ends_it_at_once_while_it_runs_and_masks_are_saved(
     assert process.returncode == 0, err
     assert out == ""
     assert "Traceback" not in err
-    assert err.splitlines()[-1] == f"masks are in {session}"
+    assert err.splitlines()[-1] == "masks are in long_annotated/session"
     assert {path.name for path in session.iterdir()} == {"00000.png", "00004.png", "objects.json"}
 
     # and it goes on from there

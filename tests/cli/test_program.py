@@ -20,7 +20,7 @@ def test_help_and_version_import_nothing_heavy():
     code = (
         "import sys\n"
         "from ddeal_cli.main import main\n"
-        "calls = (['--version'], ['--help'], *([c, '-h'] for c in ('train', 'bench', 'annotate')))\n"
+        "calls = [['--version'], ['-h'], *([c, '-h'] for c in ('train', 'bench', 'annotate'))]\n"
         "states = [main(call) for call in calls]\n"
         "heavy = {'torch', 'numpy', 'cv2', 'av', 'PIL', 'matplotlib', 'starlette', 'uvicorn'}\n"
         "heavy &= sys.modules.keys()\n"

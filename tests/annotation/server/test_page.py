@@ -138,6 +138,7 @@ def test_from_two_boxes_to_an_export(person, reef, video, segmenter, tmp_path):
 
     # names are text, whatever they hold
     page.locator("#objects li.chosen .name").dblclick()
+    page.wait_for_selector("#objects input")
     page.keyboard.type("<img src=x onerror=alert(1)>")
     page.keyboard.press("Enter")
     person.until(lambda state: state["objects"][1]["name"].startswith("<img"))
@@ -281,6 +282,7 @@ def test_the_keyboard_alone_is_enough(person):
     assert page.locator("#exporting").is_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("F2")
+    page.wait_for_selector("#objects input")
     page.keyboard.type("fish")
     page.keyboard.press("Enter")
     person.until(lambda state: state["objects"][0]["name"] == "fish")

@@ -51,6 +51,7 @@ function rowOf(object) {
 
 function nameField(object) {
   const field = document.createElement("input");
+  field.dataset.of = object.id;
   field.value = object.name;
   field.maxLength = 60;
   field.setAttribute("aria-label", "Name of the object");
@@ -69,7 +70,6 @@ function nameField(object) {
     if (event.key === "Escape") close(false);
   });
   field.addEventListener("blur", () => close(true));
-  requestAnimationFrame(() => field.select());
   return field;
 }
 
@@ -77,16 +77,18 @@ export function rename(id) {
   if (!objectOf(id)) return;
   renaming = id;
   setView({ object: id });
+  showObjects(); // at once: what is typed next belongs to the name
 }
 
 function showObjects() {
   const now = JSON.stringify([state.objects, view.object, renaming]);
-  if (now === listed) return;
+  const typing = renaming !== null && list.querySelector("input")?.dataset.of === String(renaming);
+  if (now === listed || typing) return;
   listed = now;
   const rows = state.objects.map(rowOf);
   if (!rows.length) rows.push(piece("li", "none", "None yet: mark one, and it is made."));
   list.replaceChildren(...rows);
-  list.querySelector("input")?.focus();
+  list.querySelector("input")?.select();
 }
 
 function showTools() {
