@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ddeal_cli import (
+    annotate,
     bench,
     demo,
     doctor,
@@ -51,6 +52,7 @@ app = typer.Typer(
 )
 segment.register(app)
 mask.register(app)
+annotate.register(app)
 verify.register(app)
 demo.register(app)
 evaluate.register(app)

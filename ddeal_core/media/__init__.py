@@ -15,6 +15,7 @@ from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.edges import foreground_colours, refine_alpha
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.frame_reader import FrameReader
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.image_source import ImageSource, natural_key, read_image
 from ddeal_core.media.live_source import LiveSource
@@ -40,6 +41,7 @@ __all__ = [
     "Cutout",
     "DamageRecord",
     "Frame",
+    "FrameReader",
     "FrameSource",
     "ImageSource",
     "Kind",

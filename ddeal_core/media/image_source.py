@@ -134,6 +134,11 @@ class ImageSource(FrameSource):
         self._size = first[1]
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """All images in order, whatever `start` and `end`."""
+        return self._files
+
+    @property
     def size(self) -> tuple[int, int]:
         """(height, width) of every image, as displayed."""
         return self._size

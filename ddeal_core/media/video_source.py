@@ -107,6 +107,11 @@ class VideoSource(FrameSource):
             )
 
     @property
+    def display(self) -> Display:
+        """How the stream's pictures are shown."""
+        return self._display
+
+    @property
     def size(self) -> tuple[int, int]:
         """(height, width) as displayed."""
         return self._display.size

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from typing import TypeGuard
 
@@ -75,6 +76,20 @@ class Tracker:
     def object_ids(self) -> tuple[int, ...]:
         """Ids of the objects followed so far, in the order in which they were given."""
         return tuple(self._object_ids)
+
+    def fork(self) -> "Tracker":
+        """A tracker of its own that goes on from here: to come back to this frame later.
+
+        Cheap: what is known of the objects is shared, for it is never changed in place.
+        """
+        other = copy(self)
+        other._object_ids = list(self._object_ids)
+        return other
+
+    @property
+    def state(self) -> ObjectState | None:
+        """What is known of the objects by now; None before any is given."""
+        return self._state
 
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[FrameEncoding | None]:
         """Compute in advance, as one batch, what depends on coming frames alone.
