@@ -17,6 +17,7 @@ from ddeal_core.errors import InputError, MaskError, WeightsError
 from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
 from ddeal_core.tracking.batches import Batches
+from ddeal_core.tracking.continuity import without_jumps
 from ddeal_core.tracking.cue_reading import read_cues
 from ddeal_core.tracking.maps import Given, Maps
 from ddeal_core.tracking.merging import merge
@@ -235,6 +236,7 @@ class Tracker:
                 )
             merged = merge(prediction.log_odds)
             self._check_numbers(merged)
+            merged = without_jumps(merged, known.last_shares, self._network.config.reach)
             if fresh is not None:
                 merged = torch.cat([merged, torch.zeros_like(masks)], dim=1)
                 merged = _impose(merged, masks)
