@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         MaskError,
         MediaError,
         OutputError,
+        StoppedError,
         WeightsError,
     )
     from ddeal_core.media import Mask, open_source, open_writer, read_mask, write_mask
@@ -46,6 +47,7 @@ __all__ = [
     "OutputError",
     "Result",
     "Segmenter",
+    "StoppedError",
     "Tracker",
     "WeightsError",
     "__version__",
@@ -67,6 +69,7 @@ _HOMES = {
         "MaskError",
         "MediaError",
         "OutputError",
+        "StoppedError",
         "WeightsError",
     ),
     "media": ("Mask", "open_source", "open_writer", "read_mask", "write_mask"),

@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
 from fractions import Fraction
 from typing import BinaryIO
 
 from ddeal_core.media.background import Background, Colour
+from ddeal_core.media.manifest import read_manifest
 from ddeal_core.media.mask_set import mask_files, read_masks
-from ddeal_core.media.outputs import open_outputs
+from ddeal_core.media.outputs import abandon_all, open_outputs
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import Kind
 from ddeal_core.tracking.pipeline import Progress, segment_video
 from ddeal_core.tracking.segmenter import Segmenter
+from ddeal_core.tracking.unfinished import all_whole, open_journal
 
 __all__ = ["cut_out"]
 
@@ -33,6 +36,7 @@ def cut_out(
     end: int | None = None,
     frame_rate: Fraction | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     on_frame: Callable[[Progress], None] | None = None,
 ) -> int:
     """Cut objects out of a video and write all outputs in one pass, as ``ddeal segment`` does.
@@ -56,6 +60,8 @@ def cut_out(
         end: Frame to stop before.
         frame_rate: Of image files.
         overwrite: Whether results may be replaced.
+        resume: Go on from what an unfinished run of the same settings left, see `open_journal`;
+            nothing is done if all outputs are whole already.
         on_frame: Called after each frame.
 
     Returns:
@@ -77,12 +83,26 @@ def cut_out(
             background=background,
             hard=hard,
             sound=sound,
-            overwrite=overwrite,
+            overwrite=True,  # asked below, where an unfinished run is known of
             keep=mask_files(mask_words, source=source).values(),
         )
-        steps = segment_video(segmenter or Segmenter.load(), source, given, writers)
-        for progress in steps:
-            done = progress.done
-            if on_frame is not None:
-                on_frame(progress)
+        try:
+            segmenter = segmenter or Segmenter.load()
+            whole = resume and all_whole(segmenter, source, given, writers)
+            journal = None
+            if not whole:
+                journal = open_journal(
+                    segmenter, source, given, writers, resume=resume, overwrite=overwrite
+                )
+        except BaseException:
+            abandon_all(writers)
+            raise
+        if whole:
+            abandon_all(writers)
+            return len(read_manifest(writers[0].path).frames)
+        with closing(segment_video(segmenter, source, given, writers, journal=journal)) as steps:
+            for progress in steps:
+                done = progress.done
+                if on_frame is not None:
+                    on_frame(progress)
     return done
