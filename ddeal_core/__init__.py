@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         StoppedError,
         WeightsError,
     )
+    from ddeal_core.interaction import Hints, grab_cut
     from ddeal_core.media import Mask, open_source, open_writer, read_mask, write_mask
     from ddeal_core.network import PRESETS, Ablation, NetworkConfig
     from ddeal_core.tracking import Result, Segmenter, Tracker, cut_out
@@ -38,6 +39,7 @@ __all__ = [
     "ConfigError",
     "DatasetError",
     "DdealError",
+    "Hints",
     "InputError",
     "ManifestError",
     "Mask",
@@ -52,6 +54,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "cut_out",
+    "grab_cut",
     "load_network",
     "open_source",
     "open_writer",
@@ -72,6 +75,7 @@ _HOMES = {
         "StoppedError",
         "WeightsError",
     ),
+    "interaction": ("Hints", "grab_cut"),
     "media": ("Mask", "open_source", "open_writer", "read_mask", "write_mask"),
     "network": ("PRESETS", "Ablation", "NetworkConfig"),
     "tracking": ("Result", "Segmenter", "Tracker", "cut_out"),

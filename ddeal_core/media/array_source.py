@@ -74,9 +74,13 @@ class ArraySource(FrameSource):
 
     def __iter__(self) -> Iterator[Frame]:
         """Give the frames."""
-        for index, image in enumerate(self._images):
+        return self.part(0, len(self._images))
+
+    def part(self, first: int, stop: int) -> Iterator[Frame]:
+        """Give some of the frames: see `FrameSource.part`."""
+        for index in range(first, min(stop, len(self._images))):
             yield Frame(
-                image=image,
+                image=self._images[index],
                 index=index,
                 pts=index,
                 duration=1,

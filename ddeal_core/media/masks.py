@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,11 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from ddeal_core.errors import MaskError
+from ddeal_core.errors import MaskError, MediaError
 from ddeal_core.media.mask_kinds import Reading, from_alpha, from_colours, from_grey, from_indices
 from ddeal_core.media.palette import davis_palette
+from ddeal_core.media.picture_files import opened_picture
 from ddeal_core.media.publishing import write_whole
 from ddeal_core.media.result_writer import output_error
 
@@ -81,19 +81,15 @@ def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = No
             scaling loses them.
     """
     where = Path(path)
+    if not where.exists():
+        raise MaskError(f"there is no mask file {where}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(where) as opened:
-                lossy = _is_lossy(where, opened.format)
-                image = ImageOps.exif_transpose(opened)
-                image.load()
-    except FileNotFoundError:
-        raise MaskError(f"there is no mask file {where}") from None
-    except UnidentifiedImageError:
-        raise MaskError(f"{where} is no image that can be read as a mask") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise MaskError(f"the mask {where} cannot be read: {error}") from None
+        with opened_picture(where, named=f"the mask {where}") as opened:
+            lossy = _is_lossy(where, opened.format)
+            image = ImageOps.exif_transpose(opened)
+            image.load()
+    except MediaError as error:
+        raise MaskError(str(error)) from None
     try:
         reading = _read(image, lossy=lossy)
         if size is not None and reading.labels.shape != size:

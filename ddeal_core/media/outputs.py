@@ -15,7 +15,7 @@ from ddeal_core.media.result_writer import ResultWriter
 from ddeal_core.media.video_writer import VideoWriter
 from ddeal_core.media.writers import Kind, fits, open_writer
 
-__all__ = ["abandon_all", "check_free", "open_outputs"]
+__all__ = ["abandon_all", "check_free", "check_place", "open_outputs"]
 
 
 def open_outputs(
@@ -52,13 +52,8 @@ def open_outputs(
     writers: list[ResultWriter] = []
     try:
         for own, path in named:
-            if any(_collide(path, other.path) for other in writers):
-                raise InputError(f"{path} is named twice as an output: give each its own name")
-            for file in kept:
-                if _is_at(path, file) or (path.is_dir() and _is_at(path, file.parent)):
-                    raise InputError(
-                        f"{path} holds the mask {file}: write the output somewhere else"
-                    )
+            _check_taken(path, [other.path for other in writers])
+            _check_kept(path, kept)
             chosen = own or (kind if kind is not None and fits(kind, path) else None)
             writer = open_writer(
                 path, source=source, kind=chosen, background=background, hard=hard, sound=sound
@@ -79,6 +74,45 @@ def open_outputs(
         abandon_all(writers)
         raise
     return writers
+
+
+def check_place(
+    path: Path,
+    *,
+    source: FrameSource,
+    taken: Iterable[Path] = (),
+    keep: Iterable[Path] = (),
+    overwrite: bool = False,
+) -> None:
+    """Check that an output may be written at `path`, for one that `open_writer` does not open.
+
+    Args:
+        path: File or folder to write.
+        source: The video.
+        taken: Places of other outputs.
+        keep: Files that must not be written over.
+        overwrite: Whether results may be replaced.
+
+    Raises:
+        InputError: It may not.
+    """
+    _check_taken(path, taken)
+    if _is_at(path, source.path) or (not source.is_video and _is_at(path, source.path.parent)):
+        raise InputError(f"{path} is the input's own place: write the output somewhere else")
+    _check_kept(path, keep)
+    if not overwrite:
+        check_free([path])
+
+
+def _check_taken(path: Path, taken: Iterable[Path]) -> None:
+    if any(_collide(path, other) for other in taken):
+        raise InputError(f"{path} is named twice as an output: give each its own name")
+
+
+def _check_kept(path: Path, keep: Iterable[Path]) -> None:
+    for file in keep:
+        if _is_at(path, file) or (path.is_dir() and _is_at(path, file.parent)):
+            raise InputError(f"{path} holds the mask {file}: write the output somewhere else")
 
 
 def abandon_all(writers: Iterable[ResultWriter]) -> None:

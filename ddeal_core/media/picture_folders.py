@@ -9,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ddeal_core.errors import OutputError
+from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.composites import straight_alpha
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
-from ddeal_core.media.result_writer import FolderWriter, check_size
+from ddeal_core.media.result_writer import FolderWriter, check_size, write_output
 
 __all__ = ["MatteFolderWriter", "RgbaFolderWriter"]
+
+
+_JPEG_QUALITY = 92
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:
@@ -25,6 +28,24 @@ def encode_png(image: NDArray[np.uint8]) -> bytes:
     # level 3: a third of the default's time for some percent of its size
     Image.fromarray(image).save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
+
+
+def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write grey or RGB as JPEG or PNG, by the ending; it appears whole.
+
+    Raises:
+        InputError: The name ends otherwise.
+        OutputError: The file cannot be written.
+    """
+    ending = path.suffix.lower()
+    if ending == ".png":
+        write_output(path, encode_png(image))
+    elif ending in (".jpg", ".jpeg"):
+        buffer = BytesIO()
+        Image.fromarray(image).save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+        write_output(path, buffer.getvalue())
+    else:
+        raise InputError(f"a picture ends in .jpg or .png, not {path.name!r}")
 
 
 class RgbaFolderWriter(FolderWriter):

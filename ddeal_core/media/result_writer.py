@@ -17,7 +17,7 @@ from ddeal_core.media.identity import Settings
 from ddeal_core.media.manifest import FileRecord, manifest_path
 from ddeal_core.media.publishing import publish, sync_files, write_whole
 
-__all__ = ["FolderWriter", "ResultWriter", "output_error"]
+__all__ = ["FolderWriter", "ResultWriter", "output_error", "write_output"]
 
 _log = logging.getLogger(__name__)
 
@@ -31,11 +31,25 @@ def output_error(path: Path, error: Exception) -> OutputError:
     return OutputError(f"cannot write {path}: {reason}")
 
 
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all; folders above it are made.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    except OSError as error:
+        raise output_error(path, error) from None
+
+
 class ResultWriter(ABC):
     """Takes frames with their cut-outs, in order; use it with `with`.
 
     Leaving without an exception publishes the finished output by one rename; leaving with one
-    leaves nothing behind (a folder keeps the whole pictures written so far).
+    leaves nothing behind (a folder keeps the whole pictures written so far). Where the input ends
+    too early, `keep_part` publishes what there is under another name.
 
     Attributes:
         path: Where the output will be.
@@ -93,6 +107,19 @@ class ResultWriter(ABC):
     @abstractmethod
     def finish(self) -> None:
         """Complete the output and give it its name."""
+
+    def keep_part(self) -> Path:
+        """Complete what was written before the input failed, as ``name.incomplete.ending``.
+
+        Returns:
+            Where it is. An older file of that name is replaced.
+
+        Raises:
+            OutputError: It cannot be completed.
+        """
+        self.path = self.path.with_name(f"{self.path.stem}.incomplete{self.path.suffix}")
+        self.finish()
+        return self.path
 
     @abstractmethod
     def abandon(self) -> None:
@@ -163,11 +190,16 @@ class FolderWriter(ResultWriter):
         strangers = there - self._written.keys()
         if strangers:
             _log.warning(
-                "%s also holds %d PNG files of another run, such as %s",
+                "%s also holds %d %s files of another run, such as %s",
                 self.path,
                 len(strangers),
+                self._pattern.rpartition(".")[2].upper(),
                 min(strangers),
             )
+
+    def keep_part(self) -> Path:
+        """Keep the pictures: each is whole."""
+        return self.path
 
     def abandon(self) -> None:
         """Keep the pictures: each is whole."""

@@ -60,6 +60,7 @@ class VideoWriter(ResultWriter):
         background: Behind the objects; needed for that kind, and closed with the writer.
         hard: Whether alpha is 0 or 255.
         sound: Whether the source's sound is carried along.
+        picture_size: (height, width) of the composites; the source's if None.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class VideoWriter(ResultWriter):
         background: Background | None = None,
         hard: bool = False,
         sound: bool = True,
+        picture_size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(path)
         if path.is_dir():
@@ -87,6 +89,7 @@ class VideoWriter(ResultWriter):
         self._sound_track: SoundTrack | None = None
         self._cut_short = source.end is not None
         self._size = source.size
+        self._picture_size = picture_size or source.size
         self._colour = source.colour
         self._shift_to_zero = source.start > 0
         self._rate = (source.frame_rate or _DEFAULT_RATE).limit_denominator(1001)
@@ -155,6 +158,11 @@ class VideoWriter(ResultWriter):
             raise output_error(self.path, error) from None
         self._let_go()
 
+    def keep_part(self) -> Path:
+        """See `ResultWriter`; the sound ends with the last frame."""
+        self._cut_short = True
+        return super().keep_part()
+
     def abandon(self) -> None:
         """Close and remove the unfinished file."""
         if self._container is not None:
@@ -176,7 +184,7 @@ class VideoWriter(ResultWriter):
         return ((frame.pts or 0) + (self._origin or 0)) * self._time_base
 
     def _open(self) -> None:
-        recipe, (height, width) = self._recipe, self._size
+        recipe, (height, width) = self._recipe, self._picture_size
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if recipe.codec not in av.codecs_available:
             raise OutputError(

@@ -1,6 +1,8 @@
 """From network to video: state held from frame to frame, objects merged, sizes matched."""
 
+from ddeal_core.tracking.directions import Direction
 from ddeal_core.tracking.from_files import cut_out
+from ddeal_core.tracking.given_masks import given_masks
 from ddeal_core.tracking.journal import Journal
 from ddeal_core.tracking.merging import merge, to_labels
 from ddeal_core.tracking.pipeline import Progress, segment_video
@@ -12,6 +14,7 @@ from ddeal_core.tracking.unfinished import all_whole, open_journal
 
 __all__ = [
     "MAX_OBJECT_ID",
+    "Direction",
     "Journal",
     "Progress",
     "Result",
@@ -19,6 +22,7 @@ __all__ = [
     "Tracker",
     "all_whole",
     "cut_out",
+    "given_masks",
     "merge",
     "open_journal",
     "output_settings",

@@ -32,8 +32,9 @@ from ddeal_core.errors import OutputError
 from ddeal_core.media.publishing import write_whole
 from ddeal_core.media.result_writer import output_error
 from ddeal_core.tracking.file_lock import FileLock
-from ddeal_core.tracking.probability_maps import ProbabilityMaps, masks_of
+from ddeal_core.tracking.maps import Given, Maps
 from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.steps import from_steps, to_steps
 from ddeal_core.tracking.tracker_state import TrackerState, pack, unpack
 
 __all__ = ["Journal"]
@@ -50,35 +51,34 @@ class Kept:
 
     Attributes:
         object_ids: Of the objects known by then.
-        steps: ``[K, h, w]`` uint16, see `ProbabilityMaps.to_steps`.
-        imposed: Whether the frame's given masks are results as they are.
+        index: Position among the frames that the tracker was fed.
+        steps: ``[K, h, w]`` uint16, see `to_steps`; None before any object was given.
+        given_ids: Objects whose given masks are results as they are.
     """
 
     object_ids: tuple[int, ...]
-    steps: NDArray[np.uint16]
-    imposed: bool
+    index: int
+    steps: NDArray[np.uint16] | None
+    given_ids: tuple[int, ...]
 
     def result(
-        self,
-        index: int,
-        size: tuple[int, int],
-        given: NDArray[np.integer] | None,
-        device: torch.device,
+        self, size: tuple[int, int], given: NDArray[np.integer] | None, device: torch.device
     ) -> Result:
         """Make the result that it was.
 
         Args:
-            index: Position among the frames that the tracker was fed.
             size: (H, W) of the frame.
-            given: The frame's mask, if it has one.
+            given: The mask that was given last.
             device: Where results are made.
         """
-        masks = None
-        if self.imposed and given is not None:
-            ids = [int(i) for i in np.unique(given) if i]
-            masks = torch.from_numpy(masks_of(given, ids))[None].to(device)
-        maps = ProbabilityMaps.from_steps(self.steps, size, masks, device)
-        return Result(index=index, object_ids=self.object_ids, maps=maps)
+        if self.steps is None:
+            return Result.without_objects(self.index, size)
+        own = None
+        if self.given_ids:
+            assert given is not None
+            own = Given(given, list(self.given_ids))
+        maps = Maps(from_steps(self.steps, device), size, own)
+        return Result.of_maps(maps, index=self.index, object_ids=self.object_ids)
 
 
 class Journal:
@@ -102,7 +102,8 @@ class Journal:
         self._pause = _LEAST_PAUSE
         self._told = time.monotonic()
         self._state: TrackerState | None = None  # of the file
-        self._latest: tuple[TrackerState, int] | None = None  # newer; with the log's length then
+        # newer than the file's, with the number of frames and the log's length then
+        self._latest: tuple[TrackerState, int, int] | None = None
         self._log: Any = None
         self._offset = 0
         folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +141,7 @@ class Journal:
         """
         try:
             state, notes = unpack((self.folder / _STATE).read_bytes(), device)
-            offset = notes["offset"]
+            done, offset = notes["done"], notes["offset"]
             if (self.folder / _LOG).stat().st_size < offset:
                 return False
             self._log = (self.folder / _LOG).open("r+b", buffering=0)
@@ -148,7 +149,7 @@ class Journal:
             self._log.seek(offset)
         except (OSError, ValueError, KeyError):
             return False
-        self._state, self.done, self._offset = state, state.index, offset
+        self._state, self.done, self._offset = state, done, offset
         return True
 
     @property
@@ -194,13 +195,17 @@ class Journal:
             raise output_error(self.folder, error) from None
         self._offset += len(record)
 
-    def reached(self, state: TrackerState) -> None:
-        """Note that the results up to this state are kept and written; save it if it is time.
+    def reached(self, done: int, state: TrackerState) -> None:
+        """Note that so many results are kept and written; save the state if it is time.
+
+        Args:
+            done: Frames so far.
+            state: What the tracker knows after them.
 
         Raises:
             OutputError: The disk does not take it.
         """
-        self._latest = state, self._offset
+        self._latest = state, done, self._offset
         if time.monotonic() - self._told >= self._pause:
             try:
                 self._save()
@@ -235,28 +240,38 @@ class Journal:
         assert self._latest is not None
         began = time.monotonic()
         os.fsync(self._log.fileno())  # never a state ahead of its log
-        state, offset = self._latest
-        write_whole(self.folder / _STATE, pack(state, offset=offset))
+        state, done, offset = self._latest
+        write_whole(self.folder / _STATE, pack(state, done=done, offset=offset))
         self._state, self._latest = state, None
-        self.done = self._state.index
+        self.done = done
         self._told = time.monotonic()
         self._pause = max(_LEAST_PAUSE, _SHARE * (self._told - began))
 
 
 def _encoded(result: Result) -> bytes:
-    steps = result.maps.to_steps()
+    maps = result.maps
+    steps = None if maps is None else to_steps(maps.merged)
     head = {
         "ids": result.object_ids,
-        "shape": steps.shape,
-        "imposed": result.maps.given is not None,
+        "index": result.index,
+        "shape": None if steps is None else steps.shape,
+        "given": [] if maps is None or maps.given is None else maps.given.ids,
     }
     text = json.dumps(head).encode()
-    return struct.pack("<I", len(text)) + text + zlib.compress(steps.astype("<u2").tobytes(), 1)
+    packed = b"" if steps is None else zlib.compress(steps.astype("<u2").tobytes(), 1)
+    return struct.pack("<I", len(text)) + text + packed
 
 
 def _decoded(payload: bytes) -> Kept:
     (length,) = struct.unpack_from("<I", payload)
     head = json.loads(payload[4 : 4 + length])
-    flat = np.frombuffer(zlib.decompress(payload[4 + length :]), "<u2")
-    steps = flat.reshape(head["shape"]).astype(np.uint16)
-    return Kept(tuple(int(i) for i in head["ids"]), steps, bool(head["imposed"]))
+    steps = None
+    if head["shape"] is not None:
+        flat = np.frombuffer(zlib.decompress(payload[4 + length :]), "<u2")
+        steps = flat.reshape(head["shape"]).astype(np.uint16)
+    return Kept(
+        tuple(int(i) for i in head["ids"]),
+        int(head["index"]),
+        steps,
+        tuple(int(i) for i in head["given"]),
+    )

@@ -63,14 +63,18 @@ class RunOutputs:
         if self._journal is not None and not step.restored:
             self._journal.add(result)
         cutout = Cutout.of(
-            frame.image, result.labels, lambda: result.probabilities, result.object_ids
+            frame.image,
+            result.labels,
+            lambda: result.probabilities,
+            result.object_ids,
+            cues=lambda: result.cues,
         )
         for writer in self._writers:
             writer.write(frame, cutout)
         if self.record is not None:
             self.record.add(frame)
         if self._journal is not None and step.state is not None:
-            self._journal.reached(step.state)
+            self._journal.reached(step.done, step.state)
 
     def finish(self) -> None:
         """Finish all outputs; one that cannot be finished does not keep the others from it.
@@ -97,6 +101,22 @@ class RunOutputs:
             raise OutputError("; ".join(failures))
         if self._journal is not None:
             self._journal.discard()
+
+    def keep_parts(self) -> list[str]:
+        """Complete outputs that end too early; gives where they are. The journal stays."""
+        kept: list[str] = []
+        try:
+            for position, writer in enumerate(self._writers):
+                try:
+                    kept.append(str(writer.keep_part()))
+                except (DdealError, OSError):
+                    _abandon([writer])
+                except BaseException:
+                    _abandon(self._writers[position:])
+                    raise
+        finally:
+            self._close()
+        return kept
 
     def abandon(self) -> None:
         """Remove what is not whole; the journal stays."""

@@ -8,6 +8,7 @@ from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.identity import Settings
 from ddeal_core.media.manifest import FrameRecord, Manifest, write_manifest
 from ddeal_core.media.result_writer import ResultWriter, output_error
+from ddeal_core.tracking.directions import Direction
 from ddeal_core.tracking.run_settings import output_settings, run_settings, versions
 from ddeal_core.tracking.segmenter import Labels, Segmenter
 
@@ -28,9 +29,15 @@ class RunRecord:
         self._frames: list[FrameRecord] = []
 
     @classmethod
-    def of(cls, segmenter: Segmenter, source: FrameSource, masks: Mapping[int, Labels]) -> Self:
+    def of(
+        cls,
+        segmenter: Segmenter,
+        source: FrameSource,
+        masks: Mapping[int, Labels],
+        direction: Direction,
+    ) -> Self:
         """Begin the record of a run."""
-        return cls(run_settings(segmenter, source, masks), source)
+        return cls(run_settings(segmenter, source, masks, direction=direction), source)
 
     def add(self, frame: Frame) -> None:
         """Note a frame that all outputs hold now."""

@@ -11,6 +11,7 @@ from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.identity import Settings, sha256_of_array
 from ddeal_core.media.masks import Mask
 from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.tracking.directions import Direction, anchor
 from ddeal_core.tracking.segmenter import Labels, Segmenter
 
 __all__ = ["output_settings", "run_settings", "versions"]
@@ -19,7 +20,11 @@ _LIBRARIES = ("ddeal", "av", "numpy", "opencv-python-headless", "pillow", "torch
 
 
 def run_settings(
-    segmenter: Segmenter, source: FrameSource, masks: Labels | Mapping[int, Labels]
+    segmenter: Segmenter,
+    source: FrameSource,
+    masks: Labels | Mapping[int, Labels],
+    *,
+    direction: Direction = "forward",
 ) -> Settings:
     """Describe input, masks and network.
 
@@ -27,16 +32,19 @@ def run_settings(
         segmenter: Its weights count by their checksum.
         source: The video; see `FrameSource.identity`.
         masks: As `segment_video` takes them; they count by their labels at the video's size.
+        direction: Which way objects are followed.
 
     Raises:
         MediaError: The video cannot be read any more.
     """
-    by_frame = masks if isinstance(masks, Mapping) else {source.start: masks}
+    by_frame = masks if isinstance(masks, Mapping) else {anchor(direction, source): masks}
     return {
         "input": dict(source.identity()),
         "start": source.start,
         "end": source.end,
         "masks": {str(index): _checksum(mask) for index, mask in sorted(by_frame.items())},
+        "direction": direction,
+        "on_error": source.on_error,
         "weights": segmenter.weights_checksum,
         "cues": asdict(segmenter.config.ablation),
         "resolution": segmenter.resolution,

@@ -80,6 +80,8 @@ class Segmenter:
             nothing to speak of (docs/speed.md). Other kernels may run for another batch, so that
             results can differ in the last digits; hence 1 unless you ask for more.
         weights_checksum: What manifests shall name the weights by; worked out if None.
+        keep_cues: Give each result its `cues`. They are read when asked for; until then a result
+            keeps the network's tensors of its frame.
 
     Raises:
         InputError: The resolution or the look-ahead is too small, or no number.
@@ -93,6 +95,7 @@ class Segmenter:
         precision: Precision = "float32",
         look_ahead: int = 1,
         weights_checksum: str | None = None,
+        keep_cues: bool = False,
     ) -> None:
         if precision not in _DTYPES:
             raise InputError(f"precision is one of {', '.join(_DTYPES)}, not {precision!r}")
@@ -101,6 +104,7 @@ class Segmenter:
         self.look_ahead = look_ahead
         self.precision: Precision = precision
         self.weights_checksum = weights_checksum or _checksum(network)
+        self.keep_cues = keep_cues
         # Images come as packed RGB; convolutions on the CPU want them that way too.
         network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = for_inference(network)
@@ -124,6 +128,7 @@ class Segmenter:
         precision: Precision = "float32",
         look_ahead: int = 1,
         ablation: Ablation | None = None,
+        keep_cues: bool = False,
     ) -> "Segmenter":
         """Load weights; the network's configuration comes with them.
 
@@ -135,6 +140,7 @@ class Segmenter:
             precision: See the class.
             look_ahead: See the class.
             ablation: Cues to switch off (Table V); None for what the weights say.
+            keep_cues: See the class.
 
         Raises:
             WeightsError: The file is missing, damaged, or of another kind.
@@ -154,6 +160,7 @@ class Segmenter:
             precision=precision,
             look_ahead=look_ahead,
             weights_checksum=sha256_of_file(path),
+            keep_cues=keep_cues,
         )
 
     @property
@@ -174,7 +181,10 @@ class Segmenter:
     def tracker(self) -> Tracker:
         """A tracker for one video that is fed by hand, for live input."""
         return Tracker(
-            self._network, short_side=self._short_side, precision=_DTYPES[self.precision]
+            self._network,
+            short_side=self._short_side,
+            precision=_DTYPES[self.precision],
+            keep_cues=self.keep_cues,
         )
 
     def track(

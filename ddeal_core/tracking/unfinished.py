@@ -16,6 +16,7 @@ from ddeal_core.media.manifest import is_complete
 from ddeal_core.media.outputs import check_free
 from ddeal_core.media.publishing import remove_leftovers
 from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.tracking.directions import Direction
 from ddeal_core.tracking.journal import Journal
 from ddeal_core.tracking.run_settings import output_settings, run_settings, versions
 from ddeal_core.tracking.segmenter import Labels, Segmenter
@@ -35,12 +36,16 @@ def all_whole(
     source: FrameSource,
     masks: Labels | Mapping[int, Labels],
     writers: Sequence[ResultWriter],
+    *,
+    direction: Direction = "forward",
 ) -> bool:
     """Whether every output of a run is there already, made with the same settings.
 
     Going by names and sizes, see `is_complete`; `writers` are opened, and may be abandoned after.
     """
-    run = run_settings(segmenter, source, masks)
+    if not all(writer.path.exists() for writer in writers):
+        return False  # nothing needs to be read
+    run = run_settings(segmenter, source, masks, direction=direction)
     return all(is_complete(writer.path, output_settings(run, writer)) for writer in writers)
 
 
@@ -50,6 +55,7 @@ def open_journal(
     masks: Labels | Mapping[int, Labels],
     writers: Sequence[ResultWriter],
     *,
+    direction: Direction = "forward",
     resume: bool = False,
     overwrite: bool = False,
 ) -> Journal | None:
@@ -60,23 +66,31 @@ def open_journal(
         source: The video.
         masks: As `segment_video` takes them.
         writers: The outputs, opened with `overwrite`; nothing is written yet.
+        direction: Which way objects are followed.
         resume: Go on from what an unfinished run of the same settings left; from the first frame
             where there is none.
         overwrite: Outputs may be replaced, and an unfinished run that is not gone on from is
             thrown away.
 
     Returns:
-        A journal for `segment_video`; None for a live source, and where none can be kept (a
-        warning says so).
+        A journal for `segment_video`; None for a live source, where cues are kept, where objects
+        are followed backwards, and where none can be written (a warning says so).
 
     Raises:
         InputError: An output is in the way, an unfinished run would be lost or is of other
             settings, or another process is writing it. Nothing was changed.
     """
     paths = [writer.path for writer in writers]
+    reason = None
     if source.is_live:
-        if resume:
-            raise InputError(f"{source.path} comes once only: a run on it cannot be resumed")
+        reason = f"{source.path} comes once only"
+    elif segmenter.keep_cues:
+        reason = "what led to the answer (cues) is not kept"
+    elif direction != "forward":
+        reason = "objects are followed backwards"
+    if reason is not None:
+        if resume and source.is_live:
+            raise InputError(f"{reason}: a run on it cannot be resumed")
         if not overwrite:
             check_free(paths)
         return None
@@ -97,7 +111,7 @@ def open_journal(
         )
         return None
     try:
-        run = run_settings(segmenter, source, masks)
+        run = run_settings(segmenter, source, masks, direction=direction)
         _take_up(journal, _description(run, writers), segmenter, paths, resume, overwrite)
     except BaseException:
         _leave(journal)
@@ -165,7 +179,6 @@ def _description(run: Settings, writers: Sequence[ResultWriter]) -> dict[str, An
         outputs.append({"path": place, **dict(writer.settings or {})})
     cuda = run["device"] == "cuda"
     machine = {
-        "threads": torch.get_num_threads(),
         "processor": torch.backends.cpu.get_cpu_capability(),
         "gpu": torch.cuda.get_device_name() if cuda else None,
     }
