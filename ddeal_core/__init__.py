@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         MaskError,
         MediaError,
         OutputError,
+        StoppedError,
         WeightsError,
     )
     from ddeal_core.interaction import Hints, grab_cut
@@ -48,6 +49,7 @@ __all__ = [
     "OutputError",
     "Result",
     "Segmenter",
+    "StoppedError",
     "Tracker",
     "WeightsError",
     "__version__",
@@ -70,6 +72,7 @@ _HOMES = {
         "MaskError",
         "MediaError",
         "OutputError",
+        "StoppedError",
         "WeightsError",
     ),
     "interaction": ("Hints", "grab_cut"),

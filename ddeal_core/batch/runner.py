@@ -42,7 +42,7 @@ class Runner:
             cv2.setNumThreads(threads)
         self._segmenter = Segmenter.load(**settings.network)
         again = bool(settings.cutting.get("overwrite"))
-        self._cutting = {"skip_complete": not again, **settings.cutting}
+        self._cutting = {"resume": not again, **settings.cutting}
 
     def run(self, job: Job, on_progress: OnProgress | None = None) -> Outcome:
         """Cut out one video.
