@@ -78,7 +78,7 @@ def mask(
     json_: Json = False,
 ) -> None:
     """Make the mask of a frame from boxes, points or strokes, or mend one (GrabCut)."""
-    from ddeal_cli.segment import default_folder
+    from ddeal_core.batch import default_folder
     from ddeal_core.errors import InputError
     from ddeal_core.interaction import image_at, mask_from_hints
     from ddeal_core.interaction import preview as draw

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ddeal_core.errors import MediaError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.identity import Settings, sha256_of_array
 
 __all__ = ["ArraySource"]
 
@@ -63,6 +64,14 @@ class ArraySource(FrameSource):
     def is_video(self) -> bool:
         """True: they were not read from image files."""
         return True
+
+    def identity(self) -> Settings:
+        """Checksum and rate of the frames."""
+        return {
+            "name": self.path.name,
+            "rate": str(self._rate),
+            "sha256": sha256_of_array(self._images),
+        }
 
     def __iter__(self) -> Iterator[Frame]:
         """Give the frames."""

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError
 from ddeal_core.media.colour import ColourTags
+from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.identity import Settings
 from ddeal_core.media.sound import Sound
 
 __all__ = ["FrameSource"]
@@ -30,9 +32,20 @@ class FrameSource(ABC):
         path: What was opened.
         start: First frame given, as an index in the whole video.
         end: Index after the last frame given, or None for all.
+        on_error: What is done about frames that cannot be read.
+        damage: Such frames, as far as the last iteration has come.
     """
 
-    def __init__(self, path: Path, *, start: int | None = None, end: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        on_error: OnError = "stop",
+    ) -> None:
+        if on_error not in get_args(OnError):
+            raise InputError(f"on_error is {', '.join(get_args(OnError))}, not {on_error!r}")
         if start is not None and start < 0:
             raise InputError(f"the first frame is 0 or later, not {start}")
         if end is not None and end <= (start or 0):
@@ -40,6 +53,8 @@ class FrameSource(ABC):
         self.path = path
         self.start = start or 0
         self.end = end
+        self.on_error: OnError = on_error
+        self.damage = DamageRecord(path, on_error)
 
     @property
     @abstractmethod
@@ -120,6 +135,14 @@ class FrameSource(ABC):
         finally:
             frames.close()  # type: ignore[attr-defined]  # a generator
 
+    def identity(self) -> Settings:
+        """Say what was opened, in plain JSON types: its name, and what tells it from others.
+
+        Raises:
+            MediaError: It cannot be read any more.
+        """
+        return {"name": self.path.name, "live": self.is_live}
+
     def stop(self) -> None:  # noqa: B027 - files end by themselves
         """Let a live source end after the frame it is at, as if there were no more."""
 
@@ -128,7 +151,8 @@ class FrameSource(ABC):
         """Give the frames.
 
         Raises:
-            MediaError: A frame cannot be read; the message has its number.
+            MediaError: A frame cannot be read and `on_error` is "stop"; the message has its
+                number.
         """
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing between iterations

@@ -49,7 +49,7 @@ def mask_files(
 
     for word in words:
         text = os.fspath(word)
-        match = re.match(r"([0-9]+)=", text)
+        match = re.match(r"([0-9]{1,9})=", text)
         if match is not None and not Path(text).exists():
             take(int(match[1]), Path(text[match.end() :]))
         elif Path(text).is_dir():
@@ -71,7 +71,7 @@ def _in_folder(folder: Path, source: FrameSource) -> dict[int, Path]:
         index = source.frame_named(path.stem)
         if index is None and source.is_video:
             numbers = re.findall(r"[0-9]+", path.stem)
-            index = int(numbers[-1]) if numbers else None
+            index = int(numbers[-1][:18]) if numbers else None
         if index is None:
             unnamed.append(path.name)
         elif index in found:

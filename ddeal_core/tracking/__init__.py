@@ -6,6 +6,7 @@ from ddeal_core.tracking.given_masks import given_masks
 from ddeal_core.tracking.merging import merge, to_labels
 from ddeal_core.tracking.pipeline import Progress, segment_video
 from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.run_settings import output_settings, run_settings
 from ddeal_core.tracking.segmenter import Segmenter, resolve_device
 from ddeal_core.tracking.tracker import MAX_OBJECT_ID, Tracker
 
@@ -19,7 +20,9 @@ __all__ = [
     "cut_out",
     "given_masks",
     "merge",
+    "output_settings",
     "resolve_device",
+    "run_settings",
     "segment_video",
     "to_labels",
 ]

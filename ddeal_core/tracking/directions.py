@@ -38,7 +38,8 @@ def check_direction(direction: Direction, source: FrameSource) -> None:
     """Hold a direction against the video.
 
     Raises:
-        InputError: There is no such direction, or the source is live and only goes forward.
+        InputError: There is no such direction, the source is live and only goes forward, or it
+            shall pass over damaged frames, which is a way of going forward.
     """
     if direction not in get_args(Direction):
         raise InputError(f"a direction is forward, backward or both, not {direction!r}")
@@ -46,6 +47,11 @@ def check_direction(direction: Direction, source: FrameSource) -> None:
         raise InputError(
             f"{source.path} comes once, so objects can only be followed forward in it: record it "
             "to a file first"
+        )
+    if direction != "forward" and source.on_error != "stop":
+        raise InputError(
+            f"damaged frames are passed over (on-error {source.on_error}) going forward only: "
+            "follow the objects forward, or mend the video first"
         )
 
 
@@ -96,6 +102,7 @@ class Earlier:
             object_ids=ids,
             labels=table[to_labels(merged)[0].numpy()],
             enlarge=lambda count: merged[0, :count],
+            read_cues=lambda: result.cues,
         )
 
 
