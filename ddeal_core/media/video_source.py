@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -217,7 +218,9 @@ class VideoSource(FrameSource):
                     continue
             yield index, picture
 
-    def pictures_from(self, pts: int) -> Iterator[tuple[int | None, NDArray[np.uint8]]]:
+    def pictures_from(
+        self, pts: int
+    ) -> Iterator[tuple[int | None, Callable[[], NDArray[np.uint8]]]]:
         """Decode from the last key frame that the container knows before a time stamp.
 
         Whether a picture is what decoding from the beginning gives depends on the stream: the
@@ -227,7 +230,7 @@ class VideoSource(FrameSource):
             pts: In units of `time_base`.
 
         Yields:
-            A picture's time stamp, and its image as displayed.
+            A picture's time stamp, and what makes its image as displayed, which takes time.
 
         Raises:
             MediaError: The container cannot seek, or a picture cannot be decoded.
@@ -240,7 +243,7 @@ class VideoSource(FrameSource):
                 raise MediaError(f"{self.path} cannot be read from the middle") from None
             packets = container.demux(stream)
             for picture in pictures_of(packets, stream, named=self.path, checked=False):
-                yield picture.pts, self._display.image(picture)
+                yield picture.pts, partial(self._display.image, picture)
 
     def close(self) -> None:
         """End iterations that were left half-way."""
