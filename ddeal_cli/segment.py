@@ -63,6 +63,7 @@ def register(app: typer.Typer) -> None:
             "ddeal segment clip.mp4 -m first.png -o masks -o cutout.mov -o overlay.mp4",
             "ddeal segment clip.mp4 -m first.png -o new.mp4 -b beach.jpg",
             "ddeal segment clip.mp4 -m first.png -o key.mp4 --green -o matte=matte.mp4",
+            "ddeal segment clip.mp4 --box 120,80,200,160 -o masks",
             "ddeal segment clip.mp4 -m first.png -m 120=more.png --objects 1,38",
             "ddeal segment 'shots/*.jpg' -m first.png -o rgba=cut --start 100 --end 200",
             "ffmpeg -i clip.mp4 -f matroska - | ddeal segment - -m first.png -o masks",
