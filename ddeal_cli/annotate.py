@@ -125,12 +125,14 @@ def annotate(
         project = Project(frames, masks=masks, names=names)
         studio = Studio(project, segmenter, Exporter(folder, segmenter, overwrite=overwrite), kept)
 
-        def ready(address: str) -> None:
-            typer.echo(f"{address}  (Ctrl-C ends it)")
-            if not no_open:
-                _open(address)
+        server = PageServer(studio, listening)
 
-        ended_by = PageServer(studio, listening).run(on_ready=ready)
+        def ready() -> None:
+            typer.echo(f"{server.address}  (Ctrl-C ends it)")
+            if not no_open:
+                _open(server.address_once)
+
+        ended_by = server.run(on_ready=ready)
         if kept.is_begun:
             say(f"masks are in {one_line(kept.path)}", quiet=quiet)
     if ended_by not in (None, signal.SIGINT):

@@ -128,7 +128,7 @@ class Jobs:
             close = getattr(steps, "close", None)
             if close is not None:
                 close()
-        self._tell(state=state, message=message)
+        self._tell(state=state, message=" ".join(message.split()))
 
     def _tell(self, **changes: object) -> None:
         assert self._job is not None

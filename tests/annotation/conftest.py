@@ -110,6 +110,7 @@ class Page:
     client: Client
     studio: Studio
     out: Path
+    address_once: str
 
 
 @contextmanager
@@ -128,11 +129,11 @@ def served(
         )
         server = PageServer(studio, listen())
         ready = threading.Event()
-        thread = threading.Thread(target=server.run, args=[lambda _: ready.set()])
+        thread = threading.Thread(target=server.run, args=[ready.set])
         thread.start()
         try:
             assert ready.wait(30)
-            yield Page(Client(server.address), studio, out)
+            yield Page(Client(server.address), studio, out, server.address_once)
         finally:
             server.stop()
             thread.join(30)

@@ -29,6 +29,18 @@ def test_the_address_lets_in_once_and_gives_a_cookie(page):
     assert "set-cookie" not in client.get("/").headers
 
 
+def test_the_key_for_the_browser_works_once(page):
+    path = page.address_once.removeprefix(f"http://127.0.0.1:{page.client.port}")
+    assert page.client.token not in path
+    assert page.client.get(path, Cookie=None, Host="evil.example").status == 421  # nor spends it
+    first = page.client.get(path, Cookie=None)
+    assert first.status == 200
+    assert page.client.get("/api/project", Cookie=first.headers["set-cookie"]).status == 200
+    again = page.client.get(path, Cookie=None)
+    assert again.status == 403
+    assert "set-cookie" not in again.headers
+
+
 @pytest.mark.parametrize("path", READS)
 def test_nothing_is_read_without_the_token(path, page):
     for cookie in (None, "", f"ddeal-{page.client.port}=wrong", "ddeal=;=;", "\xff=\xfe"):
