@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ddeal_cli.console import one_line, say
+from ddeal_cli.one_video import tell_masks
 from ddeal_cli.options import (
     DeviceOption,
     Overwrite,
@@ -18,7 +19,6 @@ from ddeal_cli.options import (
     ablation_of,
     parse_resolution,
 )
-from ddeal_cli.segment import default_folder, tell_masks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,6 +90,7 @@ def annotate(
 
     from ddeal_core.annotation import Exporter, Project, SessionFolder
     from ddeal_core.annotation.server import PageServer, Studio, listen
+    from ddeal_core.batch import default_folder
     from ddeal_core.errors import InputError
     from ddeal_core.media import FrameReader, open_source, read_masks
     from ddeal_core.tracking import Segmenter

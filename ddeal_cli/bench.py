@@ -1,6 +1,5 @@
 """``ddeal bench``: how fast it is here, where the time goes, and how it grows."""
 
-import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -8,13 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ddeal_cli.bench_cases import cases_of, own_footage, parse_size, subjects_of
 from ddeal_cli.bench_tables import show_comparison, show_record
+from ddeal_cli.completion import complete_presets
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.options import Json, Quiet, parse_resolution
+from ddeal_cli.help_pages import epilog
+from ddeal_cli.options import Json, Quiet
 from ddeal_cli.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from ddeal_core.benchmark import Case, Effort, Footage, Subject
+    from ddeal_core.benchmark import Case, Effort, Footage
 
 __all__ = ["register"]
 
@@ -41,8 +43,14 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "bench",
-        epilog="Example: ddeal bench --preset released-resnet50 --objects 1 --objects 5 "
-        "--against plain -o here.json --picture here.png",
+        epilog=epilog(
+            "ddeal bench",
+            "ddeal bench clip.mp4 --mask first.png --resolution 300",
+            "ddeal bench --preset released-resnet50 --objects 5 --against plain",
+            "ddeal bench --growth objects --picture growth.png -o growth.json",
+            "ddeal bench --compare before.json after.json",
+            notes=("Nothing else should run meanwhile; the result says how busy others were.",),
+        ),
     )(bench)
 
 
@@ -71,6 +79,7 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete_presets,
             help="A preset with random weights, such as released-resnet50; repeatable.",
             rich_help_panel=_WHAT,
         ),
@@ -155,14 +164,15 @@ def bench(
         ),
     ] = None,
     warm_up: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=1,
             metavar="N",
-            help="Frames before them, whose time is told apart.",
+            help="Frames before them, whose time is told apart. Default: 2, or until the network's "
+            "memory is as full as in a long video.",
             rich_help_panel=_HOW,
         ),
-    ] = 2,
+    ] = None,
     limit: Annotated[
         float | None,
         typer.Option(
@@ -225,10 +235,10 @@ def bench(
     if limit is None:
         limit = _NEVER if long else 20.0
     effort = Effort(min(frames, 24) if long else frames, warm_up, limit)
-    footage = _own_footage(video, mask, effort)
-    cases = _cases(
-        subjects=_subjects(weights, preset),
-        sizes=[_parse_size(word) for word in size or ["854x480"]],
+    footage = own_footage(video, mask, effort)
+    cases = cases_of(
+        subjects=subjects_of(weights, preset),
+        sizes=[parse_size(word) for word in size or ["854x480"]],
         objects=objects or ([1] if growth else [1, 3]),
         precisions=[word.value for word in precision or [_Precision.FLOAT32]],
         devices=[word.value for word in device or [_Device.AUTO]],
@@ -277,7 +287,8 @@ def _measure(
     from ddeal_core.benchmark.grid import PASSES
 
     passes = 1 if growth else PASSES + against
-    total = len(cases) * passes * (1 + effort.warm_up + effort.frames)
+    settled = [effort.settled(case.subject.config) for case in cases]
+    total = sum(passes * (one.before + one.frames) for one in settled)
     if growth == "length":
         total = frames * len(cases)
     elif not growth:
@@ -304,92 +315,11 @@ def _measure(
             )
     settings = {
         "frames": frames,
-        "warm_up": effort.warm_up,
         "limit_seconds": None if effort.limit >= _NEVER else effort.limit,
         "against": "plain" if against else None,
     }
     kind = f"growth {growth}" if growth else "speed"
     return new_record(kind, done, settings, others=disturbance.share())
-
-
-def _cases(
-    *,
-    subjects: "Sequence[Subject]",
-    sizes: Sequence[tuple[int, int]],
-    objects: Sequence[int],
-    precisions: Sequence[Any],
-    devices: Sequence[Any],
-    threads: Sequence[int] | None,
-    resolution: str | None,
-    footage: "Footage | None",
-    growth: str | None,
-    asked: dict[str, object],
-) -> "list[Case]":
-    """The grid, with nothing in it that cannot be measured."""
-    import torch
-
-    from ddeal_core.benchmark import Case, Footage
-    from ddeal_core.benchmark.growth import OBJECTS, SIZES
-    from ddeal_core.tracking import resolve_device
-
-    if growth == "objects" and not asked["objects"]:
-        objects = OBJECTS
-    if growth == "size" and not asked["size"]:
-        sizes = SIZES
-    if footage is not None:
-        sizes, objects = [footage.size], [footage.objects]
-    else:
-        for height_width in sizes:
-            for count in objects:
-                Footage.check(height_width, count)
-    return [
-        Case(
-            subject,
-            one_size,
-            count,
-            precision=kind,
-            device=resolve_device(where).type,  # type: ignore[arg-type]
-            threads=number,
-            resolution=parse_resolution(resolution),
-        )
-        for subject in subjects
-        for where in devices
-        for kind in precisions
-        for number in threads or [torch.get_num_threads()]
-        for one_size in sizes
-        for count in objects
-    ]
-
-
-def _subjects(weights: Sequence[Path] | None, presets: Sequence[str] | None) -> "list[Subject]":
-    from ddeal_core.benchmark import Subject
-
-    chosen = [Subject.of_weights(path) for path in weights or ()]
-    chosen += [Subject.of_preset(name) for name in presets or ()]
-    return chosen or [Subject.of_weights(None)]
-
-
-def _own_footage(video: str | None, mask: Path | None, effort: "Effort") -> "Footage | None":
-    from ddeal_core.benchmark import Footage
-    from ddeal_core.errors import InputError
-
-    if video is None:
-        if mask is not None:
-            raise InputError("--mask belongs to a video: name the VIDEO too")
-        return None
-    if mask is None:
-        raise InputError("a video of your own needs --mask, the mask of its first frame")
-    return Footage.read(video, mask, frames=effort.frames + effort.warm_up + 2)
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    """Read ``854x480``, width first as players show it, as (height, width)."""
-    from ddeal_core.errors import InputError
-
-    match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text)
-    if match is None:
-        raise InputError(f"--size is WIDTHxHEIGHT, such as 854x480, not {text!r}")
-    return int(match[2]), int(match[1])
 
 
 def _check_endings(output: Path | None, picture: Path | None) -> None:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["complain", "emit_json", "human", "one_line", "say", "show_warnings"]
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+# Controls of terminals, other ends of lines, and what turns the direction of text round.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 @cache
@@ -26,8 +27,12 @@ def human() -> "Console":
 
 
 def one_line(text: object) -> str:
-    """Text as one line without control characters, whatever a file's name holds."""
-    return _CONTROLS.sub(" ", str(text)).strip()
+    """Text as one line without control characters, whatever a file's name holds.
+
+    Bytes of a name that are no text are shown as escapes.
+    """
+    shown = str(text).encode("utf-8", "backslashreplace").decode()
+    return _CONTROLS.sub(" ", shown).strip()
 
 
 def say(text: str, *, quiet: bool = False) -> None:

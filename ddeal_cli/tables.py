@@ -17,8 +17,9 @@ def show_table(
     """
     from rich.console import Console
 
-    from ddeal_cli.console import human
+    from ddeal_cli.console import human, one_line
 
+    rows = [[one_line(cell) for cell in row] for row in rows]  # names come from strangers' folders
     console = human() if stderr else Console(highlight=False, markup=False, emoji=False)
     if console.is_terminal:
         from rich.box import SIMPLE_HEAD

@@ -78,12 +78,13 @@ class DataChoice:
             InputError: The file beside the run is damaged.
         """
         from ddeal_core.errors import InputError
+        from ddeal_core.json_files import read_json
 
         path = run / _FILE
         if not path.is_file():
             return self
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path)
             stored = DataChoice(
                 datasets=tuple((str(a), b) for a, b in values["datasets"]),
                 held_out=tuple((str(a), b) for a, b in values["held_out"]),
@@ -92,7 +93,7 @@ class DataChoice:
                 options=tuple(values["options"]),
                 validation_frames=values.get("validation_frames"),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{path} is damaged ({error}): remove it and name the data") from None
         frames = self.validation_frames
         if self == DataChoice(validation_frames=frames):  # no data are named

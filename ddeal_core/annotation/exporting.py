@@ -75,7 +75,7 @@ class Exporter:
         self._overwrite = overwrite
         self.written: dict[str, Path] = {}
         self._begun: set[str] = set()
-        self._pictures: dict[str, set[str]] = {}  # of the folders that were written
+        self._folders: dict[str, FolderWriter] = {}
 
     def steps(
         self, project: Project, given: GivenMasks, wanted: Sequence[Export], *, hard: bool = False
@@ -127,7 +127,7 @@ class Exporter:
             self._begun.update(paths)
             for each, writer in zip(wanted, writers, strict=True):
                 if isinstance(writer, FolderWriter):
-                    self._pictures[each.key] = writer.written
+                    self._folders[each.key] = writer
             soft = not all(each.from_labels for each in wanted)
             if soft or not project.results.fresh(given).all():
                 yield from self._with_the_network(project, given, writers)
@@ -137,9 +137,12 @@ class Exporter:
 
     def _remove_pictures(self, export: Export) -> None:
         """Those of an export before this one: an object may have been deleted since."""
-        for name in self._pictures.pop(export.key, ()):
+        before = self._folders.pop(export.key, None)
+        if before is None:
+            return
+        for file in before.files():
             with suppress(OSError):
-                (self.folder / export.name / name).unlink()
+                (before.path / file.name).unlink()
 
     def _with_the_network(
         self, project: Project, given: GivenMasks, writers: list[ResultWriter]

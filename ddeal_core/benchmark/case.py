@@ -1,7 +1,7 @@
 """One point of the grid: which network, on what, and how long it may take."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,21 +27,40 @@ class Effort:
 
     Attributes:
         frames: Measured frames of each pass.
-        warm_up: Frames before them, whose time is told apart.
-        limit: Seconds after which a pass ends early, with three frames at least.
+        warm_up: Frames before them, whose time is told apart; None for as many as `settled` takes.
+        limit: Seconds of measured frames after which a pass ends early, with three at least.
     """
 
     frames: int = 24
-    warm_up: int = 2
+    warm_up: int | None = None
     limit: float = 20.0
 
     def __post_init__(self) -> None:
         if self.frames < 1:
             raise InputError(f"at least one frame is measured, not {self.frames}")
-        if self.warm_up < 1:
+        if self.warm_up is not None and self.warm_up < 1:
             raise InputError(f"at least one frame is for warming up, not {self.warm_up}")
         if not self.limit > 0:
             raise InputError(f"the limit is a positive number of seconds, not {self.limit:g}")
+
+    @property
+    def before(self) -> int:
+        """Frames before the measured ones, the one on which the mask is given included."""
+        return 1 + (2 if self.warm_up is None else self.warm_up)
+
+    def settled(self, config: NetworkConfig, *, at_most: int | None = None) -> "Effort":
+        """Settle how long to warm up: until a memory is as full as it is in a long video.
+
+        Args:
+            config: Of the network that is measured.
+            at_most: Frames for warming up that there are, if they are limited.
+        """
+        if self.warm_up is not None:
+            return self
+        # A full memory forgets every second frame, `memory_interval` frames after it filled up.
+        full = (config.memory_frames + 1) * config.memory_interval if config.memory_frames else 0
+        wanted = max(2, full)
+        return replace(self, warm_up=wanted if at_most is None else max(2, min(wanted, at_most)))
 
     def affordable(self, seconds: float) -> int:
         """Frames of which each takes so long that the limit allows, three at least."""
@@ -61,6 +80,18 @@ class Subject:
     name: str
     weights: Path | None = None
     preset: str | None = None
+
+    @property
+    def config(self) -> NetworkConfig:
+        """Configuration of the network.
+
+        Raises:
+            WeightsError: The file is missing, damaged or of another kind.
+        """
+        if self.weights is not None:
+            return load_checkpoint(self.weights).config
+        assert self.preset is not None
+        return NetworkConfig.from_preset(self.preset)
 
     @classmethod
     def of_weights(cls, path: Path | None) -> "Subject":

@@ -99,6 +99,14 @@ class Footage:
         """How many the mask shows."""
         return len(np.unique(self.mask[self.mask > 0]))
 
+    def spare(self, measured: int) -> int | None:
+        """Frames that a file has beside the measured, the first and the counted one; None if any.
+
+        Args:
+            measured: How many shall be measured.
+        """
+        return None if self.video is None else len(self.images) - 2 - measured
+
     def frames(self, count: int) -> Iterator[NDArray[np.uint8]]:
         """``[H, W, 3]`` each, from first to last and back again."""
         period = max(1, 2 * (len(self.images) - 1))

@@ -57,11 +57,11 @@ def measure_grid(
     """
     if footage is not None and footage.video is not None:
         # A file gives the frames that it has: given, for warming up, measured, one to count on.
-        needed = 3 + effort.warm_up
+        needed = 2 + effort.before
         if len(footage.images) < needed:
             raise InputError(
                 f"{footage.name} has {len(footage.images)} frames; {needed} are needed at least "
-                f"when {effort.warm_up} are for warming up"
+                f"when {effort.before - 1} are for warming up"
             )
     for case in cases:
         with threads(case.threads):
@@ -85,13 +85,14 @@ def measure_case(
 ) -> dict[str, Any]:
     """Measure one case with torch's present number of threads."""
     model = load_model(case.subject, footage)
+    effort = effort.settled(model.config, at_most=footage.spare(effort.frames))
     segmenter = model.segmenter(case)
     was_reset = reset_peak(segmenter.device)
     times = time_model(segmenter, footage, effort, tell)
     memory = peak_memory(segmenter.device, was_reset=was_reset)
     frames = effort.affordable(times.frame.mean)
     if footage.video is not None:
-        frames = min(frames, len(footage.images) - 2 - effort.warm_up)
+        frames = min(frames, len(footage.images) - 1 - effort.before)
     stages = time_stages(segmenter, footage, effort, tell, frames=frames, output=output)
     command = time_command(segmenter, footage, effort, tell, frames=frames, output=output)
     tell("whole command", 2 * (effort.frames - frames))
@@ -101,6 +102,7 @@ def measure_case(
         tell("against the plain network", effort.frames - frames)
     return {
         **case_record(case, footage, network_size(segmenter, footage.size)),
+        "warm_up_frames": effort.before - 1,
         "peaks": asdict(peaks),
         "model": times_record(times),
         "memory": asdict(memory),

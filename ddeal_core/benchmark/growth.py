@@ -38,9 +38,10 @@ def grow(
     for case in cases:
         with threads(case.threads):
             footage = Footage.sample(case.size, case.objects)
-            segmenter = load_model(case.subject, footage).segmenter(case)
+            model = load_model(case.subject, footage)
+            segmenter = model.segmenter(case)
             was_reset = reset_peak(segmenter.device)
-            times = time_model(segmenter, footage, effort, tell)
+            times = time_model(segmenter, footage, effort.settled(model.config), tell)
             yield {
                 **case_record(case, footage, network_size(segmenter, footage.size)),
                 "model": times_record(times),

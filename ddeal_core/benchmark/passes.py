@@ -88,7 +88,7 @@ def time_model(
     planned = frames or effort.frames
     seconds: list[float] = []
     begun = time.perf_counter()
-    total = 1 + effort.warm_up + planned
+    total = effort.before + planned
     with closing(_results(segmenter, footage, total)) as results:
         while len(seconds) < total:
             started = time.perf_counter()
@@ -96,11 +96,13 @@ def time_model(
             synchronise(segmenter.device)
             seconds.append(time.perf_counter() - started)
             tell("model", 1)
-            measured = len(seconds) - 1 - effort.warm_up
+            measured = len(seconds) - effort.before
+            if measured <= 0:
+                begun = time.perf_counter()
             if measured >= min(3, planned) and time.perf_counter() - begun > effort.limit:
                 break
     tell("model", total - len(seconds))
-    return Times.of(seconds, effort.warm_up)
+    return Times.of(seconds, effort.before - 1)
 
 
 def time_command(
@@ -117,7 +119,7 @@ def time_command(
     Frames of a pipeline come in bursts, so the rate is of all of them, up to the closing of the
     output; the percentiles are of the times between two frames.
     """
-    total = 1 + effort.warm_up + frames
+    total = effort.before + frames
     with TemporaryDirectory(prefix="ddeal-bench-") as name:
         folder = Path(name)
         video = footage.on_disk(folder, total)
@@ -129,7 +131,7 @@ def time_command(
                     stamps.append(time.perf_counter())
                     tell("whole command", 1)
         stamps[-1] = time.perf_counter()  # the output is closed
-    return Times.of(np.diff(stamps).tolist(), effort.warm_up)
+    return Times.of(np.diff(stamps).tolist(), effort.before - 1)
 
 
 def time_against(
@@ -143,7 +145,7 @@ def time_against(
     scaled = footage.resized(size)
     segmenter = model.segmenter(case, resolution="native")
     plain = PlainNetwork(model.state, model.config, device=segmenter.device)
-    total = 1 + effort.warm_up + frames
+    total = effort.before + frames
     times: tuple[list[float], list[float]] = ([], [])
     difference = 0.0
     begun = time.perf_counter()
@@ -156,13 +158,14 @@ def time_against(
         times[1].append(time.perf_counter() - started)
         difference = max(difference, float(np.abs(ours[1].probabilities - other.merged).max()))
         tell("against the plain network", 1)
-        measured = done - effort.warm_up
+        measured = done + 1 - effort.before
+        if measured <= 0:
+            begun = time.perf_counter()
         if measured >= min(3, frames) and time.perf_counter() - begun > effort.limit:
             break
     tell("against the plain network", total - len(times[0]))
-    return AgainstPlain(
-        Times.of(times[0], effort.warm_up), Times.of(times[1], effort.warm_up), difference, size
-    )
+    warm = effort.before - 1
+    return AgainstPlain(Times.of(times[0], warm), Times.of(times[1], warm), difference, size)
 
 
 def _results(segmenter: Segmenter, footage: Footage, count: int) -> Generator[Result]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ddeal_core.benchmark.machine import describe_machine
 from ddeal_core.errors import InputError, OutputError
+from ddeal_core.json_files import read_json
 
 __all__ = ["SCHEMA", "Comparison", "compare_records", "new_record", "read_record", "write_record"]
 
@@ -65,10 +66,10 @@ def read_record(path: Path) -> dict[str, Any]:
         InputError: It is missing, no record, or of another schema.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise InputError(f"{path} is no JSON file of ddeal bench") from None
     schema = record.get("schema") if isinstance(record, dict) else None
     if schema != SCHEMA:
@@ -109,10 +110,10 @@ def compare_records(first: dict[str, Any], second: dict[str, Any]) -> list[Compa
     Raises:
         InputError: They are of different kinds, damaged, or share no case.
     """
-    if first["kind"] != second["kind"]:
+    kinds = first.get("kind"), second.get("kind")
+    if kinds[0] != kinds[1]:
         raise InputError(
-            f"the files are of two kinds, {first['kind']!r} and {second['kind']!r}: "
-            "compare like with like"
+            f"the files are of two kinds, {kinds[0]!r} and {kinds[1]!r}: compare like with like"
         )
     try:
         others = {_identity(case): case for case in second["cases"]}
@@ -121,7 +122,7 @@ def compare_records(first: dict[str, Any], second: dict[str, Any]) -> list[Compa
             other = others.get(_identity(case))
             if other is not None:
                 rows += _quantities(case, other)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"a case is damaged: {type(error).__name__} {error}") from None
     if not rows:
         raise InputError(
@@ -142,6 +143,8 @@ def _quantities(case: dict[str, Any], other: dict[str, Any]) -> list[Comparison]
     def add(quantity: str, read: Callable[[dict[str, Any]], float | None]) -> None:
         mine, its = read(case), read(other)
         if mine is not None and its is not None:
+            if not all(isinstance(value, int | float) for value in (mine, its)):
+                raise TypeError(f"{quantity} is no number")
             rows.append(Comparison(label, quantity, mine, its))
 
     def add_rate(title: str, name: str) -> None:

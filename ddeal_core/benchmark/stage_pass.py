@@ -79,7 +79,7 @@ def time_stages(
     clock = StageClock(lambda: synchronise(segmenter.device))
     counter = OperationCounter(lambda: clock.stage)
     laps: list[dict[str, float]] = []
-    total = 1 + effort.warm_up + frames
+    total = effort.before + frames
     waiting: deque[Frame] = deque()
     with TemporaryDirectory(prefix="ddeal-bench-") as name:
         folder = Path(name)
@@ -100,7 +100,7 @@ def time_stages(
                     writer.write(frame, _cutout(frame, result))
                 whole = time.perf_counter() - started
                 lap = clock.lap()
-                if index > effort.warm_up:
+                if index >= effort.before:
                     laps.append({OTHER: max(0.0, whole - sum(lap.values())), **lap})
                 tell("stages", 1)
             with counter:

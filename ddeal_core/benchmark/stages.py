@@ -48,7 +48,7 @@ _OF_NETWORK = (
 _OF_MODULES = (
     ("matching", "ddeal_core.network.ddeal", "match"),
     ("merge", "ddeal_core.tracking.tracker", "merge"),
-    ("merge", "ddeal_core.tracking.tracker", "to_labels"),
+    ("merge", "ddeal_core.tracking.maps", "raise_labels"),
     ("upload", "ddeal_core.tracking.tracker", "Tracker._to_tensor"),
     ("download", "ddeal_core.tracking.tracker", "Tracker._to_result"),
 )

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.datasets.cutouts import DecodedCache, image_files, read_image
-from ddeal_core.errors import DatasetError
+from ddeal_core.errors import DatasetError, MediaError
+from ddeal_core.media.decoding import open_container, video_stream
 
 __all__ = ["BackgroundSource", "StillBackgrounds", "VideoBackgrounds"]
 
@@ -146,11 +147,10 @@ class VideoBackgrounds:
     def _pack(self, path: Path) -> _Packed:
         frames: list[Array] = []
         try:
-            with av.open(str(path)) as container:
-                if not container.streams.video:
-                    raise DatasetError(f"{path} has no video stream")
-                container.streams.video[0].thread_type = "SLICE"
-                for frame in container.decode(video=0):
+            with open_container(path, named=path) as container:
+                stream = video_stream(container, named=path)
+                stream.thread_type = "SLICE"
+                for frame in container.decode(stream):
                     factor = min(1.0, self._max_side / max(frame.width, frame.height))
                     image = frame.to_ndarray(
                         format="bgr24",
@@ -161,8 +161,8 @@ class VideoBackgrounds:
                     frames.append(packed)
                     if len(frames) == self._max_frames:
                         break
-        except (av.FFmpegError, ValueError, OSError) as error:
-            raise DatasetError(f"{path} cannot be read as a video ({error})") from error
+        except (MediaError, av.FFmpegError, ValueError, OSError) as error:
+            raise DatasetError(f"{path} cannot be read as a video ({error})") from None
         if not frames:
             raise DatasetError(f"{path} has no frames")
         return _Packed(tuple(frames))

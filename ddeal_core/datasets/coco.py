@@ -1,6 +1,5 @@
 """Instance masks from COCO-style JSON: polygons and run lengths."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,13 @@ from numpy.typing import NDArray
 from ddeal_core.datasets.clip import IGNORE
 from ddeal_core.datasets.cutouts import MAX_SIDE, DecodedCache, Still, read_image
 from ddeal_core.errors import DatasetError
+from ddeal_core.json_files import read_json
 
 __all__ = ["CocoStills", "decode_rle", "decode_segmentation"]
 
 Array = NDArray[np.uint8]
+
+_FARTHEST = 1e6  # pixels
 
 
 def decode_segmentation(segmentation: Any, height: int, width: int) -> Array:
@@ -51,6 +53,8 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> Array:
         if not isinstance(flat, list) or len(flat) < 6 or len(flat) % 2:
             raise DatasetError("a polygon must be a list of three or more x, y pairs")
         points = np.asarray(flat, dtype=np.float64).reshape(-1, 2)
+        if not (np.abs(points) < _FARTHEST).all():  # NaN too
+            raise DatasetError("a polygon lies far outside of its image")
         # COCO counts from the corner of a pixel, OpenCV from its centre.
         polygons.append(np.floor(points).astype(np.int32))
     for polygon in polygons:
@@ -67,7 +71,10 @@ def decode_rle(counts: list[int], height: int, width: int) -> Array:
     Raises:
         DatasetError: The runs do not add up to the image.
     """
-    runs = np.asarray(counts, dtype=np.int64)
+    try:
+        runs = np.asarray(counts, dtype=np.int64)
+    except OverflowError:
+        raise DatasetError("a run length is larger than any image") from None
     if runs.sum() != height * width or (runs < 0).any():
         raise DatasetError(f"run lengths add up to {runs.sum()}, not {height} x {width}")
     values = np.arange(len(runs), dtype=np.uint8) & 1
@@ -91,6 +98,14 @@ def _unpack_counts(text: str) -> list[int]:
         counts.append(value)
         value = shift = 0
     return counts
+
+
+def _inside(folder: Path, name: object) -> Path:
+    """Where an image is: a file that strangers name is looked for in its folder alone."""
+    path = Path(str(name))
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"file_name {name!r} leads out of the folder of the images")
+    return folder / path
 
 
 class CocoStills:
@@ -119,13 +134,13 @@ class CocoStills:
         if not folder.is_dir():
             raise DatasetError(f"{folder} is no folder; give the folder of the images")
         try:
-            content = json.loads(self._json.read_text(encoding="utf-8"))
+            content = read_json(self._json)
             by_image: dict[Any, list[dict[str, Any]]] = {}
             for annotation in content["annotations"]:
                 if annotation.get("segmentation"):
                     by_image.setdefault(annotation["image_id"], []).append(annotation)
             self._items = tuple(
-                (folder / record["file_name"], tuple(by_image[record["id"]]))
+                (_inside(folder, record["file_name"]), tuple(by_image[record["id"]]))
                 for record in content["images"]
                 if record["id"] in by_image
             )

@@ -13,10 +13,10 @@ from typing import Generic, Protocol, TypeVar
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 
 from ddeal_core.datasets.clip import IGNORE
-from ddeal_core.errors import DatasetError
+from ddeal_core.errors import DatasetError, MediaError
+from ddeal_core.media.picture_files import opened_picture
 
 __all__ = [
     "Cutout",
@@ -250,11 +250,11 @@ class CutoutFolder:
     def _read(self, index: int) -> Cutout:
         path = self._paths[index]
         try:
-            with PillowImage.open(path) as picture:
+            with opened_picture(path) as picture:
                 picture.thumbnail((self._max_side, self._max_side))
                 rgba = np.asarray(picture.convert("RGBA"))
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{path} cannot be read as an image ({error})") from error
+        except MediaError as error:
+            raise DatasetError(str(error)) from None
         return Cutout(_with_margin(rgba))
 
 
@@ -305,7 +305,12 @@ def read_image(path: Path, *, max_side: int = MAX_SIDE) -> Array:
     Raises:
         DatasetError: The file cannot be decoded.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        with opened_picture(path):  # its claims are checked before OpenCV believes them
+            pass
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except (MediaError, cv2.error) as error:
+        raise DatasetError(f"{path} cannot be read as an image ({error})") from None
     if image is None:
         raise DatasetError(f"{path} cannot be read as an image; remove or replace it")
     factor = max_side / max(image.shape[:2])
@@ -316,11 +321,11 @@ def read_image(path: Path, *, max_side: int = MAX_SIDE) -> Array:
 
 def _read_labels(path: Path) -> Array:
     try:
-        with PillowImage.open(path) as picture:
+        with opened_picture(path) as picture:
             grey = picture if picture.mode in ("P", "L", "1") else picture.convert("L")
             labels = np.array(grey, dtype=np.uint8)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} cannot be read as a mask ({error})") from error
+    except MediaError as error:
+        raise DatasetError(f"{path} cannot be read as a mask ({error})") from None
     if not np.any((labels > 0) & (labels < IGNORE)):
         labels = (labels > 0).astype(np.uint8)
     return labels

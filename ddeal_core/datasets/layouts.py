@@ -3,13 +3,13 @@
 Nothing is decoded here; only names are read, and every folder is listed once.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ddeal_core.errors import DatasetError
+from ddeal_core.json_files import read_json
 
 __all__ = ["DavisLayout", "Sequence", "YouTubeVosLayout"]
 
@@ -156,7 +156,7 @@ class YouTubeVosLayout:
         if not path.is_file():
             return {}
         try:
-            videos = json.loads(path.read_text(encoding="utf-8"))["videos"]
+            videos = read_json(path)["videos"]
             if not isinstance(videos, dict):
                 raise TypeError("'videos' is no object")
         except (ValueError, KeyError, TypeError, OSError) as error:
@@ -233,8 +233,16 @@ def _sequence(
     categories: Mapping[int, str] | None = None,
     first_frames: Mapping[int, str] | None = None,
 ) -> Sequence:
-    if not images.is_dir():
-        raise DatasetError(f"sequence {name!r} is listed but {images} is missing")
+    if Path(name).is_absolute() or {"..", "."} & set(Path(name).parts) or not Path(name).parts:
+        raise DatasetError(f"sequence {name!r} is no name of a folder in the dataset")
+    try:
+        there = images.is_dir()
+    except (OSError, ValueError):  # a name that no folder can have
+        there = False
+    if not there:
+        raise DatasetError(
+            f"sequence {name[:200]!r} is listed but {images.parent} has no such folder"
+        )
     frames = tuple(
         sorted(
             p

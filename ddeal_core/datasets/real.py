@@ -6,13 +6,13 @@ from dataclasses import dataclass, fields
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 
 from ddeal_core.datasets.clip import IGNORE, Clip
 from ddeal_core.datasets.cutouts import read_image
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
 from ddeal_core.datasets.layouts import Sequence
-from ddeal_core.errors import ConfigError, DatasetError
+from ddeal_core.errors import ConfigError, DatasetError, MediaError
+from ddeal_core.media.picture_files import opened_picture
 
 __all__ = ["RealClips", "RealConfig"]
 
@@ -243,14 +243,14 @@ class RealClips:
 def _read_annotation(sequence: Sequence, number: int) -> Array:
     path = sequence.annotations[sequence.frames[number].stem]
     try:
-        with PillowImage.open(path) as picture:
+        with opened_picture(path) as picture:
             if picture.mode not in ("P", "L", "1"):
                 raise DatasetError(
                     f"{path} is a {picture.mode} image; annotations are palette or grey PNG files"
                 )
             labels = np.array(picture, dtype=np.uint8)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} cannot be read as a mask ({error})") from error
+    except MediaError as error:
+        raise DatasetError(f"{path} cannot be read as a mask ({error})") from None
     present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
     if set(present.tolist()) <= {0, IGNORE}:  # DAVIS 2016 writes its one object as 255
         labels = (labels > 0).astype(np.uint8)

@@ -4,10 +4,10 @@
 test sets have them and 26 or 29 others.
 """
 
-import json
 from pathlib import Path
 
 from ddeal_core.errors import DatasetError
+from ddeal_core.json_files import read_json
 
 __all__ = ["SEEN_CATEGORIES", "normalize", "read_seen"]
 
@@ -38,7 +38,7 @@ def read_seen(path: str | Path) -> frozenset[str]:
     try:
         text = source.read_text(encoding="utf-8")
         if text.lstrip().startswith("{"):
-            videos = json.loads(text)["videos"].values()
+            videos = read_json(source)["videos"].values()
             names = [o["category"] for video in videos for o in video["objects"].values()]
         else:
             names = text.splitlines()

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from ddeal_core.errors import MaskError
+from ddeal_core.errors import MaskError, MediaError
+from ddeal_core.media.picture_files import opened_picture
 
 __all__ = ["ids_in", "read_foreground", "read_labels"]
 
@@ -72,8 +72,7 @@ def read_foreground(path: Path) -> NDArray[np.uint8]:
 
 def _decode(path: Path) -> tuple[NDArray[Any], str]:
     try:
-        with Image.open(path) as image:
+        with opened_picture(path) as image:
             return np.asarray(image), image.mode
-    # Pillow reports damaged files by all of these.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise MaskError(f"cannot read mask {path} ({error}); write it again") from error
+    except MediaError as error:
+        raise MaskError(f"cannot read mask {path} ({error}); write it again") from None

@@ -1,6 +1,5 @@
 """Results packed for the server of YouTube-VOS: a zip of ``Annotations/<video>/<frame>.png``."""
 
-import json
 import logging
 import os
 import zipfile
@@ -12,6 +11,7 @@ from ddeal_core.errors import DatasetError, MaskError, OutputError
 from ddeal_core.evaluation.labels import ids_in, read_labels
 from ddeal_core.evaluation.plan import given_masks
 from ddeal_core.evaluation.results import find_missing, locate_results
+from ddeal_core.json_files import read_json
 
 __all__ = ["submission_frames", "write_submission"]
 
@@ -31,7 +31,7 @@ def submission_frames(
     """
     path = Path(dataset) / "meta.json"
     try:
-        videos = json.loads(path.read_text(encoding="utf-8"))["videos"] if path.is_file() else {}
+        videos = read_json(path)["videos"] if path.is_file() else {}
         listed = {
             s.name: {
                 str(frame)

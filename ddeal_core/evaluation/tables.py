@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ __all__ = [
     "write_files",
     "write_tables",
 ]
+
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|[-+]?(nan|inf)")
 
 GLOBAL_COLUMNS = (
     "J&F-Mean",
@@ -117,10 +120,20 @@ def write_files(contents: Mapping[Path, str]) -> None:
 
 
 def csv_text(rows: Iterable[Sequence[str]]) -> str:
-    """Return rows as CSV, lines ended as the official tools end them on Linux."""
+    """Return rows as CSV, lines ended as the official tools end them on Linux.
+
+    Names come from folders of strangers. One that a spreadsheet would take for a formula gets an
+    apostrophe before it; bytes that are no text are shown as escapes.
+    """
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\n").writerows([_cell(c) for c in row] for row in rows)
+    return text.getvalue().encode("utf-8", "backslashreplace").decode()
+
+
+def _cell(value: str) -> str:
+    if not value.startswith(("=", "+", "-", "@", "\t", "\r")) or _NUMBER.fullmatch(value):
+        return value
+    return f"'{value}"
 
 
 def clear_tables(folder: str | Path, image_set: str) -> None:

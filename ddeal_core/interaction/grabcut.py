@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.errors import InputError
+from ddeal_core.errors import InputError, MaskError
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints, check_hints, marked
 from ddeal_core.interaction.region import Region
+from ddeal_core.interaction.trimap import CORE, ellipse, from_box, from_mask, near_marks, with_marks
 from ddeal_core.media.edges import refine_alpha
 
 __all__ = ["grab_cut"]
@@ -28,8 +29,9 @@ _log = logging.getLogger(__name__)
 
 _ROUNDS = 2  # of GrabCut: more did no better on photographs
 _MARGIN = 0.3  # surroundings that are looked at, as a share of the box's long side
-_CORE = 0.5  # diameters of the ellipse that is surely the object, as a share of the box
-_NEAR = 0.25  # of the frame's short side: where an object may be that has a point but no box
+_NEAR = 0.15  # of the frame's short side: where an object may be that has a point but no box
+_LITTLE = 1.4  # times the core: less found in a box than this is not believed
+_MOST = 0.9  # of the frame: more found than this, without a box, is worth a warning
 _SPECK = 0.1  # of the largest piece: smaller ones are dropped where no point says what is meant
 _SEED = 0  # GrabCut draws the first colours at random
 
@@ -41,28 +43,52 @@ class _Cut:
     Attributes:
         mask: HxW bool.
         marks: HxW uint8, see `marked`.
+        sure: HxW bool, what was taken as the object beforehand: marks, and the core of a box.
         region: Where it was looked for.
         score: Of the region's small picture: how much more its colours are the object's than the
             surroundings', as a difference of log-likelihoods.
+        guessed: Whether nothing stood out in a box, and the ellipse in it was taken.
     """
 
     mask: NDArray[np.bool_]
     marks: NDArray[np.uint8]
+    sure: NDArray[np.bool_]
     region: Region
     score: NDArray[np.float32]
+    guessed: bool = False
+
+    def pieces(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Keep connected pieces that hold something sure; without marks, other large ones too."""
+        count, numbers, statistics, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
+        wanted = np.zeros(count, np.bool_)
+        wanted[numbers[self.sure & mask]] = True
+        if not (self.marks == OBJECT).any():
+            areas = statistics[1:, cv2.CC_STAT_AREA]
+            large = np.flatnonzero(areas >= _SPECK * areas.max(initial=0)) + 1
+            denied = (self.marks == NOT_OBJECT).view(np.uint8)
+            beside = cv2.dilate(denied, np.ones((3, 3), np.uint8)) > 0
+            wanted[np.setdiff1d(large, numbers[beside])] = True
+        wanted[0] = False
+        return np.asarray(wanted[numbers])
 
 
-def grab_cut(image: NDArray[np.uint8], hints: Mapping[int, Hints]) -> NDArray[np.uint8]:
-    """Find objects from boxes, points and strokes.
+def grab_cut(
+    image: NDArray[np.uint8],
+    hints: Mapping[int, Hints],
+    labels: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
+    """Find objects from boxes, points and strokes, or mend masks by them.
 
     A box should be close around its object. Where points or strokes are on an object, only pieces
-    that hold one of them are kept. What is on one object is not on the others; a pixel that several
-    claim goes to the one whose colours it fits best. The same input gives the same bytes (OpenCV's
-    random seed is set).
+    that hold one of them, or the box's core, are kept. What is on one object is not on the others;
+    a pixel that several claim goes to the one whose colours it fits best. The same input gives the
+    same bytes (OpenCV's random seed is set).
 
     Args:
         image: HxWx3 uint8 RGB.
         hints: By object id, 1 to 254.
+        labels: HxW uint8, a mask to mend. Its objects that have hints, empty ones too, get a new
+            outline near the old one and near their marks; the others stay as they are.
 
     Returns:
         HxW uint8 labels: 0 background, else the object's id. Every object has at least one pixel.
@@ -70,47 +96,111 @@ def grab_cut(image: NDArray[np.uint8], hints: Mapping[int, Hints]) -> NDArray[np
     Raises:
         InputError: A hint contradicts itself, another hint, or the frame's size; or nothing is
             left of an object.
-        MaskError: An id is out of range.
+        MaskError: An id is out of range, or the mask has another size.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise InputError(f"a frame is HxWx3 uint8 RGB, not {image.dtype} of shape {image.shape}")
     size = (image.shape[0], image.shape[1])
-    check_hints(hints, size)
-    cuts = {number: _cut(image, hints, number) for number in sorted(hints)}
-    labels = _shared_out(cuts, size)
-    for number in cuts:
-        mine = labels == number
-        kept = _pieces(mine, cuts[number].marks == OBJECT)
-        labels[mine & ~kept] = 0
-        if not kept.any():
+    old = np.zeros(size, np.uint8) if labels is None else labels
+    if old.shape != size or old.dtype != np.uint8:
+        raise MaskError(f"the mask is {size} uint8 like the frame, not {old.shape} {old.dtype}")
+    check_hints(hints, size, known=np.unique(old).tolist())
+    kept = np.where(np.isin(old, list(hints)), 0, old).astype(np.uint8)
+    cuts = {}
+    for number in sorted(hints):
+        marks = marked(hints, number, size)
+        marks[(kept > 0) & (marks == 0)] = NOT_OBJECT
+        nearer = _cores_before(hints, number, size) & (marks != OBJECT)
+        cuts[number] = _cut(image, hints[number], marks, old == number, nearer)
+    out = _shared_out(cuts, size)
+    for number, cut in cuts.items():
+        mine = out == number
+        pieces = cut.pieces(mine)
+        out[mine & ~pieces] = 0
+        if not pieces.any():
             raise InputError(
                 f"nothing is left of object {number}, others take all its pixels: "
                 "give a point on it, or smaller boxes"
             )
-    return labels
+        if cut.guessed:
+            _log.warning(
+                "nothing stands out in the box of object %d, so the ellipse in it is taken: "
+                "add points on the object",
+                number,
+            )
+        elif hints[number].box is None and number not in old and pieces.mean() > _MOST:
+            _log.warning(
+                "object %d takes up nearly the whole frame: if that is wrong, give a box around "
+                "it, or points that are not on it",
+                number,
+            )
+    return np.where(out > 0, out, kept).astype(np.uint8)
 
 
-def _cut(image: NDArray[np.uint8], hints: Mapping[int, Hints], number: int) -> _Cut:
-    size = (image.shape[0], image.shape[1])
-    marks = marked(hints, number, size)
-    box = _box(hints[number], marks)
+def _cores_before(
+    hints: Mapping[int, Hints], number: int, size: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Cores of smaller boxes: what they are around is more often before a larger object."""
+    out = np.zeros(size, np.bool_)
+    own = hints[number].box
+    for other, hint in hints.items():
+        if hint.box is None or other == number:
+            continue
+        if own is None or hint.box[2] * hint.box[3] < own[2] * own[3]:
+            x, y, width, height = hint.box
+            out |= ellipse(size, (x, y, x + width, y + height), CORE)
+    return out
+
+
+def _cut(
+    image: NDArray[np.uint8],
+    hint: Hints,
+    marks: NDArray[np.uint8],
+    old: NDArray[np.bool_],
+    nearer: NDArray[np.bool_],
+) -> _Cut:
+    size = marks.shape
+    box = _box(hint, marks)
+    if old.any():
+        x, y, width, height = cv2.boundingRect((old | (marks == OBJECT)).view(np.uint8))
+        region = Region.around((x, y, width, height), _MARGIN, size)
+        cut = _cut_in(image, marks, region, from_mask(region, old, marks))
+    elif box is None:
+        return _cut_from_points(image, marks, nearer)
+    else:
+        region = Region.around(box, _MARGIN, size)
+        trimap = from_box(region, box)
+        trimap[region.shrink(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
+        cut = _cut_in(image, marks, region, trimap)
     if box is None:
-        # where it ends is unknown: find it roughly in the whole frame, then look closely
-        region = Region.around((0, 0, size[1], size[0]), 0, size)
-        cut = _cut_in(image, marks, region, _near_marks(region, marks, round(min(size) * _NEAR)))
-        left, top, width, height = cv2.boundingRect(cut.mask.view(np.uint8))
-        region = Region.around((left, top, width, height), _MARGIN, size)
-        if region.scale <= 1.5 * cut.region.scale:
-            return cut
-        rough = region.shrink(cut.mask.astype(np.float32)) >= 0.5
-        trimap = np.where(rough, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-        return _cut_in(image, marks, region, trimap)
-    region = Region.around(box, _MARGIN, size)
-    trimap = _from_box(region, box)
-    cut = _cut_in(image, marks, region, trimap)
+        return cut
+    x, y, width, height = box
     inside = np.zeros(size, np.bool_)
-    inside[box[1] : box[1] + box[3], box[0] : box[0] + box[2]] = True
-    return _Cut(cut.mask & inside, marks, region, cut.score)
+    inside[y : y + height, x : x + width] = True
+    cut = replace(cut, mask=cut.mask & inside)
+    if not old.any() and not (marks == OBJECT).any() and cut.mask.sum() < _LITTLE * cut.sure.sum():
+        drawn = ellipse(size, (x, y, x + width, y + height), 1.0)
+        return replace(cut, mask=(drawn & inside & (marks != NOT_OBJECT)) | cut.mask, guessed=True)
+    return cut
+
+
+def _cut_from_points(
+    image: NDArray[np.uint8], marks: NDArray[np.uint8], nearer: NDArray[np.bool_]
+) -> _Cut:
+    """Find roughly in the whole frame where the object ends, then look closely."""
+    size = marks.shape
+    region = Region.around((0, 0, size[1], size[0]), 0, size)
+    near = near_marks(region, marks, round(min(size) * _NEAR))
+    near[region.shrink(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
+    cut = _cut_in(image, marks, region, near)
+    x, y, width, height = cv2.boundingRect(cut.mask.view(np.uint8))
+    closer = Region.around((x, y, width, height), _MARGIN, size)
+    if closer.scale <= 1.5 * region.scale:
+        return cut
+    rough = closer.shrink(cut.mask.astype(np.float32)) >= 0.5
+    trimap = np.where(rough, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    trimap[closer.shrink(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
+    return _cut_in(image, marks, closer, trimap)
 
 
 def _box(hint: Hints, marks: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
@@ -128,38 +218,6 @@ def _box(hint: Hints, marks: NDArray[np.uint8]) -> tuple[int, int, int, int] | N
     return left, top, right - left, bottom - top
 
 
-def _from_box(region: Region, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
-    """Surely not the object outside the box, surely the object in its core."""
-    left, top, right, bottom = region.box(box)
-    trimap = np.full(region.shape, cv2.GC_BGD, np.uint8)
-    trimap[top:bottom, left:right] = cv2.GC_PR_FGD
-    if not (trimap == cv2.GC_BGD).any():  # the box is the frame: its corners are the surroundings
-        trimap[:] = cv2.GC_PR_BGD
-        trimap[_ellipse(trimap.shape, (left, top, right, bottom), 1.0)] = cv2.GC_PR_FGD
-    core = _ellipse(trimap.shape, (left, top, right, bottom), _CORE)
-    trimap[core & (trimap != cv2.GC_BGD)] = cv2.GC_FGD
-    return trimap
-
-
-def _ellipse(
-    shape: tuple[int, ...], box: tuple[int, int, int, int], share: float
-) -> NDArray[np.bool_]:
-    left, top, right, bottom = box
-    drawn = np.zeros(shape, np.uint8)
-    centre = ((left + right - 1) / 2, (top + bottom - 1) / 2)
-    axes = (max(1.0, (right - left) * share), max(1.0, (bottom - top) * share))
-    cv2.ellipse(drawn, (centre, axes, 0), 1, -1)
-    return drawn > 0
-
-
-def _near_marks(region: Region, marks: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
-    """Perhaps the object near marks on it, perhaps not it further off."""
-    small = region.marks(marks)
-    away = cv2.distanceTransform((small != OBJECT).astype(np.uint8), cv2.DIST_L2, 3)
-    near = away <= reach * region.scale
-    return np.where(near, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-
-
 def _cut_in(
     image: NDArray[np.uint8],
     marks: NDArray[np.uint8],
@@ -169,10 +227,9 @@ def _cut_in(
     """Run GrabCut in a region, and fit its outline to the full picture's edges."""
     small = region.picture(image)
     sure = region.marks(marks)
-    if (sure == NOT_OBJECT).any():  # a core that a mark contradicts is no longer sure
-        trimap = np.where(trimap == cv2.GC_FGD, cv2.GC_PR_FGD, trimap).astype(np.uint8)
-    trimap[sure == OBJECT] = cv2.GC_FGD
-    trimap[sure == NOT_OBJECT] = cv2.GC_BGD
+    trimap = with_marks(trimap, sure, small)
+    sure_object = region.enlarge((trimap == cv2.GC_FGD).astype(np.float32)) >= 0.5
+    sure_object[marks == OBJECT] = True
     score = np.zeros(region.shape, np.float32)
     object_side = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
     if object_side.any() and not object_side.all():
@@ -184,11 +241,10 @@ def _cut_in(
         score = np.asarray(cv2.blur(score, (5, 5)), np.float32)
     share = region.enlarge(object_side.astype(np.float32))
     found = refine_alpha(image, share) >= 128
-    if not found.any():
-        found = share >= 0.5
-    found[marks == OBJECT] = True
+    found[sure_object] = True
     found[marks == NOT_OBJECT] = False
-    return _Cut(_pieces(found, marks == OBJECT), marks, region, score)
+    cut = _Cut(found, marks, sure_object, region, score)
+    return replace(cut, mask=cut.pieces(found))
 
 
 def _log_likelihood(picture: NDArray[np.uint8], model: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -206,22 +262,6 @@ def _log_likelihood(picture: NDArray[np.uint8], model: NDArray[np.float64]) -> N
         distance = ((off @ np.linalg.inv(covariance)) * off).sum(axis=1)
         total += weight * np.exp(-0.5 * distance) / np.sqrt(determinant)
     return np.asarray(np.log(total).reshape(picture.shape[:2]), np.float32)
-
-
-def _pieces(mask: NDArray[np.bool_], on_object: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Keep connected pieces that hold a mark, or without marks all but specks."""
-    count, numbers, statistics, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
-    if count <= 2:
-        return mask
-    wanted = np.zeros(count, np.bool_)
-    held = np.unique(numbers[on_object & mask])
-    if len(held):
-        wanted[held] = True
-    else:
-        areas = statistics[:, cv2.CC_STAT_AREA]
-        wanted = areas >= _SPECK * areas[1:].max()
-    wanted[0] = False
-    return np.asarray(wanted[numbers])
 
 
 def _shared_out(cuts: Mapping[int, _Cut], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +14,7 @@ from ddeal_core.errors import InputError, MaskError
 __all__ = ["NOT_OBJECT", "OBJECT", "Hints", "check_hints", "marked"]
 
 OBJECT, NOT_OBJECT = 1, 2  # in maps of marks; 0 is unknown
-_DISC = 1 / 100  # radius of a point's mark, as a share of the short side of the box or the frame
+_DISC = 3 / 100  # radius of a point's mark, as a share of the short side of the box or the frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +53,11 @@ class Hints:
                 )
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing is said."""
+        return self.box is None and not self.inside and not self.outside and self.scribble is None
+
+    @property
     def on_object(self) -> bool:
         """Whether a point or a stroke lies on the object."""
         return bool(self.inside) or (
@@ -60,12 +65,15 @@ class Hints:
         )
 
 
-def check_hints(hints: Mapping[int, Hints], size: tuple[int, int]) -> None:
+def check_hints(
+    hints: Mapping[int, Hints], size: tuple[int, int], *, known: Collection[int] = ()
+) -> None:
     """Hold all hints against the frame.
 
     Args:
         hints: By object id.
         size: (height, width) of the frame.
+        known: Ids of objects that have a mask, and need neither box nor point.
 
     Raises:
         InputError: There are none; a box, a point or a scribble does not fit the frame; an object
@@ -79,7 +87,7 @@ def check_hints(hints: Mapping[int, Hints], size: tuple[int, int]) -> None:
     for number, hint in hints.items():
         if not 1 <= number <= 254:
             raise MaskError(f"object ids are 1 to 254, not {number}")
-        if hint.box is None and not hint.on_object:
+        if hint.box is None and not hint.on_object and number not in known:
             raise InputError(
                 f"object {number} has no box and no point on it: give one of them, "
                 "what is not the object does not say where it is"

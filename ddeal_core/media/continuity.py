@@ -15,7 +15,9 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from ddeal_core.media.damage import DamageRecord
 from ddeal_core.media.decoding import damage
+from ddeal_core.media.ebml import extent_of
 
 __all__ = ["without_holes"]
 
@@ -24,9 +26,19 @@ _AT_THE_END = 0.01  # of the file: an index and tags come there
 
 
 def without_holes(
-    container: InputContainer, stream: VideoStream, *, path: Path
+    container: InputContainer,
+    stream: VideoStream,
+    *,
+    path: Path,
+    record: DamageRecord | None = None,
 ) -> Iterator[Packet[VideoStream]]:
     """Give the packets of one stream, the empty one of the end included.
+
+    Args:
+        container: Open at its beginning.
+        stream: Of which packets are wanted.
+        path: The file.
+        record: Where a hole is noted, to go on behind it; None to stop there.
 
     Raises:
         MediaError: There is a hole; the message has the number of the frame after it.
@@ -34,20 +46,30 @@ def without_holes(
     if "matroska" not in container.format.name.split(","):
         yield from container.demux(stream)
         return
-    length = path.stat().st_size
+
+    def found(what: str) -> None:
+        if record is None:
+            raise damage(path, count, what)
+        record.note(f"at frame {count}: {what}")
+
+    length, extent = path.stat().st_size, extent_of(path)
     spare = _BETWEEN + round(length * _AT_THE_END)
-    reached, count = None, 0
+    reached, count = extent.first_cluster, 0
     for packet in container.demux():
         if packet.size and packet.pos is not None and packet.pos >= 0:
             if reached is not None and packet.pos > reached + _BETWEEN:
-                raise damage(path, count, f"{packet.pos - reached} bytes before it make no sense")
+                found(f"{packet.pos - reached} bytes before it make no sense")
             reached = max(reached or 0, packet.pos + packet.size + _beside(packet))
         if packet.stream_index != stream.index:
             continue
-        if not packet.size and reached is not None and length > reached + spare:
+        if not packet.size:
             yield cast("Packet[VideoStream]", packet)
-            raise damage(path, count, f"the last {length - reached} bytes make no sense")
-        count += packet.size > 0
+            if extent.end is not None and extent.end > length:
+                found(f"the file is cut off: {extent.end - length} bytes are missing at its end")
+            elif reached is not None and length > reached + spare:
+                found(f"the last {length - reached} bytes make no sense")
+            continue
+        count += 1
         yield cast("Packet[VideoStream]", packet)
 
 

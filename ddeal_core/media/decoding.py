@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import MediaError
 from ddeal_core.media.colour import ColourTags, displayed_rgb
+from ddeal_core.media.demuxers import AWAY_FROM_FILES, harmless_demuxers
+from ddeal_core.media.pixel_limit import check_pixels, max_pixels
 from ddeal_core.media.rational import to_fraction
 from ddeal_core.media.tone_mapping import HDR_TRANSFERS
 
-__all__ = ["Display", "open_container", "pictures_of", "video_stream"]
+__all__ = ["Display", "Weaver", "open_container", "pictures_of", "video_stream"]
 
 _log = logging.getLogger(__name__)
 
@@ -43,13 +45,22 @@ def open_container(
 ) -> InputContainer:
     """Open a file, an open file object, an address, or a device.
 
+    A file is read alone: formats that lead on to other files or to addresses are refused. A
+    stream of the network may lead on to others, not to files of this machine.
+
     Raises:
         MediaError: It is missing, may not be read, or holds no video.
     """
+    allowed = {"max_pixels": str(max_pixels())}  # for the codecs that FFmpeg tries
+    if isinstance(what, str) and not what.startswith("file:"):
+        if file_format is None:
+            allowed["protocol_whitelist"] = AWAY_FROM_FILES
+    elif file_format is None:
+        allowed["format_whitelist"] = harmless_demuxers()
     if isinstance(what, Path):
         what = str(what.absolute())  # FFmpeg takes "a:" at the beginning of a name for a protocol
     try:
-        return av.open(what, "r", format=file_format, options=dict(options or {}))
+        return av.open(what, "r", format=file_format, options={**allowed, **(options or {})})
     except FileNotFoundError:
         raise MediaError(f"there is no file {named}") from None
     except PermissionError:
@@ -61,10 +72,10 @@ def open_container(
 
 
 def video_stream(container: InputContainer, *, named: Path) -> VideoStream:
-    """Choose the default video stream.
+    """Choose the default video stream, and hold its pictures to `max_pixels`.
 
     Raises:
-        MediaError: There is none, or it cannot be decoded.
+        MediaError: There is none, it cannot be decoded, or its pictures are too large.
     """
     # a cover picture in a sound file is a video stream too
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
@@ -74,6 +85,10 @@ def video_stream(container: InputContainer, *, named: Path) -> VideoStream:
     stream = next((s for s in streams if s.disposition & Disposition.default), streams[0])
     if stream.codec_context is None:
         raise MediaError(f"{named} is coded in a way that this build cannot decode")
+    if stream.codec_context.width and stream.codec_context.height:  # 0: known once it is decoded
+        check_pixels(stream.codec_context.width, stream.codec_context.height, named=named)
+    # pictures may grow later on; FFmpeg looks before it takes memory
+    stream.codec_context.options = {"max_pixels": str(max_pixels())}
     return stream
 
 
@@ -104,7 +119,7 @@ def pictures_of(
         MediaError: A packet is damaged or missing; the message has the frame's number.
     """
     count = seen = 0
-    weaver = _Weaver(stream)
+    weaver = Weaver(stream)
     try:
         for packet in packets:
             seen += packet.size > 0
@@ -131,7 +146,7 @@ def pictures_of(
         raise damage(named, count, f"the file ends here but promises {promised} frames")
 
 
-class _Weaver:
+class Weaver:
     """Turns interlaced pictures into progressive ones (BWDIF); others pass at once."""
 
     def __init__(self, stream: VideoStream) -> None:
@@ -141,6 +156,7 @@ class _Weaver:
         self._stamps: list[tuple[int | None, Fraction | None]] = []
 
     def weave(self, picture: av.VideoFrame) -> Iterator[av.VideoFrame]:
+        """Take one picture; gives those that are ready."""
         shape = (picture.width, picture.height, picture.format.name)
         if self._graph is not None and shape != self._shape:
             yield from self.end()
@@ -155,6 +171,7 @@ class _Weaver:
         yield from self._ready()
 
     def end(self) -> Iterator[av.VideoFrame]:
+        """Give the pictures that are left."""
         if self._graph is not None:
             self._graph.push(None)
             yield from self._ready()
@@ -206,7 +223,11 @@ class Display:
 
     @classmethod
     def of(cls, first: av.VideoFrame, stream: VideoStream, *, named: Path) -> Display:
-        """Read it from a stream's first picture; warns of HDR."""
+        """Read it from a stream's first picture; warns of HDR.
+
+        Raises:
+            MediaError: Its pixels are so wide that it would be too large.
+        """
         context = stream.codec_context
         colour = ColourTags.of(
             matrix=int(first.colorspace),
@@ -221,8 +242,10 @@ class Display:
                 HDR_TRANSFERS[colour.transfer],
             )
         aspect = to_fraction(stream.sample_aspect_ratio) or Fraction(1)
+        width = max(1, round(first.width * aspect))
+        check_pixels(width, first.height, named=f"{named}, as displayed,")
         return cls(
-            coded_size=(first.height, max(1, round(first.width * aspect))),
+            coded_size=(first.height, width),
             turned=_turned(first),
             coded_colour=colour,
             time_base=to_fraction(stream.time_base),

@@ -22,6 +22,7 @@ class Frame:
         duration: Time on screen in units of `time_base`, or None where the container is silent.
         time_base: Seconds per unit of `pts`, or None where `pts` is None.
         name: Stem of the result's file name: "00012" in a video, the file's stem in a folder.
+        held: Whether the frame could not be read, and `image` is that of the last good one.
 
     Raises:
         ValueError: A field is not of that kind.
@@ -33,6 +34,7 @@ class Frame:
     duration: int | None
     time_base: Fraction | None
     name: str
+    held: bool = False
 
     def __post_init__(self) -> None:
         image = self.image

@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError
 from ddeal_core.media.colour import ColourTags
+from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.identity import Settings
 from ddeal_core.media.sound import Sound
 
 __all__ = ["FrameSource"]
@@ -27,9 +32,20 @@ class FrameSource(ABC):
         path: What was opened.
         start: First frame given, as an index in the whole video.
         end: Index after the last frame given, or None for all.
+        on_error: What is done about frames that cannot be read.
+        damage: Such frames, as far as the last iteration has come.
     """
 
-    def __init__(self, path: Path, *, start: int | None = None, end: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        on_error: OnError = "stop",
+    ) -> None:
+        if on_error not in get_args(OnError):
+            raise InputError(f"on_error is {', '.join(get_args(OnError))}, not {on_error!r}")
         if start is not None and start < 0:
             raise InputError(f"the first frame is 0 or later, not {start}")
         if end is not None and end <= (start or 0):
@@ -37,6 +53,8 @@ class FrameSource(ABC):
         self.path = path
         self.start = start or 0
         self.end = end
+        self.on_error: OnError = on_error
+        self.damage = DamageRecord(path, on_error)
 
     @property
     @abstractmethod
@@ -87,6 +105,44 @@ class FrameSource(ABC):
         del name
         return None
 
+    def first_image(self) -> NDArray[np.uint8]:
+        """Image of the first frame, HxWx3 uint8 RGB, without using the source up.
+
+        Raises:
+            MediaError: It cannot be read.
+        """
+        frames = iter(self)
+        try:
+            return next(frames).image
+        finally:
+            frames.close()  # type: ignore[attr-defined]  # a generator
+
+    def part(self, first: int, stop: int) -> Iterator[Frame]:
+        """Give the frames from one index to before another, both of the whole video.
+
+        Sources that can go to a frame at once do so; others read what comes before it.
+
+        Raises:
+            MediaError: A frame cannot be read; the message has its number.
+        """
+        frames = iter(self)
+        try:
+            for frame in frames:
+                if frame.index >= first:
+                    yield frame
+                if frame.index + 1 >= stop:
+                    return
+        finally:
+            frames.close()  # type: ignore[attr-defined]  # a generator
+
+    def identity(self) -> Settings:
+        """Say what was opened, in plain JSON types: its name, and what tells it from others.
+
+        Raises:
+            MediaError: It cannot be read any more.
+        """
+        return {"name": self.path.name, "live": self.is_live}
+
     def stop(self) -> None:  # noqa: B027 - files end by themselves
         """Let a live source end after the frame it is at, as if there were no more."""
 
@@ -95,7 +151,8 @@ class FrameSource(ABC):
         """Give the frames.
 
         Raises:
-            MediaError: A frame cannot be read; the message has its number.
+            MediaError: A frame cannot be read and `on_error` is "stop"; the message has its
+                number.
         """
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing between iterations

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ImageOps
 
 from ddeal_core.errors import MediaError
+from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.identity import Settings, file_identity
+from ddeal_core.media.picture_files import opened_picture
 
 __all__ = ["IMAGE_ENDINGS", "ImageSource", "natural_key", "read_image"]
 
@@ -40,40 +44,26 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         MediaError: Missing, no image, damaged or absurdly large.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's hints on odd metadata
-            with Image.open(path) as opened:
-                image = ImageOps.exif_transpose(opened)
-                if image.mode.startswith(("I", "F")):
-                    grey = np.asarray(image).astype(np.float64)
-                    if image.mode.startswith("I;16") or grey.max() > 255:
-                        grey = grey / 257
-                    eight = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
-                    return np.ascontiguousarray(np.repeat(eight[..., None], 3, axis=2))
-                if image.mode == "P" and "transparency" in image.info:
-                    image = image.convert("RGBA")
-                return np.array(image.convert("RGB"), dtype=np.uint8)
-    except FileNotFoundError:
-        raise MediaError(f"there is no file {path}") from None
-    except UnidentifiedImageError:
-        raise MediaError(f"{path} is no image that can be read") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise MediaError(f"{path} cannot be read as an image: {error}") from None
+    with opened_picture(path) as opened:
+        image = ImageOps.exif_transpose(opened)
+        if image.mode.startswith(("I", "F")):
+            grey = np.nan_to_num(np.asarray(image).astype(np.float64))
+            if image.mode.startswith("I;16") or grey.max() > 255:
+                grey = grey / 257
+            eight = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+            return np.ascontiguousarray(np.repeat(eight[..., None], 3, axis=2))
+        if image.mode == "P" and "transparency" in image.info:
+            image = image.convert("RGBA")
+        return np.array(image.convert("RGB"), dtype=np.uint8)
 
 
 def _displayed_size(path: Path) -> tuple[int, int]:
     """Read (height, width) from the file's head."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                width, height = image.size
-                # asking a PNG for EXIF that its head lacks would decode all of it
-                asked = image.format != "PNG" or "exif" in image.info
-                turned = asked and image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        raise MediaError(f"{path} is no image that can be read") from None
+    with opened_picture(path) as image:
+        width, height = image.size
+        # asking a PNG for EXIF that its head lacks would decode all of it
+        asked = image.format != "PNG" or "exif" in image.info
+        turned = asked and image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
     return (width, height) if turned else (height, width)
 
 
@@ -86,6 +76,7 @@ class ImageSource(FrameSource):
         start: First file to give.
         end: File to stop before.
         frame_rate: Frames a second, 24 unless given.
+        on_error: What to do about files that cannot be read.
 
     Raises:
         MediaError: No file, one that is no image, another size, or two of the same stem.
@@ -100,8 +91,9 @@ class ImageSource(FrameSource):
         start: int | None = None,
         end: int | None = None,
         frame_rate: Fraction | None = None,
+        on_error: OnError = "stop",
     ) -> None:
-        super().__init__(path, start=start, end=end)
+        super().__init__(path, start=start, end=end, on_error=on_error)
         if not files:
             raise MediaError(f"{path} holds no images ({', '.join(sorted(IMAGE_ENDINGS))})")
         if frame_rate is not None and frame_rate <= 0:
@@ -112,22 +104,34 @@ class ImageSource(FrameSource):
             )
         self._files = tuple(files)
         self._rate = frame_rate or _DEFAULT_RATE
-        self._size = _displayed_size(files[0])
         self._indices = {file.stem: index for index, file in enumerate(self._files)}
         stems: dict[str, Path] = {}
+        first: tuple[Path, tuple[int, int]] | None = None
         for file in self._files:
+            if "\\" in file.stem:
+                raise MediaError(f"{file} has a backslash in its name, which results cannot have")
             if file.stem in stems:
                 raise MediaError(
                     f"{stems[file.stem]} and {file.name} would give the same result name: "
                     "keep one of them"
                 )
             stems[file.stem] = file
-            size = _displayed_size(file)
-            if size != self._size:
+            try:
+                size = _displayed_size(file)
+            except MediaError:
+                if on_error == "stop":
+                    raise
+                continue
+            if first is None:
+                first = file, size
+            elif size != first[1]:
                 raise MediaError(
-                    f"{file} is {size[1]}x{size[0]} pixels but {files[0].name} is "
-                    f"{self._size[1]}x{self._size[0]}: all images must be of one size"
+                    f"{file} is {size[1]}x{size[0]} pixels but {first[0].name} is "
+                    f"{first[1][1]}x{first[1][0]}: all images must be of one size"
                 )
+        if first is None:
+            raise MediaError(f"{path} has no image that can be read")
+        self._size = first[1]
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -168,25 +172,63 @@ class ImageSource(FrameSource):
         """Index of the image with this stem, or None."""
         return self._indices.get(name)
 
+    def identity(self) -> Settings:
+        """How many images are given, their rate, and one checksum over their names and contents.
+
+        Raises:
+            MediaError: One of them cannot be read any more.
+        """
+        files = self._files[self.start : self.end]
+        digest = hashlib.sha256()
+        for file in files:
+            try:
+                record = file_identity(file)
+            except OSError as error:
+                raise MediaError(f"{file} cannot be read: {error.strerror or error}") from None
+            digest.update(json.dumps(record, sort_keys=True).encode())
+        return {
+            "name": self.path.name,
+            "images": len(files),
+            "rate": str(self._rate),
+            "sampled_sha256": digest.hexdigest(),
+        }
+
     def __iter__(self) -> Iterator[Frame]:
         """Read the files one after the other.
 
         Raises:
             MediaError: A file cannot be read; the message names it and its number.
         """
-        for index in range(self.start, self.start + self.frame_count):
+        self.damage = DamageRecord(self.path, self.on_error)
+        yield from self.part(self.start, self.start + self.frame_count)
+        self.damage.tell()
+
+    def part(self, first: int, stop: int) -> Iterator[Frame]:
+        """Read some of the files: see `FrameSource.part`."""
+        record = self.damage
+        last: NDArray[np.uint8] | None = None
+        for index in range(first, min(stop, self.start + self.frame_count)):
             file = self._files[index]
+            held = False
             try:
                 image = read_image(file)
+                if image.shape[:2] != self._size:
+                    raise MediaError(f"{file} changed its size while it was in use")
+                last = image
             except MediaError as error:
-                raise MediaError(f"frame {index}: {error}") from None
-            if image.shape[:2] != self._size:
-                raise MediaError(f"frame {index}: {file} changed its size while it was in use")
+                if self.on_error == "stop":
+                    raise MediaError(f"frame {index}: {error}") from None
+                record.lose(index, str(error))
+                held = True
+            if last is None or (held and self.on_error == "skip"):
+                record.unheld += self.on_error == "hold"
+                continue
             yield Frame(
-                image=image,
+                image=last,
                 index=index,
                 pts=index,
                 duration=1,
                 time_base=self.time_base,
                 name=file.stem,
+                held=held,
             )

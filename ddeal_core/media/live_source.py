@@ -8,18 +8,22 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media.colour import ColourTags
+from ddeal_core.media.damage import OnError
 from ddeal_core.media.decoding import Display, damage, open_container, pictures_of, video_stream
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.sound import LiveSound, Sound
+from ddeal_core.media.tolerant_decoding import Lost, pictures_and_losses
 
 __all__ = ["LiveSource", "open_camera"]
 
@@ -38,6 +42,7 @@ class LiveSource(FrameSource):
         options: For FFmpeg's demuxer.
         start: First frame to give.
         end: Frame to stop before.
+        on_error: What to do about frames that cannot be read.
 
     Raises:
         MediaError: It holds no video, or cannot be decoded.
@@ -53,8 +58,9 @@ class LiveSource(FrameSource):
         options: dict[str, str] | None = None,
         start: int | None = None,
         end: int | None = None,
+        on_error: OnError = "stop",
     ) -> None:
-        super().__init__(Path(named), start=start, end=end)
+        super().__init__(Path(named), start=start, end=end, on_error=on_error)
         self._stopped = self._used = False
         self._sounds: list[LiveSound] = []
         try:
@@ -79,11 +85,18 @@ class LiveSource(FrameSource):
         self._stream: VideoStream = video_stream(self._container, named=self.path)
         self._stream.thread_type = "SLICE"  # one packet in, one picture out
         self._early: list[Packet[AudioStream]] = []
-        self._pictures = pictures_of(self._packets(), self._stream, named=self.path)
-        self._first: VideoFrame | None = next(self._pictures, None)
-        if self._first is None:
-            raise MediaError(f"{self.path} has a video stream but no frame that can be decoded")
-        self._display = Display.of(self._first, self._stream, named=self.path)
+        self._pictures: Iterator[VideoFrame | Lost]
+        if self.on_error == "stop":
+            self._pictures = pictures_of(self._packets(), self._stream, named=self.path)
+        else:
+            self._pictures = pictures_and_losses(self._packets(), self._stream, record=self.damage)
+        self._first: list[VideoFrame | Lost] = []
+        for picture in self._pictures:
+            self._first.append(picture)
+            if not isinstance(picture, Lost):
+                self._display = Display.of(picture, self._stream, named=self.path)
+                return
+        raise MediaError(f"{self.path} has a video stream but no frame that can be decoded")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -130,6 +143,19 @@ class LiveSource(FrameSource):
         self._sounds.append(sound)
         return sound
 
+    def first_image(self) -> NDArray[np.uint8]:
+        """The first frame's image, before it is given.
+
+        Raises:
+            InputError: Frames have been read already, or the range starts later.
+        """
+        picture = self._first[0] if self._first else None
+        if picture is None or isinstance(picture, Lost) or self.start:
+            raise InputError(
+                f"{self.path} comes once: only frame 0 can be looked at before it is segmented"
+            )
+        return self._display.image(picture)
+
     def stop(self) -> None:
         """End after the frame that is being read; may be called from a signal's handler."""
         self._stopped = True
@@ -145,26 +171,38 @@ class LiveSource(FrameSource):
             raise InputError(f"{self.path} comes once and has been read already")
         self._used = True
         display, given = self._display, 0
+        last: NDArray[np.uint8] | None = None
         self._early.clear()
         for index, picture in enumerate(self._all_pictures()):
             if self._stopped:
-                return
+                break
             if index < self.start:
                 continue
-            if picture.is_corrupt:
-                raise damage(self.path, index, "the decoder had to make up parts of it")
+            if isinstance(picture, Lost):
+                self.damage.lose(index, picture.why)
+                if self.on_error == "skip":
+                    continue
+            else:
+                if picture.is_corrupt:
+                    raise damage(self.path, index, "the decoder had to make up parts of it")
+                last = display.image(picture)
+            if last is None:
+                self.damage.unheld += 1
+                continue
             given += 1
             yield Frame(
-                image=display.image(picture),
+                image=last,
                 index=index,
                 pts=picture.pts if display.time_base is not None else None,
                 duration=picture.duration or None,
                 time_base=display.time_base,
                 name=f"{index:05d}",
+                held=isinstance(picture, Lost),
             )
             if index + 1 == self.end:
-                return
-        if not given:
+                break
+        self.damage.tell()
+        if not given and not self._stopped:
             raise MediaError(f"{self.path} ends before frame {self.start}: nothing to read")
 
     def close(self) -> None:
@@ -172,10 +210,9 @@ class LiveSource(FrameSource):
         self._pictures.close()  # type: ignore[attr-defined]  # a generator
         self._container.close()
 
-    def _all_pictures(self) -> Iterator[VideoFrame]:
-        if self._first is not None:
-            first, self._first = self._first, None
-            yield first
+    def _all_pictures(self) -> Iterator[VideoFrame | Lost]:
+        first, self._first = self._first, []
+        yield from first
         yield from self._pictures
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
@@ -192,7 +229,9 @@ class LiveSource(FrameSource):
                     sound.add(heard)
 
 
-def open_camera(name: str, *, start: int | None = None, end: int | None = None) -> LiveSource:
+def open_camera(
+    name: str, *, start: int | None = None, end: int | None = None, on_error: OnError = "stop"
+) -> LiveSource:
     """Open a camera: "camera", "camera:1", or "camera:" and the system's own name for it.
 
     Raises:
@@ -220,4 +259,5 @@ def open_camera(name: str, *, start: int | None = None, end: int | None = None) 
         options=options,
         start=start,
         end=end,
+        on_error=on_error,
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import warnings
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,11 +12,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from ddeal_core.errors import MaskError
+from ddeal_core.errors import MaskError, MediaError
 from ddeal_core.media.mask_kinds import Reading, from_alpha, from_colours, from_grey, from_indices
 from ddeal_core.media.palette import davis_palette
+from ddeal_core.media.picture_files import opened_picture
+from ddeal_core.media.publishing import write_whole
 from ddeal_core.media.result_writer import output_error
 
 __all__ = ["EmptyMaskError", "Mask", "read_mask", "write_mask"]
@@ -81,19 +81,15 @@ def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = No
             scaling loses them.
     """
     where = Path(path)
+    if not where.exists():
+        raise MaskError(f"there is no mask file {where}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(where) as opened:
-                lossy = _is_lossy(where, opened.format)
-                image = ImageOps.exif_transpose(opened)
-                image.load()
-    except FileNotFoundError:
-        raise MaskError(f"there is no mask file {where}") from None
-    except UnidentifiedImageError:
-        raise MaskError(f"{where} is no image that can be read as a mask") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise MaskError(f"the mask {where} cannot be read: {error}") from None
+        with opened_picture(where, named=f"the mask {where}") as opened:
+            lossy = _is_lossy(where, opened.format)
+            image = ImageOps.exif_transpose(opened)
+            image.load()
+    except MediaError as error:
+        raise MaskError(str(error)) from None
     try:
         reading = _read(image, lossy=lossy)
         if size is not None and reading.labels.shape != size:
@@ -218,6 +214,19 @@ def write_mask(
         OutputError: The file cannot be written.
     """
     where = Path(path)
+    content = encode_mask(labels, ignore=ignore)
+    try:
+        write_whole(where, content, sync=False)
+    except OSError as error:
+        raise output_error(where, error) from None
+
+
+def encode_mask(labels: NDArray[np.uint8], *, ignore: bool = False) -> bytes:
+    """Give the bytes of the file that `write_mask` writes.
+
+    Raises:
+        MaskError: `labels` is no label map.
+    """
     if labels.ndim != 2 or labels.dtype != np.uint8 or labels.size == 0:
         raise MaskError(f"labels are HxW uint8, not {labels.shape} {labels.dtype}")
     if not ignore and labels.max() > 254:
@@ -227,11 +236,4 @@ def write_mask(
     buffer = BytesIO()
     # Run lengths alone suit label maps: a quarter of the default's time, and smaller.
     image.save(buffer, "PNG", compress_level=6, compress_type=zlib.Z_RLE, bits=8)
-    partial = where.with_name(f".{where.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(buffer.getvalue())
-        partial.replace(where)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise output_error(where, error) from None
+    return buffer.getvalue()

@@ -9,12 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image
-
 from ddeal_core.errors import MediaError
+from ddeal_core.media.damage import OnError
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.image_source import IMAGE_ENDINGS, ImageSource, natural_key
 from ddeal_core.media.live_source import LiveSource, open_camera
+from ddeal_core.media.picture_files import opened_picture
 from ddeal_core.media.video_source import VideoSource
 
 __all__ = ["open_source"]
@@ -26,6 +26,7 @@ def open_source(
     start: int | None = None,
     end: int | None = None,
     frame_rate: Fraction | None = None,
+    on_error: OnError = "stop",
 ) -> FrameSource:
     """Open a video file, a folder of images, a pattern such as ``shots/*.jpg``, or one image.
 
@@ -39,6 +40,8 @@ def open_source(
             beginning of the whole video.
         end: Frame to stop before; None for all.
         frame_rate: Of image files; a video has its own.
+        on_error: What to do about frames that cannot be read: "stop" raises, "skip" leaves them
+            out, "hold" gives the last good one in their place. `FrameSource.damage` has them.
 
     Raises:
         MediaError: It is missing, empty, no video or image, or cannot be decoded.
@@ -46,23 +49,23 @@ def open_source(
     """
     if not isinstance(path, str | os.PathLike):
         named = str(getattr(path, "name", "the open file"))
-        return LiveSource(path, named=named, start=start, end=end)
+        return LiveSource(path, named=named, start=start, end=end, on_error=on_error)
     text = os.fspath(path)
     where = Path(path)
     if text == "-":
         # unbuffered: what has come is given at once
         pipe = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-        return LiveSource(pipe, named="standard input", start=start, end=end)
+        return LiveSource(pipe, named="standard input", start=start, end=end, on_error=on_error)
     if not where.exists():
         if text == "camera" or text.startswith("camera:"):
-            return open_camera(text, start=start, end=end)
+            return open_camera(text, start=start, end=end, on_error=on_error)
         if "://" in text:
-            return LiveSource(text, named=text, start=start, end=end)
+            return LiveSource(text, named=text, start=start, end=end, on_error=on_error)
     if where.is_dir():
         files = [entry for entry in where.iterdir() if _is_image(entry)]
     elif where.exists():
         if where.suffix.lower() not in IMAGE_ENDINGS or _moves(where):
-            return VideoSource(where, start=start, end=end)
+            return VideoSource(where, start=start, end=end, on_error=on_error)
         files = [where]
     elif glob.has_magic(text):
         matches = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207
@@ -72,17 +75,17 @@ def open_source(
     else:
         raise MediaError(f"there is no file or folder {text}")
     files.sort(key=lambda file: (natural_key(file.name), str(file)))
-    return ImageSource(where, files, start=start, end=end, frame_rate=frame_rate)
+    return ImageSource(where, files, start=start, end=end, frame_rate=frame_rate, on_error=on_error)
 
 
 def _moves(path: Path) -> bool:
     """Whether an image file holds an animation (of which images would show the first picture)."""
     try:
-        with Image.open(path) as image:
+        with opened_picture(path) as image:
             if image.format == "MPO" or getattr(image, "n_frames", 1) == 1:
                 return False
             file_format = image.format
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except MediaError:
         return False
     if file_format != "PNG":
         raise MediaError(

@@ -8,42 +8,49 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from ddeal_core.errors import MediaError
 from ddeal_core.media.colour import ColourTags
 from ddeal_core.media.continuity import without_holes
+from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.decoding import Display, damage, open_container, pictures_of, video_stream
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.identity import Settings, file_identity
 from ddeal_core.media.sound import FileSound, Sound
+from ddeal_core.media.tolerant_decoding import Lost, pictures_and_losses
 
 __all__ = ["VideoSource"]
 
 
-def _with_durations(
-    pictures: Iterator[av.VideoFrame],
-) -> Iterator[tuple[av.VideoFrame, int | None]]:
-    """Pair each picture with the time until the next one.
+_Numbered = tuple[int, av.VideoFrame | Lost]
+
+
+def _with_durations(pictures: Iterator[_Numbered]) -> Iterator[tuple[_Numbered, int | None]]:
+    """Pair each numbered picture with the time until the next one.
 
     What decoders report belongs to the order of coding: wrong where there are B-frames and a
     variable rate. A failure is raised after the picture before it has been given.
     """
-    held: av.VideoFrame | None = None
+    held: _Numbered | None = None
     failure: MediaError | None = None
     try:
-        for picture in pictures:
+        for numbered in pictures:
             if held is not None:
+                begin, end = held[1].pts, numbered[1].pts
                 gap = None
-                if held.pts is not None and picture.pts is not None and picture.pts > held.pts:
-                    gap = picture.pts - held.pts
+                if begin is not None and end is not None and end > begin:
+                    gap = end - begin
                 yield held, gap
-            held = picture
+            held = numbered
     except MediaError as error:
         failure = error
     if held is not None:
-        yield held, held.duration or None
+        yield held, held[1].duration or None
     if failure is not None:
         raise failure
 
@@ -59,20 +66,34 @@ class VideoSource(FrameSource):
         path: The file.
         start: First frame to give (those before are decoded, not converted).
         end: Frame to stop before.
+        on_error: What to do about frames that cannot be read. Where bytes are missing between
+            frames, nobody knows how many: they are warned of, and frames behind them are numbered
+            as if there had been none.
 
     Raises:
         MediaError: Missing, no video, sound only, without frames, or not decodable.
         InputError: `start` and `end` contradict each other.
     """
 
-    def __init__(self, path: Path, *, start: int | None = None, end: int | None = None) -> None:
-        super().__init__(path, start=start, end=end)
+    def __init__(
+        self,
+        path: Path,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        on_error: OnError = "stop",
+    ) -> None:
+        super().__init__(path, start=start, end=end, on_error=on_error)
         self._active: list[InputContainer] = []
         with self._opened() as (container, stream):
             # one packet in, one frame out: frame threads would read ahead
             stream.thread_type = "SLICE"
             packets = container.demux(stream)
-            first = next(pictures_of(packets, stream, named=path, checked=False), None)
+            if on_error == "stop":
+                first = next(pictures_of(packets, stream, named=path, checked=False), None)
+            else:
+                found = pictures_and_losses(packets, stream, record=self.damage)
+                first = next((each for each in found if not isinstance(each, Lost)), None)
             if first is None:
                 raise MediaError(f"{path} has a video stream but no frame that can be decoded")
             self._display = Display.of(first, stream, named=path)
@@ -132,39 +153,99 @@ class VideoSource(FrameSource):
         """The file's sound, opened anew for each who asks; None if it has none."""
         return FileSound(self.path) if self._has_sound else None
 
+    def identity(self) -> Settings:
+        """Name, size and sampled checksum of the file.
+
+        Raises:
+            MediaError: It cannot be read any more.
+        """
+        try:
+            return file_identity(self.path)
+        except OSError as error:
+            raise MediaError(f"{self.path} cannot be read: {error.strerror or error}") from None
+
     def __iter__(self) -> Iterator[Frame]:
-        """Decode from the beginning, with several threads.
+        """Decode from the beginning; with several threads of packets where it stops at damage.
 
         Raises:
             MediaError: A packet is damaged or missing; the message has the frame's number.
         """
         display, given = self._display, 0
+        last: NDArray[np.uint8] | None = None
+        record = self.damage = DamageRecord(self.path, self.on_error)
         with self._opened() as (container, stream):
-            stream.thread_type = "AUTO"
-            pictures = pictures_of(
-                without_holes(container, stream, path=self.path),
-                stream,
-                named=self.path,
-                promised=stream.frames if self._sure_count else None,
-            )
-            for index, (picture, duration) in enumerate(_with_durations(pictures)):
-                if index < self.start:
+            for (index, picture), duration in _with_durations(self._kept(container, stream)):
+                if self.end is not None and index >= self.end:
+                    break
+                if not isinstance(picture, Lost):
+                    if picture.is_corrupt:
+                        raise damage(self.path, index, "the decoder had to make up parts of it")
+                    last = display.image(picture)
+                if last is None:  # damage before there is anything to hold
+                    record.unheld += 1
                     continue
-                if picture.is_corrupt:
-                    raise damage(self.path, index, "the decoder had to make up parts of it")
                 given += 1
                 yield Frame(
-                    image=display.image(picture),
+                    image=last,
                     index=index,
                     pts=picture.pts if display.time_base is not None else None,
                     duration=duration,
                     time_base=display.time_base,
                     name=f"{index:05d}",
+                    held=isinstance(picture, Lost),
                 )
                 if index + 1 == self.end:
-                    return
+                    break
+        record.tell()
         if not given:
             raise MediaError(f"{self.path} ends before frame {self.start}: nothing to read")
+
+    def _kept(self, container: InputContainer, stream: VideoStream) -> Iterator[_Numbered]:
+        """The pictures from `start` on, and those that are lost if they shall be held."""
+        record = self.damage
+        promised = stream.frames if self._sure_count else None
+        pictures: Iterator[av.VideoFrame | Lost]
+        if self.on_error == "stop":
+            stream.thread_type = "AUTO"
+            packets = without_holes(container, stream, path=self.path)
+            pictures = pictures_of(packets, stream, named=self.path, promised=promised)
+        else:
+            packets = without_holes(container, stream, path=self.path, record=record)
+            pictures = pictures_and_losses(packets, stream, record=record, promised=promised)
+        for index, picture in enumerate(pictures):
+            if index < self.start:
+                continue
+            if isinstance(picture, Lost):
+                if self.end is None or index < self.end:
+                    record.lose(index, picture.why)
+                if self.on_error == "skip":
+                    continue
+            yield index, picture
+
+    def pictures_from(self, pts: int) -> Iterator[tuple[int | None, NDArray[np.uint8]]]:
+        """Decode from the last key frame that the container knows before a time stamp.
+
+        Whether a picture is what decoding from the beginning gives depends on the stream: the
+        first ones may refer to what was passed over. See `backwards`.
+
+        Args:
+            pts: In units of `time_base`.
+
+        Yields:
+            A picture's time stamp, and its image as displayed.
+
+        Raises:
+            MediaError: The container cannot seek, or a picture cannot be decoded.
+        """
+        with self._opened() as (container, stream):
+            stream.thread_type = "AUTO"
+            try:
+                container.seek(pts, stream=stream)
+            except (av.FFmpegError, OSError, ValueError):
+                raise MediaError(f"{self.path} cannot be read from the middle") from None
+            packets = container.demux(stream)
+            for picture in pictures_of(packets, stream, named=self.path, checked=False):
+                yield picture.pts, self._display.image(picture)
 
     def close(self) -> None:
         """End iterations that were left half-way."""

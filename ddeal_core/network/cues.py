@@ -23,6 +23,11 @@ class Cues(NamedTuple):
     appearance: Tensor
     dense: Tensor | None
 
+    def of(self, objects: slice) -> "Cues":
+        """Those of some objects."""
+        dense = None if self.dense is None else self.dense[:, objects]
+        return Cues(self.matching[:, objects], self.appearance[:, objects], dense)
+
     def shown(self, ablation: Ablation) -> "Cues":
         """Those that are switched on; the others become zeros, so that shapes stay (Table V)."""
         # Times zero instead of zeros: parameters stay in the graph, as distributed training wants.

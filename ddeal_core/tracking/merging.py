@@ -1,11 +1,12 @@
 """Merging of objects: from one answer an object to one label a pixel."""
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
-__all__ = ["merge", "to_labels"]
+__all__ = ["merge", "raise_labels", "to_labels"]
 
 _EPS = 1e-7  # Probabilities are clamped to [_EPS, 1 - _EPS], as in the released code.
 _LIMIT = math.log((1 - _EPS) / _EPS)
@@ -31,12 +32,26 @@ def merge(log_odds: Tensor) -> Tensor:
 def to_labels(merged: Tensor) -> Tensor:
     """Most probable class, ``[G, H, W]`` uint8: 0 for the background, k for the k-th object.
 
-    The first one where two are equal. Map by map: torch's argmax over the outer dimension of a
-    large map takes ten times as long on a CPU.
+    The first one where two are equal.
     """
-    best = merged[:, 0]
+    best = merged[:, 0].clone()
     labels = torch.zeros_like(best, dtype=torch.uint8)
-    for k in range(1, merged.shape[1]):
-        labels.masked_fill_(merged[:, k] > best, k)
-        best = torch.maximum(best, merged[:, k])
+    raise_labels(labels, best, merged[:, 1:].unbind(1), first=1)
     return labels
+
+
+def raise_labels(labels: Tensor, best: Tensor, maps: Iterable[Tensor], *, first: int) -> None:
+    """Let further classes compete for each pixel.
+
+    Map by map: torch's argmax over the outer dimension of a large map takes ten times as long on
+    a CPU.
+
+    Args:
+        labels: Most probable class so far, uint8; changed in place.
+        best: Its probability; changed in place.
+        maps: Probabilities of the next classes, of the same shape.
+        first: Number of the first of them.
+    """
+    for k, probability in enumerate(maps, start=first):
+        labels.masked_fill_(probability > best, k)
+        torch.maximum(best, probability, out=best)

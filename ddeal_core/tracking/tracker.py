@@ -1,21 +1,25 @@
 """Feeds a video to the network frame by frame and holds its state."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from functools import partial
 from typing import TypeGuard
 
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddeal_core.errors import InputError, MaskError
-from ddeal_core.network.ddeal import Ddeal
+from ddeal_core.cues.frame_cues import FrameCues
+from ddeal_core.errors import InputError, MaskError, WeightsError
+from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
-from ddeal_core.tracking.merging import merge, to_labels
+from ddeal_core.tracking.batches import Batches
+from ddeal_core.tracking.cue_reading import read_cues
+from ddeal_core.tracking.maps import Given, Maps
+from ddeal_core.tracking.merging import merge
 from ddeal_core.tracking.padding import Padding
 from ddeal_core.tracking.result import Result
 
@@ -25,17 +29,23 @@ MAX_OBJECT_ID = 254
 """Ids go from 1 to this; 0 is the background and 255 means "ignore" in the field's data sets."""
 
 
+# Pixels of all objects at once in the heads, which take some 100 bytes for each.
+_PIXELS_AT_ONCE = 1 << 22
+_PIXELS_AT_ONCE_ON_GPU = 1 << 25
+
+
 class Tracker:
     """Segments the frames of one video as they come, for any number of objects.
 
-    The backbone runs once a frame; the heads of all objects run as one batch. Memory does not
-    grow with the number of frames.
+    The backbone runs once a frame; the heads of the objects run as one batch, or several where
+    there are many of them or memory is short. Memory does not grow with the number of frames.
 
     Args:
         network: In evaluation mode, on the device that shall compute.
         short_side: Pixels that the frame's short side is scaled to for the network; None leaves
             frames as they are. Frames are never enlarged. Results have the frame's own size.
         precision: float32, or a type for `torch.autocast`.
+        keep_cues: Let each `Result` hold what its `cues` are read from.
     """
 
     def __init__(
@@ -44,6 +54,7 @@ class Tracker:
         *,
         short_side: int | None = None,
         precision: torch.dtype = torch.float32,
+        keep_cues: bool = False,
     ) -> None:
         if network.training:
             raise InputError("the tracker wants a network in evaluation mode: call network.eval()")
@@ -53,6 +64,9 @@ class Tracker:
         self._device = network.device
         self._precision = precision
         self._short_side = short_side
+        self._keep_cues = keep_cues
+        self._heads: Batches[Prediction] = Batches("objects", free=self._free)
+        self._frames: Batches[FrameEncoding] = Batches("frames", free=self._free)
         self._index = 0
         self._size: tuple[int, int] | None = None
         self._object_ids: list[int] = []
@@ -91,8 +105,12 @@ class Tracker:
         if not fit or not images:
             return [None] * len(images)
         with self._mode():
-            everything = self._encode(images)
-            return [everything.frames(slice(i, i + 1)) for i in range(len(images))]
+            batches = self._frames.run(
+                len(images), lambda part: self._encode(images[part]), most=len(images)
+            )
+            return [
+                batch.frames(slice(i, i + 1)) for batch in batches for i in range(len(batch.s16))
+            ]
 
     def step(
         self,
@@ -115,6 +133,7 @@ class Tracker:
         Raises:
             InputError: The image has the wrong type or another size than those before it.
             MaskError: The mask does not fit the image, or its ids are out of range.
+            WeightsError: The network's answer is no number.
         """
         self._check_image(image)
         ids = [] if given is None else _ids_in(given, self._size)
@@ -122,6 +141,10 @@ class Tracker:
             result = self._step(image, given, ids, encoding)
         self._index += 1
         return result
+
+    def _free(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
 
     @contextmanager
     def _mode(self) -> Iterator[None]:
@@ -132,6 +155,35 @@ class Tracker:
             ),
         ):
             yield
+
+    def _predict(self, encoding: FrameEncoding, state: ObjectState) -> Prediction:
+        """Segment a frame, so many objects at once as memory allows."""
+        height, width = (STRIDE * side for side in encoding.s16.shape[-2:])
+        budget = _PIXELS_AT_ONCE if self._device.type == "cpu" else _PIXELS_AT_ONCE_ON_GPU
+        most = max(1, budget // (height * width))
+        cues = self._network.compute_cues(encoding, state)
+        parts = list(
+            self._heads.run(
+                state.objects,
+                lambda part: self._network.predict(encoding, state, cues, objects=part),
+                most=most,
+            )
+        )
+        if len(parts) == 1:
+            return parts[0]
+        return Prediction(
+            coarse=torch.cat([part.coarse for part in parts], dim=1),
+            fine=torch.cat([part.fine for part in parts], dim=1),
+            cues=cues,
+            propagation=torch.cat([part.propagation for part in parts], dim=1),
+        )
+
+    def _check_numbers(self, merged: Tensor) -> None:
+        if not torch.isfinite(merged.sum()):
+            raise WeightsError(
+                f"the network's answer to frame {self._index} is no number: its weights are "
+                "damaged, or the precision is too low for them (try float32)"
+            )
 
     def _encode(self, images: Sequence[NDArray[np.uint8]]) -> FrameEncoding:
         size = self._network_size(*images[0].shape[:2])
@@ -169,9 +221,20 @@ class Tracker:
         if fresh is not None and not keep_given:
             self._add(ids, fresh)
             known, fresh = self._state, None
+        read: Callable[[], FrameCues] | None = None
         if known is not None:
-            prediction = self._network.segment(encoding, known)
+            prediction = self._predict(encoding, known)
+            if self._keep_cues:
+                read = partial(
+                    read_cues,
+                    self._network,
+                    known,
+                    prediction,
+                    object_ids=self.object_ids,
+                    padding=padding,
+                )
             merged = merge(prediction.log_odds)
+            self._check_numbers(merged)
             if fresh is not None:
                 merged = torch.cat([merged, torch.zeros_like(masks)], dim=1)
                 merged = _impose(merged, masks)
@@ -180,7 +243,7 @@ class Tracker:
             merged = torch.cat([1 - masks.sum(1, keepdim=True), masks], dim=1)
         if fresh is not None:
             self._add(ids, fresh)
-        return self._to_result(padding.crop(merged), given if keep_given else None, ids)
+        return self._to_result(padding.crop(merged), given if keep_given else None, ids, read)
 
     def _update(
         self,
@@ -242,38 +305,32 @@ class Tracker:
     def _masks_to_tensor(
         self, given: NDArray[np.integer], ids: list[int], size: tuple[int, int]
     ) -> Tensor:
-        masks = np.stack([(given == i).astype(np.float32) for i in ids])
-        if masks.shape[1:] != size:
-            masks = np.stack(
-                [cv2.resize(m, size[::-1], interpolation=cv2.INTER_AREA) for m in masks]
-            )
+        masks = np.empty((len(ids), *size), np.float32)
+        for mask, object_id in zip(masks, ids, strict=True):
+            inside = (given == object_id).astype(np.float32)
+            if inside.shape != size:
+                inside = cv2.resize(inside, size[::-1], interpolation=cv2.INTER_AREA)
+            mask[:] = inside
         return torch.from_numpy(masks)[None].to(self._device)
 
     def _to_result(
-        self, merged: Tensor, given: NDArray[np.integer] | None, ids: list[int]
+        self,
+        merged: Tensor,
+        given: NDArray[np.integer] | None,
+        ids: list[int],
+        read: Callable[[], FrameCues] | None,
     ) -> Result:
         """Bring ``[1, 1 + K, h, w]`` to the frame's size; put given masks in as they are."""
         assert self._size is not None
         size = self._size
-        masks = self._masks_to_tensor(given, ids, size) if given is not None and ids else None
-
-        def enlarge(count: int | None) -> Tensor:
-            maps = merged
-            if masks is None:
-                maps = maps[:, :count]
-            if maps.shape[-2:] != size:
-                maps = F.interpolate(maps.float(), size, mode="bilinear", align_corners=False)
-            if masks is not None:
-                maps = _impose(maps, masks)
-            return maps[0, :count]
-
+        maps = Maps(merged, size, Given(given, ids) if given is not None and ids else None)
         table = np.array([0, *self._object_ids], np.uint8)
-        places = to_labels(enlarge(None)[None])[0].cpu().numpy()
         return Result(
             index=self._index,
             object_ids=self.object_ids,
-            labels=table[places],
-            enlarge=enlarge,
+            labels=table[maps.labels()],
+            enlarge=lambda count: maps.background()[None] if count == 1 else maps.probabilities(),
+            read_cues=read,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ddeal_core.errors import OutputError, WeightsError
+from ddeal_core.weights.inspection import load_checked
 
 __all__ = ["load_run", "save_run"]
 
@@ -42,10 +43,9 @@ def load_run(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise WeightsError(f"no training run at {path}")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler raises nearly anything on a damaged file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} is no whole training checkpoint: {reason}") from None
+        state = load_checked(path)
+    except WeightsError as error:
+        raise WeightsError(f"no whole training checkpoint: {error}") from None
     if not isinstance(state, dict) or "recipe" not in state:
         raise WeightsError(f"{path} is no training checkpoint: it holds something else")
     return state

@@ -1,14 +1,17 @@
 """What a training run is made of, and the recipes that come with the package."""
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from ddeal_core.errors import ConfigError
 from ddeal_core.training.clip_pass import Recurrence
 from ddeal_core.training.losses import LossWeights
 
 __all__ = ["RECIPES", "Recipe", "Stage"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +175,32 @@ class Recipe:
         """
         try:
             values = dict(values)
-            values["loss"] = LossWeights(**values["loss"])
+            values["loss"] = _typed(LossWeights, values["loss"])
             values["stages"] = tuple(
-                Stage(**{**stage, "size": tuple(stage["size"])}) for stage in values["stages"]
+                _typed(Stage, {**stage, "size": tuple(stage["size"])}) for stage in values["stages"]
             )
-            return cls(**values)
-        except (KeyError, TypeError) as error:
+            return _typed(cls, values)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ConfigError(f"the recipe does not fit: {error}") from None
+
+
+def _typed(kind: type[T], values: dict[str, Any]) -> T:
+    """Make a record of values from a file, whose numbers are held against the types of its fields.
+
+    Raises:
+        TypeError: A field is unknown, or of another type.
+    """
+    hints = get_type_hints(kind)
+    for name, value in values.items():
+        hint = hints.get(name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if hint is int and not (number and isinstance(value, int) and abs(value) < 2**63):
+            raise TypeError(f"{name} is a whole number, not {value!r}")
+        if hint is float and not (number and math.isfinite(value)):
+            raise TypeError(f"{name} is a number, not {value!r}")
+        if hint is str and not isinstance(value, str):
+            raise TypeError(f"{name} is a text, not {value!r}")
+    return kind(**values)
 
 
 # One snippet of each of the 60 + 3,471 training videos of DAVIS 2017 and YouTube-VOS an epoch.

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ddeal_core.errors import WeightsError
 from ddeal_core.network.config import NetworkConfig
-from ddeal_core.weights.files import check_entries
+from ddeal_core.weights.files import check_entries, check_values
+from ddeal_core.weights.inspection import load_checked
 
 __all__ = ["convert_released", "read_released"]
 
@@ -88,21 +89,18 @@ def read_released(path: Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
 
     Raises:
         WeightsError: The file is missing or damaged, holds more than tensors and plain values,
-            or is not the authors' network.
+            claims more than it holds, or is not the authors' network.
     """
     if not path.is_file():
         raise WeightsError(f"no checkpoint at {path}")
-    try:
-        with torch.serialization.safe_globals(_STAND_INS):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # the unpickler raises nearly anything on a damaged file
-        # Its own words are left out: they advise to load the file unsafely.
-        raise WeightsError(
-            f"{path} is damaged or holds more than weights; it was not loaded"
-        ) from None
+    with torch.serialization.safe_globals(_STAND_INS):
+        content = load_checked(path, harmless=[("utils.stats", "AverageMeter")])
     state = content.get("net", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(
         isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()
     ):
         raise WeightsError(f"{path} has no state dict under 'net'")
-    return convert_released(state)
+    config, converted = convert_released(state)
+    for name, tensor in converted.items():
+        check_values(str(path), name, tensor)
+    return config, converted

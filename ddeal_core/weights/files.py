@@ -22,6 +22,7 @@ BUNDLED = Path(__file__).with_name("compact.safetensors")
 """The weights that come with the package."""
 
 _FORMAT = "ddeal-1"
+_MOST_PARAMETERS = 1_000_000_000  # the largest preset has 65 million
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
                 raise ValueError("its provenance is not a list of named values")
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
             check_entries(str(path), config, found)
-            state = {name: file.get_tensor(name) for name in found}
+            state = {}
+            for name in found:
+                tensor = file.get_tensor(name)
+                check_values(str(path), name, tensor)
+                counts = name.endswith("num_batches_tracked")
+                state[name] = tensor if counts else tensor.float()
     except (
         SafetensorError,
         OSError,
@@ -113,17 +119,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
         TypeError,
         KeyError,
         RecursionError,
+        OverflowError,
         ConfigError,
     ) as error:
         raise WeightsError(f"{path} is no whole weights file: {_first_line(error)}") from None
-    for name, tensor in state.items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        if not tensor.is_floating_point():
-            raise WeightsError(f"{path} is damaged: {name} holds {tensor.dtype}, not real numbers")
-        state[name] = tensor.float()
-        if not torch.isfinite(state[name]).all():
-            raise WeightsError(f"{path} is damaged: {name} holds values that are not finite")
     return Checkpoint(config, state, provenance)
 
 
@@ -151,10 +150,17 @@ def check_entries(subject: str, config: NetworkConfig, found: dict[str, tuple[in
         found: Shape by name.
 
     Raises:
-        WeightsError: An entry is missing, unknown, or of another shape.
+        WeightsError: An entry is missing, unknown, or of another shape; or the network would be
+            absurdly large.
     """
     with torch.device("meta"):
         network = Ddeal(config)
+    size = sum(tensor.numel() for tensor in network.state_dict().values())
+    if size > _MOST_PARAMETERS:
+        raise WeightsError(
+            f"{subject} asks for a network of {size / 1e6:.0f} million numbers; "
+            f"{_MOST_PARAMETERS / 1e6:.0f} million are the most"
+        )
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     missing = expected.keys() - found.keys()
     unknown = found.keys() - expected.keys()
@@ -169,6 +175,27 @@ def check_entries(subject: str, config: NetworkConfig, found: dict[str, tuple[in
             raise WeightsError(
                 f"{subject} does not fit its configuration: {name} is {found[name]}, not {shape}"
             )
+
+
+def check_values(subject: str, name: str, tensor: Tensor) -> None:
+    """Refuse an entry of a state dict whose numbers no training gives.
+
+    Args:
+        subject: Where the entry comes from, for the message.
+        name: Of the entry.
+        tensor: The entry.
+
+    Raises:
+        WeightsError: It holds no real numbers, some that are not finite, or a negative variance.
+    """
+    if name.endswith("num_batches_tracked"):
+        return
+    if not tensor.is_floating_point():
+        raise WeightsError(f"{subject} is damaged: {name} holds {tensor.dtype}, not real numbers")
+    if not torch.isfinite(tensor.float()).all():
+        raise WeightsError(f"{subject} is damaged: {name} holds values that are not finite")
+    if name.endswith("running_var") and (tensor.float() < 0).any():
+        raise WeightsError(f"{subject} is damaged: {name} holds negative variances")
 
 
 def _first_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ddeal_core.errors import WeightsError
 from ddeal_core.network.config import BackboneName
+from ddeal_core.weights.inspection import load_checked
 
 __all__ = ["fetch_imagenet", "read_imagenet"]
 
@@ -56,13 +57,7 @@ def read_imagenet(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise WeightsError(f"no ImageNet weights at {path}")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # the unpickler raises nearly anything on a damaged file
-        # Its own words are left out: they advise to load the file unsafely.
-        raise WeightsError(
-            f"{path} is damaged or holds more than weights; it was not loaded"
-        ) from None
+    state = load_checked(path)
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise WeightsError(f"{path} is no state dict of a ResNet")
     return state

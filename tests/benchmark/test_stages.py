@@ -10,7 +10,7 @@ from ddeal_core.benchmark.counting import OperationCounter
 from ddeal_core.benchmark.footage import Footage
 from ddeal_core.benchmark.stages import OTHER, STAGES, StageClock, places, watch
 from ddeal_core.errors import InputError
-from ddeal_core.network import Ddeal
+from ddeal_core.network import Ddeal, NetworkConfig
 from ddeal_core.tracking import Tracker
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -93,6 +93,14 @@ def test_the_sample_has_as_many_objects_as_asked(objects):
     assert len(frames) == 20
     np.testing.assert_array_equal(frames[0], frames[14])  # eight to and fro
     assert not np.array_equal(frames[7], frames[8])
+
+
+def test_measuring_begins_when_the_memory_is_as_full_as_in_a_long_video():
+    config = NetworkConfig.from_preset("compact")  # 8 frames, one in 5
+    assert Effort().settled(config).warm_up == 45
+    assert Effort().settled(config, at_most=10).warm_up == 10
+    assert Effort(warm_up=3).settled(config).warm_up == 3
+    assert Effort().settled(NetworkConfig.from_preset("paper-resnet50")).warm_up == 2
 
 
 @pytest.mark.parametrize("words", [{"frames": 0}, {"warm_up": 0}, {"limit": 0.0}])

@@ -50,26 +50,6 @@ def test_help_answers_at_once(start):
     assert min(times) < 0.4
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "segment",
-        "annotate",
-        "demo",
-        "eval",
-        "train",
-        "bench",
-        "make-synthetic",
-        "weights convert",
-        "weights info",
-    ],
-)
-def test_every_command_has_help_with_an_example(ddeal, command):
-    run = ddeal(*command.split(), "--help")
-    assert run.status == 0
-    assert f"Example: ddeal {command}" in " ".join(run.out.split())
-
-
 @pytest.mark.parametrize("words", [[], ["weights"]])
 def test_without_a_command_it_shows_help(ddeal, words):
     run = ddeal(*words)

@@ -148,7 +148,9 @@ def test_a_frame_that_cannot_be_read(segmenter, tiny_clip, index):
         run(segmenter, source, tiny_clip.masks[0], writer, done=done)
     assert done == list(range(1, index + 1))
     assert len(writer.labels) == index  # all before it are written
-    assert writer.abandoned
+    assert writer.abandoned == (index == 0)
+    assert writer.finished == (index > 0)  # and kept, under a name that says that there are more
+    assert writer.path.name == ("recorder.incomplete" if index else "recorder")
 
 
 def test_a_mask_that_the_network_refuses(segmenter, tiny_clip):

@@ -1,0 +1,90 @@
+"""Opening image files that may come from anybody."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from os import PathLike
+
+from PIL import Image, UnidentifiedImageError
+
+from ddeal_core.errors import InputError, MediaError
+from ddeal_core.media.pixel_limit import check_pixels, max_pixels
+
+__all__ = ["opened_picture"]
+
+# Formats that people keep pictures and masks in. The others are left out whatever a file's ending
+# says: Pillow would run Ghostscript for PostScript, and few look after the rest.
+_FORMATS = (
+    "AVIF",
+    "BMP",
+    "DIB",
+    "GIF",
+    "JPEG",
+    "JPEG2000",
+    "MPO",
+    "PNG",
+    "PPM",
+    "TGA",
+    "TIFF",
+    "WEBP",
+)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+@contextmanager
+def opened_picture(path: str | PathLike[str], *, named: object = None) -> Iterator[Image.Image]:
+    """Open an image whose kind and claimed size are harmless; decode it inside the `with`.
+
+        with opened_picture(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
+
+    Args:
+        path: The file.
+        named: What messages call it; `path` if None.
+
+    Yields:
+        The image, not decoded yet.
+
+    Raises:
+        MediaError: It is missing, no image of a known kind, larger than `max_pixels`, or what is
+            done with it inside the `with` fails: Pillow raises nearly anything on damaged files.
+    """
+    name = path if named is None else named
+    if Image.MAX_IMAGE_PIXELS is not None and max_pixels() > Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = max_pixels()  # Pillow's own limit would come first
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's hints on odd metadata
+            with Image.open(path, formats=_formats()) as image:
+                check_pixels(*image.size, named=name)
+                yield image
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise MediaError(f"there is no file {name}") from None
+    except IsADirectoryError:
+        raise MediaError(f"{name} is a folder, not an image") from None
+    except UnidentifiedImageError:
+        raise MediaError(f"{name} is no image that can be read") from None
+    except Image.DecompressionBombError:
+        raise MediaError(
+            f"{name} is far larger than the limit of {max_pixels() / 1e6:.4g} million pixels: "
+            "if you trust it, raise the limit (--max-pixels, or DDEAL_MAX_PIXELS)"
+        ) from None
+    except MemoryError:
+        raise MediaError(f"{name} needs more memory than there is") from None
+    except OSError as error:
+        raise MediaError(f"{name} cannot be read as an image: {_reason(error)}") from None
+    except Exception as error:
+        raise MediaError(f"{name} is a damaged image: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -1,0 +1,1 @@
+"""Tools that try to break ddeal: a fuzzer, faults injected from outside, and a soak test."""

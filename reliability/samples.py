@@ -1,0 +1,203 @@
+"""Small whole files of every kind that ddeal reads, for a fuzzer to damage."""
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from ddeal_core.media import write_mask
+from ddeal_core.media.run_lengths import pack_counts
+from ddeal_core.network import Ddeal, NetworkConfig
+from ddeal_core.training import RECIPES
+from ddeal_core.weights import Checkpoint, save_checkpoint
+
+__all__ = ["TINY", "make_clip", "make_samples", "moving_square"]
+
+TINY = replace(
+    NetworkConfig.from_preset("compact"),
+    preset="tiny",
+    backbone_width=4,
+    directional_channels=12,
+    propagation_channels=10,
+    fusion_channels=(14, 6),
+    dense_channels=8,
+    short_side=None,
+)
+"""The default network with as few channels as it works with."""
+
+_RUNS = (100, 20, 12, 20, 1384)
+
+_VIDEOS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "h264.mp4": ("libx264", "yuv420p", {"bf": "2", "g": "8"}),
+    "h264.mkv": ("libx264", "yuv420p", {"bf": "2", "g": "8"}),
+    "h264.ts": ("libx264", "yuv420p", {"bf": "2", "g": "8"}),
+    "hevc.mp4": ("libx265", "yuv420p", {"x265-params": "log-level=none:keyint=8"}),
+    "vp9.webm": ("libvpx-vp9", "yuv420p", {"deadline": "realtime", "g": "8"}),
+    "mpeg4.avi": ("mpeg4", "yuv420p", {"g": "8"}),
+    "prores.mov": ("prores_ks", "yuva444p10le", {"profile": "4444"}),
+    "mjpeg.mov": ("mjpeg", "yuvj420p", {}),
+    "ffv1.mkv": ("ffv1", "yuv420p", {}),
+    "moving.gif": ("gif", "rgb8", {}),
+    "moving.png": ("apng", "rgb24", {}),
+}
+
+
+def moving_square(index: int, *, height: int = 32, width: int = 48) -> NDArray[np.uint8]:
+    """One frame, HxWx3 uint8: a bright square on a gradient."""
+    image = np.empty((height, width, 3), np.uint8)
+    image[..., 0] = 40
+    image[..., 1] = np.linspace(30, 90, height, dtype=np.uint8)[:, None]
+    image[..., 2] = np.linspace(60, 110, width, dtype=np.uint8)[None]
+    side = height // 3
+    left = 2 + index % max(1, width - side - 4)
+    image[4 : 4 + side, left : left + side] = (230, 200, 20)
+    return image
+
+
+def make_clip(
+    path: Path,
+    frames: int,
+    *,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    sound: bool = False,
+    height: int = 32,
+    width: int = 48,
+) -> Path:
+    """Encode a moving square, as MP4 unless the name ends otherwise."""
+    file_format = "apng" if codec == "apng" else None
+    with av.open(path, "w", format=file_format) as container:
+        stream: Any = container.add_stream(codec, rate=Fraction(24), options=options or {})
+        stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+        heard: Any = container.add_stream("aac", rate=44100) if sound else None
+        for index in range(frames):
+            image = moving_square(index, height=height, width=width)
+            picture = av.VideoFrame.from_ndarray(image, format="rgb24")
+            container.mux(stream.encode(picture.reformat(format=pix_fmt)))
+        if heard is not None:
+            tone = (np.sin(np.arange(1024 * 8) * 0.06) * 0.2).astype(np.float32)
+            for block in range(8):
+                part = np.ascontiguousarray(tone[None, block * 1024 : (block + 1) * 1024])
+                frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="mono")
+                frame.sample_rate, frame.pts = 44100, block * 1024
+                container.mux(heard.encode(frame))
+            container.mux(heard.encode(None))
+        container.mux(stream.encode(None))
+    return path
+
+
+def make_samples(folder: Path) -> dict[str, list[Path]]:
+    """Write all samples; the same on every call.
+
+    Returns:
+        Files by kind: "video", "image", "mask", "weights", "pickle" and four kinds of "json-".
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    found: dict[str, list[Path]] = {"video": [], "image": [], "mask": []}
+    for name, (codec, pix_fmt, options) in _VIDEOS.items():
+        if codec in av.codecs_available:
+            path = folder / name
+            sound = name in ("h264.mp4", "h264.mkv")
+            # x265 writes outside of its memory where pictures are smaller than its blocks
+            height, width = (128, 192) if codec == "libx265" else (32, 48)
+            make_clip(
+                path,
+                12,
+                codec=codec,
+                pix_fmt=pix_fmt,
+                options=options,
+                sound=sound,
+                height=height,
+                width=width,
+            )
+            found["video"].append(path)
+    image = Image.fromarray(moving_square(3))
+    for name, options in (
+        ("a.png", {}),
+        ("a.jpg", {"quality": 90}),
+        ("a.webp", {}),
+        ("a.bmp", {}),
+        ("a.tif", {"compression": "tiff_lzw"}),
+        ("deflated.tif", {"compression": "tiff_deflate"}),
+        ("progressive.jpg", {"progressive": True}),
+    ):
+        image.save(folder / name, **options)  # type: ignore[arg-type]
+        found["image"].append(folder / name)
+    labels = np.zeros((32, 48), np.uint8)
+    labels[4:14, 5:15], labels[20:30, 25:40] = 1, 38
+    write_mask(folder / "mask.png", labels)
+    Image.fromarray((labels > 0).astype(np.uint8) * 255).save(folder / "grey.png")
+    Image.fromarray((labels > 0).astype(np.uint16) * 65535).save(folder / "deep.png")
+    image.putalpha(Image.fromarray((labels > 0).astype(np.uint8) * 255))
+    image.save(folder / "alpha.png")
+    image.convert("P").save(folder / "mask.gif")
+    names = ("mask.png", "grey.png", "deep.png", "alpha.png", "mask.gif")
+    found["mask"] = [folder / name for name in names]
+    return {**found, **_make_weights(folder), **_make_json(folder)}
+
+
+def _make_weights(folder: Path) -> dict[str, list[Path]]:
+    torch.manual_seed(0)
+    network = Ddeal(TINY)
+    save_checkpoint(Checkpoint(TINY, network.state_dict(), {"data": ["none"]}), folder / "w")
+    (folder / "w").replace(folder / "tiny.safetensors")
+    state = {"net": network.state_dict(), "recipe": {}, "epoch": 3, "best": [0.5, None, "x"]}
+    torch.save(state, folder / "new.pth")
+    torch.save(state, folder / "old.pth", _use_new_zipfile_serialization=False)
+    pickles = [folder / "new.pth", folder / "old.pth"]
+    return {"weights": [folder / "tiny.safetensors"], "pickle": pickles}
+
+
+def _make_json(folder: Path) -> dict[str, list[Path]]:
+    meta = {"videos": {"v": {"objects": {"1": {"category": "cat", "frames": ["00000", "00001"]}}}}}
+    packed = pack_counts(_RUNS)
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 48, "height": 32}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "segmentation": [[4, 4, 14, 4, 14, 14, 4, 14]], "area": 100},
+            {
+                "id": 2,
+                "image_id": 1,
+                "segmentation": {"size": [32, 48], "counts": list(_RUNS)},
+                "iscrowd": 0,
+            },
+            {
+                "id": 3,
+                "image_id": 1,
+                "segmentation": {"size": [32, 48], "counts": packed},
+            },
+        ],
+    }
+    case = {
+        "label": "compact",
+        "network": "compact",
+        "size": [48, 32],
+        "network_size": [48, 32],
+        "objects": 1,
+        "precision": "float32",
+        "device": "cpu",
+        "threads": 2,
+        "frames": 12,
+        "model": {"frames_per_second": 5.5},
+        "memory": {"resident": 300_000_000, "device": None},
+    }
+    contents = {
+        "json-meta": meta,
+        "json-coco": coco,
+        "json-recipe": RECIPES["compact"].to_dict(),
+        "json-record": {"schema": "ddeal-bench-1", "kind": "speed", "cases": [case]},
+    }
+    found = {}
+    for kind, content in contents.items():
+        path = folder / f"{kind}.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        found[kind] = [path]
+    return found
