@@ -19,6 +19,7 @@ from ddeal_core.media.outputs import open_outputs
 from ddeal_core.media.result_writer import FolderWriter, ResultWriter
 from ddeal_core.media.sources import open_source
 from ddeal_core.tracking.pipeline import segment_video
+from ddeal_core.tracking.run_record import RunRecord
 from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = ["EXPORTS", "Export", "Exporter", "zip_folder"]
@@ -132,7 +133,7 @@ class Exporter:
             if soft or not project.results.fresh(given).all():
                 yield from self._with_the_network(project, given, writers)
             else:
-                yield from _from_results(project, given, writers)
+                yield from self._from_results(project, given, writers)
         self.written.update(paths)
 
     def _remove_pictures(self, export: Export) -> None:
@@ -143,6 +144,31 @@ class Exporter:
         for file in before.files():
             with suppress(OSError):
                 (before.path / file.name).unlink()
+
+    def _from_results(
+        self, project: Project, given: GivenMasks, writers: list[ResultWriter]
+    ) -> Generator[int]:
+        """Write what is there, as a run of the network would have."""
+        try:
+            with open_source(project.frames.source.path) as source:
+                record = RunRecord.of(self._segmenter, source, given.labels(), "forward")
+                for frame in source:
+                    labels = np.zeros(frame.size, np.uint8)
+                    if frame.index >= given.frames[0]:
+                        found = project.results.labels(frame.index)
+                        labels = labels if found is None else found
+                    known = given.ids_known(frame.index)
+                    cutout = Cutout(frame.image, labels, object_ids=known)
+                    for writer in writers:
+                        writer.write(frame, cutout)
+                    record.add(frame)
+                    yield frame.index
+            for writer in writers:
+                writer.finish()
+                record.describe(writer)
+        except BaseException:
+            _abandon(writers)
+            raise
 
     def _with_the_network(
         self, project: Project, given: GivenMasks, writers: list[ResultWriter]
@@ -155,29 +181,6 @@ class Exporter:
                 if step.frame.index >= given.frames[0]:
                     project.results.put(step.frame.index, step.result.labels, given)
                 yield step.frame.index
-
-
-def _from_results(
-    project: Project, given: GivenMasks, writers: list[ResultWriter]
-) -> Generator[int]:
-    try:
-        with open_source(project.frames.source.path) as source:
-            for frame in source:
-                labels = None
-                if frame.index >= given.frames[0]:
-                    labels = project.results.labels(frame.index)
-                if labels is None:
-                    labels = np.zeros(frame.size, np.uint8)
-                known = given.ids_known(frame.index)
-                cutout = Cutout(frame.image, labels, object_ids=known)
-                for writer in writers:
-                    writer.write(frame, cutout)
-                yield frame.index
-        for writer in writers:
-            writer.finish()
-    except BaseException:
-        _abandon(writers)
-        raise
 
 
 def _abandon(writers: list[ResultWriter]) -> None:

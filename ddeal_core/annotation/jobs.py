@@ -20,6 +20,7 @@ class Job:
     """How a job stands.
 
     Attributes:
+        number: Of the job, from 1: the next one has another.
         what: In a word: "segment", "export".
         state: "running", "done", "cancelled" or "failed".
         done: Frames so far.
@@ -29,6 +30,7 @@ class Job:
         message: What went wrong, or what came out; in one line.
     """
 
+    number: int
     what: str
     state: str
     done: int
@@ -87,7 +89,8 @@ class Jobs:
                     "something is running already: wait until it is done, or cancel it"
                 )
             self._cancelled = threading.Event()
-            self._job = Job(what, "running", 0, total)
+            number = 1 if self._job is None else self._job.number + 1
+            self._job = Job(number, what, "running", 0, total)
             self._thread = threading.Thread(
                 target=self._work, args=(steps, finished, self._cancelled), name="ddeal-job"
             )

@@ -146,6 +146,7 @@ class Studio:
             "job": None
             if job is None
             else {
+                "number": job.number,
                 "what": job.what,
                 "state": job.state,
                 "done": job.done,
