@@ -114,9 +114,7 @@ class Page:
 
 
 @contextmanager
-def served(
-    video: Path, segmenter: Segmenter, out: Path, *, overwrite: bool = False
-) -> Iterator[Page]:
+def served(video: Path, segmenter: Segmenter, out: Path) -> Iterator[Page]:
     with open_source(video) as source:
         session = SessionFolder(out / "session")
         frames = FrameReader(source)
@@ -124,7 +122,7 @@ def served(
         studio = Studio(
             Project(frames, masks=masks, names=names),
             segmenter,
-            Exporter(out, segmenter, overwrite=overwrite),
+            Exporter(out, segmenter),
             session,
         )
         server = PageServer(studio, listen())
@@ -140,12 +138,22 @@ def served(
             assert not thread.is_alive()
 
 
+@pytest.fixture(scope="session")
+def serve_into(segmenter) -> Callable[..., Any]:
+    """`with serve_into(folder, video) as page:` the server, until the block ends."""
+
+    def call(out: Path, video: Path) -> Any:
+        return served(video, segmenter, out)
+
+    return call
+
+
 @pytest.fixture
-def serve(segmenter, tmp_path) -> Callable[..., Any]:
+def serve(serve_into, tmp_path) -> Callable[..., Any]:
     """`with serve(video) as page:` the server, until the block ends."""
 
-    def call(video: Path, **options: Any) -> Any:
-        return served(video, segmenter, tmp_path / "out", **options)
+    def call(video: Path) -> Any:
+        return serve_into(tmp_path / "out", video)
 
     return call
 
