@@ -1,6 +1,8 @@
 """``ddeal annotate``: mark objects and correct results on a page in the browser."""
 
+import os
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -136,8 +138,11 @@ def annotate(
         ended_by = server.run(on_ready=ready)
         if kept.is_begun:
             say(f"masks are in {one_line(kept.path)}", quiet=quiet)
-    if ended_by not in (None, signal.SIGINT):
-        raise typer.Exit(128 + ended_by)
+    code = 0 if ended_by in (None, signal.SIGINT) else 128 + ended_by
+    if not studio.jobs.wait(0):  # a frame that takes ages: nothing is lost with it
+        sys.stdout.flush()
+        os._exit(code)
+    raise typer.Exit(code)
 
 
 def _open(address: str) -> None:

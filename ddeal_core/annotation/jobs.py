@@ -94,8 +94,6 @@ class Jobs:
             self._thread = threading.Thread(
                 target=self._work, args=(steps, finished, self._cancelled), name="ddeal-job"
             )
-            # a process that is told to end does not wait for the frame at hand
-            self._thread.daemon = True
             self._thread.start()
         self.on_change()
 
@@ -103,10 +101,12 @@ class Jobs:
         """End the job after the frame it is at; what is done stays."""
         self._cancelled.set()
 
-    def wait(self, seconds: float | None = None) -> None:
-        """Wait until the job has ended."""
-        if self._thread is not None:
-            self._thread.join(seconds)
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until the job has ended, or so long; gives whether it has."""
+        if self._thread is None:
+            return True
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _work(
         self, steps: Iterator[int], finished: Callable[[], str], cancelled: threading.Event
