@@ -1,6 +1,8 @@
 """``ddeal annotate``: mark objects and correct results on a page in the browser."""
 
+import os
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -126,16 +128,21 @@ def annotate(
         project = Project(frames, masks=masks, names=names)
         studio = Studio(project, segmenter, Exporter(folder, segmenter, overwrite=overwrite), kept)
 
-        def ready(address: str) -> None:
-            typer.echo(f"{address}  (Ctrl-C ends it)")
-            if not no_open:
-                _open(address)
+        server = PageServer(studio, listening)
 
-        ended_by = PageServer(studio, listening).run(on_ready=ready)
+        def ready() -> None:
+            typer.echo(f"{server.address}  (Ctrl-C ends it)")
+            if not no_open:
+                _open(server.address_once)
+
+        ended_by = server.run(on_ready=ready)
         if kept.is_begun:
             say(f"masks are in {one_line(kept.path)}", quiet=quiet)
-    if ended_by not in (None, signal.SIGINT):
-        raise typer.Exit(128 + ended_by)
+    code = 0 if ended_by in (None, signal.SIGINT) else 128 + ended_by
+    if not studio.jobs.wait(0):  # a frame that takes ages: nothing is lost with it
+        sys.stdout.flush()
+        os._exit(code)
+    raise typer.Exit(code)
 
 
 def _open(address: str) -> None:

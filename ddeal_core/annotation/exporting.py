@@ -145,30 +145,18 @@ class Exporter:
             with suppress(OSError):
                 (before.path / file.name).unlink()
 
-    def _with_the_network(
-        self, project: Project, given: GivenMasks, writers: list[ResultWriter]
-    ) -> Generator[int]:
-        with (
-            open_source(project.frames.source.path) as source,
-            closing(segment_video(self._segmenter, source, given.labels(), writers)) as steps,
-        ):
-            for step in steps:
-                if step.frame.index >= given.frames[0]:
-                    project.results.put(step.frame.index, step.result.labels, given)
-                yield step.frame.index
-
     def _from_results(
         self, project: Project, given: GivenMasks, writers: list[ResultWriter]
     ) -> Generator[int]:
+        """Write what is there, as a run of the network would have."""
         try:
             with open_source(project.frames.source.path) as source:
-                record = RunRecord.of(self._segmenter, source, given.labels())
+                record = RunRecord.of(self._segmenter, source, given.labels(), "forward")
                 for frame in source:
-                    labels = None
+                    labels = np.zeros(frame.size, np.uint8)
                     if frame.index >= given.frames[0]:
-                        labels = project.results.labels(frame.index)
-                    if labels is None:
-                        labels = np.zeros(frame.size, np.uint8)
+                        found = project.results.labels(frame.index)
+                        labels = labels if found is None else found
                     known = given.ids_known(frame.index)
                     cutout = Cutout(frame.image, labels, object_ids=known)
                     for writer in writers:
@@ -181,6 +169,18 @@ class Exporter:
         except BaseException:
             _abandon(writers)
             raise
+
+    def _with_the_network(
+        self, project: Project, given: GivenMasks, writers: list[ResultWriter]
+    ) -> Generator[int]:
+        with (
+            open_source(project.frames.source.path) as source,
+            closing(segment_video(self._segmenter, source, given.labels(), writers)) as steps,
+        ):
+            for step in steps:
+                if step.frame.index >= given.frames[0]:
+                    project.results.put(step.frame.index, step.result.labels, given)
+                yield step.frame.index
 
 
 def _abandon(writers: list[ResultWriter]) -> None:

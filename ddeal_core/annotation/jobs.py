@@ -20,6 +20,7 @@ class Job:
     """How a job stands.
 
     Attributes:
+        number: Of the job, from 1: the next one has another.
         what: In a word: "segment", "export".
         state: "running", "done", "cancelled" or "failed".
         done: Frames so far.
@@ -29,6 +30,7 @@ class Job:
         message: What went wrong, or what came out; in one line.
     """
 
+    number: int
     what: str
     state: str
     done: int
@@ -87,12 +89,11 @@ class Jobs:
                     "something is running already: wait until it is done, or cancel it"
                 )
             self._cancelled = threading.Event()
-            self._job = Job(what, "running", 0, total)
+            number = 1 if self._job is None else self._job.number + 1
+            self._job = Job(number, what, "running", 0, total)
             self._thread = threading.Thread(
                 target=self._work, args=(steps, finished, self._cancelled), name="ddeal-job"
             )
-            # a process that is told to end does not wait for the frame at hand
-            self._thread.daemon = True
             self._thread.start()
         self.on_change()
 
@@ -100,10 +101,12 @@ class Jobs:
         """End the job after the frame it is at; what is done stays."""
         self._cancelled.set()
 
-    def wait(self, seconds: float | None = None) -> None:
-        """Wait until the job has ended."""
-        if self._thread is not None:
-            self._thread.join(seconds)
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until the job has ended, or so long; gives whether it has."""
+        if self._thread is None:
+            return True
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _work(
         self, steps: Iterator[int], finished: Callable[[], str], cancelled: threading.Event
@@ -128,7 +131,7 @@ class Jobs:
             close = getattr(steps, "close", None)
             if close is not None:
                 close()
-        self._tell(state=state, message=message)
+        self._tell(state=state, message=" ".join(message.split()))
 
     def _tell(self, **changes: object) -> None:
         assert self._job is not None

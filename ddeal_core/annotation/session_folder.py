@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.annotation.history import Statement
+from ddeal_core.annotation.label_map import LabelMap
 from ddeal_core.annotation.object_list import checked_name
 from ddeal_core.errors import InputError
 from ddeal_core.media.frame_reader import FrameReader
-from ddeal_core.media.mask_set import read_masks
+from ddeal_core.media.mask_set import mask_files, read_masks
 from ddeal_core.media.masks import write_mask
 from ddeal_core.media.result_writer import output_error
 from ddeal_core.tracking.tracker import MAX_OBJECT_ID
@@ -43,12 +44,13 @@ class SessionFolder:
             raise InputError(f"{path} is a file: name a folder for the session")
         self.path = path
         self._lock = threading.Lock()
-        self._saved: dict[str, str] = {}  # digests of the masks in the folder that are ours
+        self._files: dict[int, Path] = {}  # of the masks in the folder that are ours, by frame
+        self._digests: dict[int, str] = {}  # of those, as far as they are known
 
     @property
     def is_begun(self) -> bool:
-        """Whether something was saved there before."""
-        return (self.path / _OBJECTS).is_file()
+        """Whether there is something to go on with: a session, or masks from elsewhere."""
+        return (self.path / _OBJECTS).is_file() or any(self.path.glob("*.png"))
 
     def load(self, frames: FrameReader) -> tuple[dict[int, Labels], dict[int, str]]:
         """Read what was saved.
@@ -59,11 +61,13 @@ class SessionFolder:
         Raises:
             InputError: The folder holds other things, or masks that do not fit the video.
         """
-        names = _names(self.path / _OBJECTS)
+        objects = self.path / _OBJECTS
+        names = _names(objects) if objects.exists() else {}
         if not any(self.path.glob("*.png")):
             return {}, names
         masks = read_masks([self.path], source=frames.source)
-        self._saved = {f"{frames.name(i)}.png": "" for i in masks if i < len(frames)}
+        files = mask_files([self.path], source=frames.source)
+        self._files = {index: files[index] for index in masks}
         return {index: mask.labels for index, mask in masks.items()}, names
 
     def save(self, statement: Statement, frames: FrameReader) -> None:
@@ -73,27 +77,33 @@ class SessionFolder:
             OutputError: The folder cannot be written to.
         """
         with self._lock:
-            wanted = {
-                f"{frames.name(index)}.png": marks for index, marks in statement.given.items()
-            }
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise output_error(self.path, error) from None
-            for name, marks in wanted.items():
-                digest = marks.mask.digest
-                if self._saved.get(name) != digest:
-                    write_mask(self.path / name, marks.mask.labels())
-                    self._saved[name] = digest
-            for name in set(self._saved) - set(wanted):
-                with contextlib.suppress(OSError):
-                    (self.path / name).unlink()
-                del self._saved[name]
+            for index, marks in statement.given.items():
+                self._save_mask(index, self.path / f"{frames.name(index)}.png", marks.mask)
+            for index in set(self._files) - set(statement.given):
+                self._remove(index)
             _write_names(
                 self.path / _OBJECTS,
                 {each.id: each.name for each in statement.objects},
                 video=frames.source.path.name,
             )
+
+    def _save_mask(self, index: int, path: Path, mask: LabelMap) -> None:
+        if self._digests.get(index) == mask.digest:
+            return
+        write_mask(path, mask.labels())
+        if self._files.get(index, path) != path:  # it was loaded from a file of another name
+            self._remove(index)
+        self._files[index], self._digests[index] = path, mask.digest
+
+    def _remove(self, index: int) -> None:
+        with contextlib.suppress(OSError):
+            self._files[index].unlink()
+        del self._files[index]
+        self._digests.pop(index, None)
 
 
 def _names(path: Path) -> dict[int, str]:

@@ -110,12 +110,11 @@ class Page:
     client: Client
     studio: Studio
     out: Path
+    address_once: str
 
 
 @contextmanager
-def served(
-    video: Path, segmenter: Segmenter, out: Path, *, overwrite: bool = False
-) -> Iterator[Page]:
+def served(video: Path, segmenter: Segmenter, out: Path) -> Iterator[Page]:
     with open_source(video) as source:
         session = SessionFolder(out / "session")
         frames = FrameReader(source)
@@ -123,28 +122,38 @@ def served(
         studio = Studio(
             Project(frames, masks=masks, names=names),
             segmenter,
-            Exporter(out, segmenter, overwrite=overwrite),
+            Exporter(out, segmenter),
             session,
         )
         server = PageServer(studio, listen())
         ready = threading.Event()
-        thread = threading.Thread(target=server.run, args=[lambda _: ready.set()])
+        thread = threading.Thread(target=server.run, args=[ready.set])
         thread.start()
         try:
             assert ready.wait(30)
-            yield Page(Client(server.address), studio, out)
+            yield Page(Client(server.address), studio, out, server.address_once)
         finally:
             server.stop()
             thread.join(30)
             assert not thread.is_alive()
 
 
+@pytest.fixture(scope="session")
+def serve_into(segmenter) -> Callable[..., Any]:
+    """`with serve_into(folder, video) as page:` the server, until the block ends."""
+
+    def call(out: Path, video: Path) -> Any:
+        return served(video, segmenter, out)
+
+    return call
+
+
 @pytest.fixture
-def serve(segmenter, tmp_path) -> Callable[..., Any]:
+def serve(serve_into, tmp_path) -> Callable[..., Any]:
     """`with serve(video) as page:` the server, until the block ends."""
 
-    def call(video: Path, **options: Any) -> Any:
-        return served(video, segmenter, tmp_path / "out", **options)
+    def call(video: Path) -> Any:
+        return serve_into(tmp_path / "out", video)
 
     return call
 

@@ -41,13 +41,14 @@ _KINDS = {
 }
 
 
-def make_app(studio: Studio, stream: StateStream, *, token: str, port: int) -> ASGIApp:
+def make_app(studio: Studio, stream: StateStream, *, token: str, once: str, port: int) -> ASGIApp:
     """Build the guarded application.
 
     Args:
         studio: What the page works on.
         stream: Tells of its changes.
         token: The secret.
+        once: Lets one visit in, in the token's place.
         port: Where the server listens.
     """
     statics = _statics()
@@ -66,7 +67,7 @@ def make_app(studio: Studio, stream: StateStream, *, token: str, port: int) -> A
             Exception: _failed,
         },
     )
-    return Guard(app, token=token, port=port)
+    return Guard(app, token=token, once=once, port=port)
 
 
 def _statics() -> dict[str, tuple[bytes, str]]:

@@ -5,7 +5,8 @@ sends requests to 127.0.0.1 for any page that asks. So every request must
 
 - name this server in its Host header, which a name that was rebound to 127.0.0.1 does not;
 - carry the token, which only who can read the terminal knows: as the cookie that the first visit
-  sets, or in the query of that first visit;
+  sets, or in the query of that first visit. (The browser that this program opens itself gets a
+  key that works once instead: other users of the machine can read the words of its command.)
 - not be marked by the browser as coming from another site or another port;
 - if it changes anything, come with this server's Origin and as JSON, which no form can send.
 """
@@ -48,12 +49,14 @@ class Guard:
     Args:
         app: What it guards.
         token: The secret.
+        once: Lets one visit in, in the token's place.
         port: Where the server listens.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, once: str, port: int) -> None:
         self._app = app
         self._token = token
+        self._once: str | None = once
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         if port == 80:
             self._hosts |= {"127.0.0.1", "localhost"}
@@ -70,7 +73,7 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
 
-        first_visit = self._has_token_in_query(scope)
+        first_visit = False
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -85,23 +88,26 @@ class Guard:
                     )
             await send(message)
 
-        refused = self._refusal(scope, first_visit=first_visit)
-        if refused is not None:
-            first_visit = False
-            await refused(scope, receive, send_marked)
-            return
-        await self._app(scope, receive, send_marked)
+        refused = self._refused_host(scope)
+        if refused is None:
+            first_visit = self._is_first_visit(scope)
+            refused = None if first_visit else self._refused_visitor(scope)
+        await (refused or self._app)(scope, receive, send_marked)
 
-    def _refusal(self, scope: Scope, *, first_visit: bool) -> Response | None:
+    def _refused_host(self, scope: Scope) -> Response | None:
+        hosts = [host.lower() for host in Headers(scope=scope).getlist("host")]
+        if len(hosts) == 1 and hosts[0] in self._hosts:
+            return None
+        return _refused(421, "this server answers to 127.0.0.1 and localhost only")
+
+    def _refused_visitor(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
-        if [host.lower() for host in headers.getlist("host")] not in [[h] for h in self._hosts]:
-            return _refused(421, "this server answers to 127.0.0.1 and localhost only")
-        if not first_visit and not self._has_cookie(headers):
+        if not self._has_cookie(headers):
             return _refused(
                 403, "open the address that ddeal printed on the terminal: it holds the key"
             )
         # "none": typed, or opened from a terminal
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none") and not first_visit:
+        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             return _refused(403, "the request comes from another page")
         if scope["method"] in _SAFE:
             return None
@@ -112,11 +118,19 @@ class Guard:
             return _refused(415, "requests that change something are JSON")
         return None
 
-    def _has_token_in_query(self, scope: Scope) -> bool:
-        if scope["path"] != "/" or scope["method"] not in _SAFE:
+    def _is_first_visit(self, scope: Scope) -> bool:
+        if scope["path"] != "/" or scope["method"] != "GET":
             return False
-        given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [])
-        return len(given) == 1 and self._is_token(given[0])
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        given = query.get("token", [])
+        if len(given) != 1:
+            return False
+        if self._once is not None and secrets.compare_digest(
+            given[0].encode(), self._once.encode()
+        ):
+            self._once = None
+            return True
+        return self._is_token(given[0])
 
     def _has_cookie(self, headers: Headers) -> bool:
         for line in headers.getlist("cookie"):

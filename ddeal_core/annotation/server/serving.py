@@ -50,20 +50,22 @@ class PageServer:
         listening: From `listen`.
 
     Attributes:
-        address: What the browser opens; it holds the token.
+        address: What a person opens; it holds the token.
+        address_once: The same for one visit: for a command that others can see.
     """
 
     def __init__(self, studio: Studio, listening: socket.socket) -> None:
         # what goes wrong is told on the page, in a line
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)
         port = listening.getsockname()[1]
-        token = new_token()
+        token, once = new_token(), new_token()
         self.address = f"http://127.0.0.1:{port}/?token={token}"
+        self.address_once = f"http://127.0.0.1:{port}/?token={once}"
         self._studio, self._listening = studio, listening
         self._stream = StateStream(studio.describe)
         studio.on_change = self._stream.changed
         config = uvicorn.Config(
-            make_app(studio, self._stream, token=token, port=port),
+            make_app(studio, self._stream, token=token, once=once, port=port),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -77,11 +79,11 @@ class PageServer:
         )
         self._server = _Server(config, self._stream)
 
-    def run(self, on_ready: Callable[[str], None] = lambda _: None) -> int | None:
+    def run(self, on_ready: Callable[[], None] = lambda: None) -> int | None:
         """Serve until the process is told to end, or `stop` is called.
 
         Args:
-            on_ready: Called with the address once it can be opened.
+            on_ready: Called once the address can be opened.
 
         Returns:
             The signal that ended it, or None.
@@ -89,7 +91,7 @@ class PageServer:
         Raises:
             OutputError: The masks could not be saved in the end.
         """
-        self._server.on_ready = lambda: on_ready(self.address)
+        self._server.on_ready = on_ready
         try:
             self._server.run(sockets=[self._listening])
         finally:

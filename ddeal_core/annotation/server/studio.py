@@ -21,7 +21,7 @@ from ddeal_core.tracking.segmenter import Segmenter
 __all__ = ["Studio"]
 
 _SAVE_AFTER = 0.6  # seconds without a change
-_STOP_WITHIN = 3.0  # seconds: longer than a frame takes
+_STOP_WITHIN = 5.0  # seconds: longer than a frame takes
 
 
 class Studio:
@@ -105,10 +105,10 @@ class Studio:
             if self._timer is not None:
                 self._timer.cancel()
         self.jobs.cancel()
-        self.jobs.wait(_STOP_WITHIN)
         try:
             self.save()
         finally:
+            self.jobs.wait(_STOP_WITHIN)
             self.project.close()
 
     def describe(self) -> dict[str, Any]:
@@ -146,6 +146,7 @@ class Studio:
             "job": None
             if job is None
             else {
+                "number": job.number,
                 "what": job.what,
                 "state": job.state,
                 "done": job.done,

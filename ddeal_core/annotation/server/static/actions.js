@@ -54,8 +54,8 @@ export function clearMarks() {
 export async function segment() {
   if (isRunning()) return doing("cancel");
   setView({ playing: false });
-  following = view.follow;
-  return doing("segment");
+  following = (await doing("segment")) && view.follow;
+  followRun();
 }
 
 export function cancel() {
@@ -64,8 +64,13 @@ export function cancel() {
 
 let following = false;
 
-/** Whether the picture goes along with a run: until the person goes somewhere else. */
-export const isFollowing = () => following && view.follow;
+/** The picture goes along with a run, until the person goes somewhere else. */
+export function followRun() {
+  const job = state.job;
+  if (!following || !view.follow || job === null || job.what !== "segment") return;
+  if (job.frame !== null) goTo(job.frame, { byHand: false });
+  if (!isRunning()) following = false;
+}
 
 export function goTo(index, { byHand = true } = {}) {
   const frame = Math.max(0, Math.min(state.frames - 1, Math.round(index)));

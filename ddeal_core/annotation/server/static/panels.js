@@ -138,6 +138,7 @@ function showFrame() {
   byId("tip").hidden = !bare || !state.ready;
   byId("tip").textContent = TIPS[view.tool];
   byId("video").textContent = state.video ?? "";
+  document.title = state.video ? `${state.video} – ddeal annotate` : "ddeal annotate";
   byId("saved").textContent = state.problem || (state.saved ? (Object.keys(state.marks).length ? "saved" : "") : "saving…");
   byId("saved").title = state.session ?? "";
   byId("saved").classList.toggle("bad", Boolean(state.problem));

@@ -63,15 +63,16 @@ function jobSays(job) {
   return "";
 }
 
-let before = null;
+let told = null; // number of the job whose end the person knows of
 
 /** Tell how a job ended, once. */
 function noticeEnd(job) {
-  const ended = before?.state === "running" && job && job.state !== "running";
-  before = job;
-  if (!ended) return;
-  if (job.state === "failed") complain(job.message);
-  else if (job.state === "done" && job.what === "export") tell(job.message);
+  const ended = job === null ? 0 : job.state === "running" ? job.number - 1 : job.number;
+  if (told !== null && ended > told && job.number === ended) {
+    if (job.state === "failed") complain(job.message);
+    else if (job.state === "done" && job.what === "export") tell(job.message);
+  }
+  told = ended;
 }
 
 function show() {
@@ -96,13 +97,10 @@ function show() {
   button.disabled = !running && (!given || all);
 }
 
-/** Called with every new state. */
+/** Called with every new state that the server sends by itself. */
 export function onState() {
   noticeEnd(state.job);
-  const job = state.job;
-  if (job && job.what === "segment" && job.frame !== null && actions.isFollowing() && isRunning()) {
-    actions.goTo(job.frame, { byHand: false });
-  }
+  actions.followRun();
 }
 
 export function wire() {
