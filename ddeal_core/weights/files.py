@@ -22,6 +22,7 @@ BUNDLED = Path(__file__).with_name("compact.safetensors")
 """The weights that come with the package."""
 
 _FORMAT = "ddeal-1"
+_MOST_BYTES = 8_000_000_000
 _MOST_PARAMETERS = 1_000_000_000  # the largest preset has 65 million
 
 
@@ -92,6 +93,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise WeightsError(f"no weights at {path}")
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise WeightsError(
+            f"{path} has {size / 1e9:.0f} GB, more than the weights of any network here"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -118,8 +124,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ValueError,
         TypeError,
         KeyError,
-        RecursionError,
         OverflowError,
+        MemoryError,
+        RuntimeError,  # also where there is no address space for the file
         ConfigError,
     ) as error:
         raise WeightsError(f"{path} is no whole weights file: {_first_line(error)}") from None
