@@ -9,7 +9,9 @@ import typer
 
 from ddeal_cli.bench_cases import cases_of, own_footage, parse_size, subjects_of
 from ddeal_cli.bench_tables import show_comparison, show_record
+from ddeal_cli.completion import complete_presets
 from ddeal_cli.console import emit_json, say
+from ddeal_cli.help_pages import epilog
 from ddeal_cli.options import Json, Quiet
 from ddeal_cli.progress import ProgressLine
 
@@ -41,8 +43,14 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "bench",
-        epilog="Example: ddeal bench --preset released-resnet50 --objects 1 --objects 5 "
-        "--against plain -o here.json --picture here.png",
+        epilog=epilog(
+            "ddeal bench",
+            "ddeal bench clip.mp4 --mask first.png --resolution 300",
+            "ddeal bench --preset released-resnet50 --objects 5 --against plain",
+            "ddeal bench --growth objects --picture growth.png -o growth.json",
+            "ddeal bench --compare before.json after.json",
+            notes=("Nothing else should run meanwhile; the result says how busy others were.",),
+        ),
     )(bench)
 
 
@@ -71,6 +79,7 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete_presets,
             help="A preset with random weights, such as released-resnet50; repeatable.",
             rich_help_panel=_WHAT,
         ),

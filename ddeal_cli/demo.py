@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ddeal_cli.console import emit_json, say
+from ddeal_cli.help_pages import epilog
+from ddeal_cli.one_video import cut_out, tell_masks
 from ddeal_cli.options import (
     DeviceOption,
     Json,
@@ -16,7 +18,6 @@ from ddeal_cli.options import (
     WeightsOption,
     parse_resolution,
 )
-from ddeal_cli.segment import cut_out, tell_masks
 
 if TYPE_CHECKING:
     from ddeal_core.datasets import Clip
@@ -27,7 +28,17 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("demo", epilog="Example: ddeal demo -o ddeal-demo")(demo)
+    app.command(
+        "demo",
+        epilog=epilog(
+            "ddeal demo",
+            "ddeal demo --frames 24 --device cpu -o try",
+            notes=(
+                "The folder gets sample.mp4, first.png (the mask that was given), masks/, "
+                "overlay.mp4 and cutout.mov.",
+            ),
+        ),
+    )(demo)
 
 
 def demo(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ddeal_cli.eval_subject import ProtocolName, Subject, find_subject
+from ddeal_cli.help_pages import epilog
 from ddeal_cli.options import (
     DeviceOption,
     Json,
@@ -32,7 +33,18 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "eval",
-        epilog="Example: ddeal eval DAVIS --set val --baselines -o davis_eval",
+        epilog=epilog(
+            "ddeal eval DAVIS --set val",
+            "ddeal eval DAVIS --set val --protocol davis2016 -o eval2016",
+            "ddeal eval DAVIS --set val --results my-method/ --report scores.html",
+            "ddeal eval DAVIS --set val --baselines",
+            "ddeal eval DAVIS --set val --ablation",
+            "ddeal eval --images frames/ --annotations masks/ --weights mine.safetensors",
+            notes=(
+                "Writes global_results-*.csv, per-sequence_results-*.csv and results.json; on "
+                "YouTube-VOS's public validation set, the zip for the server.",
+            ),
+        ),
     )(evaluate)
 
 
@@ -48,6 +60,7 @@ def evaluate(
     protocol: Annotated[
         ProtocolName | None,
         typer.Option(
+            metavar="RULES",
             help="davis2016: one object, all that is not 0. davis2017: ids of the first frame. "
             "ytvos: objects that come later, G. vos-benchmark: all ids of the ground truth. "
             "every-frame: the same, first and last frame too. Default: davis2017, and "

@@ -10,8 +10,21 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ddeal_cli import bench, demo, evaluate, make_synthetic, segment, train, weights
+from ddeal_cli import (
+    annotate,
+    bench,
+    demo,
+    doctor,
+    evaluate,
+    make_synthetic,
+    mask,
+    segment,
+    train,
+    verify,
+    weights,
+)
 from ddeal_cli.console import complain, show_warnings
+from ddeal_cli.help_pages import Program, epilog
 
 __all__ = ["app", "main", "run"]
 
@@ -20,18 +33,33 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="ddeal",
+    cls=Program,
     help="Cut an object out of a video, given its mask on the first frame.",
-    epilog="Example: ddeal segment clip.mp4 --mask first.png -o masks -o cutout.mov",
+    epilog=epilog(
+        "ddeal demo",
+        "ddeal segment clip.mp4 --mask first.png -o masks -o cutout.mov",
+        "ddeal segment --help",
+        notes=(
+            "Exit status: 0 done; 1 failed, such as a full disk; 2 the input or the options are "
+            "at fault; 130 interrupted. Errors are one line on standard error.",
+            "Environment: CUDA_VISIBLE_DEVICES chooses GPUs, OMP_NUM_THREADS the threads on a "
+            "CPU, TMPDIR the temporary folder; NO_COLOR switches colours off.",
+        ),
+    ),
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 segment.register(app)
+mask.register(app)
+annotate.register(app)
+verify.register(app)
 demo.register(app)
 evaluate.register(app)
 train.register(app)
 bench.register(app)
 make_synthetic.register(app)
+doctor.register(app)
 app.add_typer(weights.app, name="weights")
 
 

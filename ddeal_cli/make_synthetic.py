@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ddeal_cli.console import emit_json, say
+from ddeal_cli.help_pages import epilog
 from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Stills
 from ddeal_cli.options import Json, Overwrite, Quiet, parse_size
 from ddeal_cli.progress import ProgressLine
@@ -33,8 +34,12 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "make-synthetic",
-        epilog="Example: ddeal make-synthetic clips --clips 20 --frames 8 --size 240x432 "
-        "--stills photos",
+        epilog=epilog(
+            "ddeal make-synthetic clips",
+            "ddeal make-synthetic clips --clips 20 --size 480x854 --stills photos",
+            "ddeal make-synthetic clips --option degradation.noise_sigma=5",
+            "ddeal make-synthetic --options",
+        ),
     )(make_synthetic)
 
 

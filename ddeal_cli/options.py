@@ -69,8 +69,9 @@ PrecisionOption = Annotated[
 WithoutOption = Annotated[
     list[Cue] | None,
     typer.Option(
-        help="Switch a cue off (Table V of the paper); repeatable. Without appearance is without "
-        "its supplementary components too.",
+        metavar="CUE",
+        help="Switch a cue off (Table V of the paper): matching, appearance, or its supplementary "
+        "components alone; repeatable.",
         rich_help_panel=_NETWORK,
     ),
 ]
@@ -125,10 +126,10 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def ablation_of(without: Sequence[Cue] | None) -> "Ablation | None":
     """Turn the cues that are switched off into the network's switches."""
-    from ddeal_core.network import Ablation
-
     if not without:
         return None
+    from ddeal_core.network import Ablation
+
     return Ablation(
         matching=Cue.MATCHING not in without,
         base=Cue.APPEARANCE not in without,

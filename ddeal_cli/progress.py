@@ -82,6 +82,14 @@ class ProgressLine:
         if self._bar is not None:
             self._bar.stop()
 
+    def expect(self, more: int) -> None:
+        """Move the end of the count further off, if there is one."""
+        if self._total is None:
+            return
+        self._total += more
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=self._total)
+
     def advance(self, *, note: str = "") -> None:
         """Count one more.
 

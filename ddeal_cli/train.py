@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ddeal_cli.completion import complete_recipes
 from ddeal_cli.console import emit_json, say
+from ddeal_cli.help_pages import epilog
 from ddeal_cli.make_synthetic import OptionValues, read_options
 from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Stills
 from ddeal_cli.options import DeviceOption, Json, Quiet, parse_size
@@ -25,8 +27,17 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "train",
-        epilog="Example: ddeal train DAVIS -o runs/mine --stills photos --held-out DAVIS:val "
-        "(several GPUs: torchrun --nproc-per-node 4 -m ddeal_cli train ...)",
+        epilog=epilog(
+            "ddeal train DAVIS -o runs/mine --held-out DAVIS:val",
+            "ddeal train -o runs/made-up --stills photos --backgrounds places",
+            "ddeal train -o runs/mine --resume",
+            "ddeal train --recipe paper-resnet50 --show-recipe",
+            "torchrun --nproc-per-node 4 -m ddeal_cli train DAVIS -o runs/mine",
+            notes=(
+                "The run's folder holds log.csv, log.png, checkpoint.pt, weights.safetensors and "
+                "best.safetensors. After Ctrl-C or a crash, --resume goes on.",
+            ),
+        ),
     )(train)
 
 
@@ -34,7 +45,7 @@ def train(
     datasets: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[DATASET]...",
+            metavar="DATASET",
             help="Folders of video with masks, in the layout of DAVIS or YouTube-VOS.",
         ),
     ] = None,
@@ -48,6 +59,7 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME|FILE.json",
+            autocompletion=complete_recipes,
             help="compact, paper-resnet50, paper-resnet101, or a file as --show-recipe prints it. "
             "Default: compact; with --resume the run's own.",
             rich_help_panel=_RUN,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ddeal_cli.console import emit_json, one_line, say
+from ddeal_cli.help_pages import Program, epilog
 from ddeal_cli.options import Json, Overwrite
 
 if TYPE_CHECKING:
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Look into weights, and convert the authors'.", no_args_is_help=False)
+app = typer.Typer(
+    cls=Program, help="Look into weights, and convert the authors'.", no_args_is_help=False
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -24,7 +27,7 @@ def _help(context: typer.Context) -> None:
             typer.echo(text)
 
 
-@app.command(epilog="Example: ddeal weights convert resnet101s16.pth.tar -o resnet101.safetensors")
+@app.command(epilog=epilog("ddeal weights convert resnet101s16.pth.tar -o authors.safetensors"))
 def convert(
     checkpoint: Annotated[
         Path, typer.Argument(help="The authors' checkpoint, *.pth.tar.", metavar="AUTHORS.pth.tar")
@@ -64,10 +67,10 @@ def convert(
         emit_json(_record(output, converted))
 
 
-@app.command(epilog="Example: ddeal weights info runs/compact/best.safetensors")
+@app.command(epilog=epilog("ddeal weights info", "ddeal weights info best.safetensors --json"))
 def info(
     file: Annotated[
-        Path | None, typer.Argument(help="Weights; the bundled ones if left out.", metavar="[FILE]")
+        Path | None, typer.Argument(help="Weights; the bundled ones if left out.", metavar="FILE")
     ] = None,
     json_: Json = False,
 ) -> None:

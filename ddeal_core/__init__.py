@@ -20,11 +20,13 @@ if TYPE_CHECKING:
         DatasetError,
         DdealError,
         InputError,
+        ManifestError,
         MaskError,
         MediaError,
         OutputError,
         WeightsError,
     )
+    from ddeal_core.interaction import Hints, grab_cut
     from ddeal_core.media import Mask, open_source, open_writer, read_mask, write_mask
     from ddeal_core.network import PRESETS, Ablation, NetworkConfig
     from ddeal_core.tracking import Result, Segmenter, Tracker, cut_out
@@ -36,7 +38,9 @@ __all__ = [
     "ConfigError",
     "DatasetError",
     "DdealError",
+    "Hints",
     "InputError",
+    "ManifestError",
     "Mask",
     "MaskError",
     "MediaError",
@@ -48,6 +52,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "cut_out",
+    "grab_cut",
     "load_network",
     "open_source",
     "open_writer",
@@ -61,11 +66,13 @@ _HOMES = {
         "DatasetError",
         "DdealError",
         "InputError",
+        "ManifestError",
         "MaskError",
         "MediaError",
         "OutputError",
         "WeightsError",
     ),
+    "interaction": ("Hints", "grab_cut"),
     "media": ("Mask", "open_source", "open_writer", "read_mask", "write_mask"),
     "network": ("PRESETS", "Ablation", "NetworkConfig"),
     "tracking": ("Result", "Segmenter", "Tracker", "cut_out"),

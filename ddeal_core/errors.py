@@ -4,6 +4,7 @@
     ├── InputError              the caller can mend it: bad file, bad value
     │   ├── ConfigError         a configuration that contradicts itself
     │   ├── DatasetError        a dataset folder without what its layout asks for
+    │   ├── ManifestError       a manifest that is missing, damaged or not to be trusted
     │   ├── MaskError           a mask of the wrong kind, size or ids
     │   ├── MediaError          a video or an image that cannot be read
     │   └── WeightsError        a checkpoint that is damaged, unsafe or does not fit
@@ -17,6 +18,7 @@ __all__ = [
     "DatasetError",
     "DdealError",
     "InputError",
+    "ManifestError",
     "MaskError",
     "MediaError",
     "OutputError",
@@ -38,6 +40,10 @@ class ConfigError(InputError):
 
 class DatasetError(InputError):
     """A dataset folder lacks what its layout asks for."""
+
+
+class ManifestError(InputError):
+    """A manifest is missing, damaged, or names what is not its output's."""
 
 
 class MaskError(InputError):

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Disturbance", "describe_machine"]
+__all__ = ["Disturbance", "cores", "cpu_name", "describe_machine", "memory"]
 
 _PACKAGES = ("ddeal", "torch", "numpy", "av", "opencv-python-headless")
 
@@ -22,9 +22,9 @@ def describe_machine() -> dict[str, Any]:
     return {
         "machine": {
             "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-            "cpu": _cpu_name(),
-            "cores": _cores(),
-            "memory_bytes": _memory(),
+            "cpu": cpu_name(),
+            "cores": cores(),
+            "memory_bytes": memory(),
             "gpus": gpus,
         },
         "versions": {
@@ -66,7 +66,8 @@ def _busy_seconds() -> tuple[float, float, float] | None:
     return busy, own.user + own.system, idle + waiting
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
+    """What the processor calls itself."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -79,14 +80,15 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _memory() -> int | None:
+def memory() -> int | None:
+    """Bytes of the machine, or None where the system does not tell."""
     with contextlib.suppress(AttributeError, ValueError, OSError):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return None

@@ -1,27 +1,19 @@
 """Work spread over processes, which ends in an error, never in a wait, when one dies."""
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import TypeVar
 
 from ddeal_core.errors import DdealError
+from ddeal_core.processes import interrupts_held
 
-__all__ = ["cores", "map_processes"]
+__all__ = ["map_processes"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def map_processes(
@@ -51,7 +43,7 @@ def map_processes(
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_die_when_interrupted)
     done = False
     try:
-        with _interrupts_held():
+        with interrupts_held():
             futures = {pool.submit(function, job): index for index, job in enumerate(jobs)}
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -66,19 +58,6 @@ def map_processes(
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while processes start, here and in them, which inherit it."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _die_when_interrupted() -> None:

@@ -15,18 +15,21 @@ from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.edges import foreground_colours, refine_alpha
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.frame_reader import FrameReader
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.image_source import ImageSource, natural_key, read_image
 from ddeal_core.media.live_source import LiveSource
+from ddeal_core.media.manifest import Manifest, is_complete, manifest_path, read_manifest
 from ddeal_core.media.mask_folder import MaskFolderWriter
 from ddeal_core.media.mask_set import mask_files, read_masks
 from ddeal_core.media.masks import Mask, read_mask, write_mask
 from ddeal_core.media.outputs import open_outputs
 from ddeal_core.media.palette import davis_palette
-from ddeal_core.media.picture_folders import MatteFolderWriter, RgbaFolderWriter
+from ddeal_core.media.picture_folders import MatteFolderWriter, RgbaFolderWriter, write_picture
 from ddeal_core.media.pixel_limit import max_pixels, set_max_pixels
 from ddeal_core.media.result_writer import ResultWriter
 from ddeal_core.media.sources import open_source
+from ddeal_core.media.verification import Verdict, outputs_at, verify
 from ddeal_core.media.video_source import VideoSource
 from ddeal_core.media.video_writer import VideoWriter
 from ddeal_core.media.writers import Kind, open_writer
@@ -38,35 +41,44 @@ __all__ = [
     "Cutout",
     "DamageRecord",
     "Frame",
+    "FrameReader",
     "FrameSource",
     "ImageSource",
     "Kind",
     "LiveSource",
+    "Manifest",
     "Mask",
     "MaskFolderWriter",
     "MatteFolderWriter",
     "OnError",
     "ResultWriter",
     "RgbaFolderWriter",
+    "Verdict",
     "VideoSource",
     "VideoWriter",
     "as_background",
     "blurred_background",
     "davis_palette",
     "foreground_colours",
+    "is_complete",
+    "manifest_path",
     "mask_files",
     "max_pixels",
     "natural_key",
     "open_outputs",
     "open_source",
     "open_writer",
+    "outputs_at",
     "over",
     "overlay",
     "read_image",
+    "read_manifest",
     "read_mask",
     "read_masks",
     "refine_alpha",
     "set_max_pixels",
     "straight_alpha",
+    "verify",
     "write_mask",
+    "write_picture",
 ]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ddeal_core.errors import MediaError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.identity import Settings, sha256_of_array
 
 __all__ = ["ArraySource"]
 
@@ -64,11 +65,23 @@ class ArraySource(FrameSource):
         """True: they were not read from image files."""
         return True
 
+    def identity(self) -> Settings:
+        """Checksum and rate of the frames."""
+        return {
+            "name": self.path.name,
+            "rate": str(self._rate),
+            "sha256": sha256_of_array(self._images),
+        }
+
     def __iter__(self) -> Iterator[Frame]:
         """Give the frames."""
-        for index, image in enumerate(self._images):
+        return self.part(0, len(self._images))
+
+    def part(self, first: int, stop: int) -> Iterator[Frame]:
+        """Give some of the frames: see `FrameSource.part`."""
+        for index in range(first, min(stop, len(self._images))):
             yield Frame(
-                image=image,
+                image=self._images[index],
                 index=index,
                 pts=index,
                 duration=1,

@@ -19,6 +19,7 @@ from ddeal_core.media.composites import blurred_background
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.identity import Settings
 from ddeal_core.media.sources import open_source
 
 __all__ = ["GREEN", "Background", "BlurredBackground", "FlatBackground", "as_background"]
@@ -42,6 +43,10 @@ class Background(ABC):
             seconds: Since the first frame.
         """
 
+    @abstractmethod
+    def identity(self) -> object:
+        """Say what it is, in plain JSON types: two of one identity look the same."""
+
     def close(self) -> None:  # noqa: B027 - most hold nothing
         """Let go of files."""
 
@@ -61,6 +66,10 @@ class FlatBackground(Background):
             raise InputError(f"a background colour is three numbers of 0 to 255, not {colour}")
         self._colour = colour
 
+    def identity(self) -> str:
+        """The colour."""
+        return "#{:02x}{:02x}{:02x}".format(*self._colour)
+
     def behind(self, frame: Frame, cutout: Cutout, *, seconds: Fraction) -> Colour:
         """Give the colour."""
         del frame, cutout, seconds
@@ -69,6 +78,10 @@ class FlatBackground(Background):
 
 class BlurredBackground(Background):
     """The frame's own background, out of focus."""
+
+    def identity(self) -> str:
+        """Always the same."""
+        return "blur"
 
     def behind(self, frame: Frame, cutout: Cutout, *, seconds: Fraction) -> NDArray[np.uint8]:
         """Blur the frame around the objects."""
@@ -90,6 +103,10 @@ class PictureBackground(Background):
         self._coming = self._timeline()
         self._next: tuple[Fraction, NDArray[np.uint8]] | None = next(self._coming)
         self._shown: NDArray[np.uint8] | None = None
+
+    def identity(self) -> Settings:
+        """The image or video."""
+        return self._source.identity()
 
     def behind(self, frame: Frame, cutout: Cutout, *, seconds: Fraction) -> NDArray[np.uint8]:
         """Give the picture on screen `seconds` after the first frame."""

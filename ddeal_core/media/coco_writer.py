@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +14,8 @@ from ddeal_core.errors import OutputError
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.identity import Settings
+from ddeal_core.media.publishing import part_of
 from ddeal_core.media.result_writer import ResultWriter, check_size, output_error
 from ddeal_core.media.run_lengths import pack_counts, run_lengths
 
@@ -37,12 +38,17 @@ class CocoWriter(ResultWriter):
         super().__init__(path)
         if path.is_dir():
             raise OutputError(f"{path} is a folder; a JSON file cannot have its name")
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._partial = part_of(path)
         self._video = source.path.name
         self._file: IO[str] | None = None
         self._images: list[str] = []
         self._object_ids: set[int] = set()
         self._count = 0
+
+    @property
+    def settings(self) -> Settings:
+        """What the file holds."""
+        return {"kind": "coco"}
 
     def write(self, frame: Frame, cutout: Cutout) -> None:
         """Add the frame's masks; annotations go to the file at once, so memory stays small."""
@@ -104,7 +110,7 @@ class CocoWriter(ResultWriter):
             self._file.write(f',\n"info":{_text({"description": self._video})}}}\n')
             self._file.close()
             self._file = None
-            self._partial.replace(self.path)
+            self._publish(self._partial)
         except OSError as error:
             raise output_error(self.path, error) from None
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.media.edges import foreground_colours, refine_alpha
+
+if TYPE_CHECKING:
+    from ddeal_core.cues.frame_cues import FrameCues
 
 __all__ = ["Cutout"]
 
@@ -57,6 +61,7 @@ class Cutout:
         self.object_ids = object_ids
         self._alpha = alpha
         self._ask: Callable[[], NDArray[np.float32]] | None = None
+        self._ask_cues: Callable[[], FrameCues | None] | None = None
 
     @classmethod
     def of(
@@ -65,6 +70,8 @@ class Cutout:
         labels: NDArray[np.uint8],
         probabilities: Callable[[], NDArray[np.float32]],
         object_ids: tuple[int, ...],
+        *,
+        cues: Callable[[], FrameCues | None] | None = None,
     ) -> Cutout:
         """Take a `Result` of the tracker.
 
@@ -74,13 +81,20 @@ class Cutout:
             probabilities: Gives ``[1 + K, H, W]`` float32, background first; called once, if an
                 output wants more than labels.
             object_ids: The K ids, in the order of the probabilities.
+            cues: Gives the frame's cues; called if an output wants them.
 
         Raises:
             ValueError: Shapes do not fit.
         """
         cutout = cls(image, labels, object_ids=object_ids)
         cutout._ask = probabilities
+        cutout._ask_cues = cues
         return cutout
+
+    @cached_property
+    def cues(self) -> FrameCues | None:
+        """What led the network to it; None where nothing was predicted or cues are not kept."""
+        return None if self._ask_cues is None else self._ask_cues()
 
     @cached_property
     def _probabilities(self) -> NDArray[np.float32] | None:

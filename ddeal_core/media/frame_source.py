@@ -9,10 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ddeal_core.errors import InputError
 from ddeal_core.media.colour import ColourTags
 from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.identity import Settings
 from ddeal_core.media.sound import Sound
 
 __all__ = ["FrameSource"]
@@ -100,6 +104,44 @@ class FrameSource(ABC):
         """Index of the frame whose file has this stem, or None where frames are no files."""
         del name
         return None
+
+    def first_image(self) -> NDArray[np.uint8]:
+        """Image of the first frame, HxWx3 uint8 RGB, without using the source up.
+
+        Raises:
+            MediaError: It cannot be read.
+        """
+        frames = iter(self)
+        try:
+            return next(frames).image
+        finally:
+            frames.close()  # type: ignore[attr-defined]  # a generator
+
+    def part(self, first: int, stop: int) -> Iterator[Frame]:
+        """Give the frames from one index to before another, both of the whole video.
+
+        Sources that can go to a frame at once do so; others read what comes before it.
+
+        Raises:
+            MediaError: A frame cannot be read; the message has its number.
+        """
+        frames = iter(self)
+        try:
+            for frame in frames:
+                if frame.index >= first:
+                    yield frame
+                if frame.index + 1 >= stop:
+                    return
+        finally:
+            frames.close()  # type: ignore[attr-defined]  # a generator
+
+    def identity(self) -> Settings:
+        """Say what was opened, in plain JSON types: its name, and what tells it from others.
+
+        Raises:
+            MediaError: It cannot be read any more.
+        """
+        return {"name": self.path.name, "live": self.is_live}
 
     def stop(self) -> None:  # noqa: B027 - files end by themselves
         """Let a live source end after the frame it is at, as if there were no more."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -15,6 +17,7 @@ from ddeal_core.errors import MediaError
 from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.identity import Settings, file_identity
 from ddeal_core.media.picture_files import opened_picture
 
 __all__ = ["IMAGE_ENDINGS", "ImageSource", "natural_key", "read_image"]
@@ -131,6 +134,11 @@ class ImageSource(FrameSource):
         self._size = first[1]
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """All images in order, whatever `start` and `end`."""
+        return self._files
+
+    @property
     def size(self) -> tuple[int, int]:
         """(height, width) of every image, as displayed."""
         return self._size
@@ -164,15 +172,42 @@ class ImageSource(FrameSource):
         """Index of the image with this stem, or None."""
         return self._indices.get(name)
 
+    def identity(self) -> Settings:
+        """How many images are given, their rate, and one checksum over their names and contents.
+
+        Raises:
+            MediaError: One of them cannot be read any more.
+        """
+        files = self._files[self.start : self.end]
+        digest = hashlib.sha256()
+        for file in files:
+            try:
+                record = file_identity(file)
+            except OSError as error:
+                raise MediaError(f"{file} cannot be read: {error.strerror or error}") from None
+            digest.update(json.dumps(record, sort_keys=True).encode())
+        return {
+            "name": self.path.name,
+            "images": len(files),
+            "rate": str(self._rate),
+            "sampled_sha256": digest.hexdigest(),
+        }
+
     def __iter__(self) -> Iterator[Frame]:
         """Read the files one after the other.
 
         Raises:
             MediaError: A file cannot be read; the message names it and its number.
         """
-        record = self.damage = DamageRecord(self.path, self.on_error)
+        self.damage = DamageRecord(self.path, self.on_error)
+        yield from self.part(self.start, self.start + self.frame_count)
+        self.damage.tell()
+
+    def part(self, first: int, stop: int) -> Iterator[Frame]:
+        """Read some of the files: see `FrameSource.part`."""
+        record = self.damage
         last: NDArray[np.uint8] | None = None
-        for index in range(self.start, self.start + self.frame_count):
+        for index in range(first, min(stop, self.start + self.frame_count)):
             file = self._files[index]
             held = False
             try:
@@ -197,4 +232,3 @@ class ImageSource(FrameSource):
                 name=file.stem,
                 held=held,
             )
-        record.tell()

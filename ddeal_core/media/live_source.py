@@ -144,6 +144,19 @@ class LiveSource(FrameSource):
         self._sounds.append(sound)
         return sound
 
+    def first_image(self) -> NDArray[np.uint8]:
+        """The first frame's image, before it is given.
+
+        Raises:
+            InputError: Frames have been read already, or the range starts later.
+        """
+        picture = self._first[0] if self._first else None
+        if picture is None or isinstance(picture, Lost) or self.start:
+            raise InputError(
+                f"{self.path} comes once: only frame 0 can be looked at before it is segmented"
+            )
+        return self._display.image(picture)
+
     def stop(self) -> None:
         """End after the frame that is being read; may be called from a signal's handler."""
         self._stopped = True

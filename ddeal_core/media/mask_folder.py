@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.masks import write_mask
-from ddeal_core.media.result_writer import FolderWriter, check_size, output_error
+from ddeal_core.media.identity import Settings
+from ddeal_core.media.masks import encode_mask
+from ddeal_core.media.result_writer import FolderWriter, check_size
 
 __all__ = ["MaskFolderWriter"]
 
@@ -13,13 +14,12 @@ __all__ = ["MaskFolderWriter"]
 class MaskFolderWriter(FolderWriter):
     """``00000.png`` ... for a video, the images' stems for a folder."""
 
+    @property
+    def settings(self) -> Settings:
+        """What the pictures hold."""
+        return {"kind": "masks"}
+
     def write(self, frame: Frame, cutout: Cutout) -> None:
         """Write the frame's label map."""
         check_size(frame, cutout)
-        if not self.written:
-            try:
-                self.path.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise output_error(self.path, error) from None
-        write_mask(self.path / f"{frame.name}.png", cutout.labels)
-        self.written.add(f"{frame.name}.png")
+        self._put(f"{frame.name}.png", encode_mask(cutout.labels))

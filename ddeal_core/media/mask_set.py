@@ -19,14 +19,17 @@ __all__ = ["mask_files", "read_masks"]
 Named = str | os.PathLike[str]
 
 
-def mask_files(words: Sequence[Named], *, source: FrameSource) -> dict[int, Path]:
+def mask_files(
+    words: Sequence[Named], *, source: FrameSource, at: int | None = None
+) -> dict[int, Path]:
     """Find the file of each frame that has a mask.
 
     Args:
-        words: ``first.png`` for the first frame of `source`; ``12=more.png`` for frame 12 of the
-            whole video; or a folder whose files are named by frame: by the last number in their
-            name, or for a folder of images by the image's own name. A file of that very name wins.
+        words: ``first.png`` for frame `at`; ``12=more.png`` for frame 12 of the whole video; or a
+            folder whose files are named by frame: by the last number in their name, or for a
+            folder of images by the image's own name. A file of that very name wins.
         source: The video.
+        at: Frame of a mask that does not say; the first of `source` if None.
 
     Returns:
         Files by frame, in order. Of a folder, those of frames outside the range are left out.
@@ -53,7 +56,7 @@ def mask_files(words: Sequence[Named], *, source: FrameSource) -> dict[int, Path
             for index, path in _in_folder(Path(text), source).items():
                 take(index, path)
         else:
-            take(source.start, Path(text))
+            take(source.start if at is None else at, Path(text))
     return dict(sorted(files.items()))
 
 
@@ -93,7 +96,11 @@ def _in_folder(folder: Path, source: FrameSource) -> dict[int, Path]:
 
 
 def read_masks(
-    words: Sequence[Named], *, source: FrameSource, objects: Collection[int] | None = None
+    words: Sequence[Named],
+    *,
+    source: FrameSource,
+    objects: Collection[int] | None = None,
+    at: int | None = None,
 ) -> dict[int, Mask]:
     """Read the masks of a video at its size; `Mask.understood` says how each was taken.
 
@@ -101,6 +108,7 @@ def read_masks(
         words: See `mask_files`. In a folder, masks without any object are passed over.
         source: The video.
         objects: Ids to keep; all if None. Others are background.
+        at: See `mask_files`.
 
     Returns:
         Masks by frame, in order.
@@ -112,7 +120,7 @@ def read_masks(
     folders = [Path(word) for word in words if Path(word).is_dir()]
     masks: dict[int, Mask] = {}
     seen: set[int] = set()
-    for index, path in mask_files(words, source=source).items():
+    for index, path in mask_files(words, source=source, at=at).items():
         try:
             mask = read_mask(path, size=source.size)
         except EmptyMaskError:

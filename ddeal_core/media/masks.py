@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import zlib
@@ -19,6 +18,7 @@ from ddeal_core.errors import MaskError, MediaError
 from ddeal_core.media.mask_kinds import Reading, from_alpha, from_colours, from_grey, from_indices
 from ddeal_core.media.palette import davis_palette
 from ddeal_core.media.picture_files import opened_picture
+from ddeal_core.media.publishing import write_whole
 from ddeal_core.media.result_writer import output_error
 
 __all__ = ["EmptyMaskError", "Mask", "read_mask", "write_mask"]
@@ -214,6 +214,19 @@ def write_mask(
         OutputError: The file cannot be written.
     """
     where = Path(path)
+    content = encode_mask(labels, ignore=ignore)
+    try:
+        write_whole(where, content, sync=False)
+    except OSError as error:
+        raise output_error(where, error) from None
+
+
+def encode_mask(labels: NDArray[np.uint8], *, ignore: bool = False) -> bytes:
+    """Give the bytes of the file that `write_mask` writes.
+
+    Raises:
+        MaskError: `labels` is no label map.
+    """
     if labels.ndim != 2 or labels.dtype != np.uint8 or labels.size == 0:
         raise MaskError(f"labels are HxW uint8, not {labels.shape} {labels.dtype}")
     if not ignore and labels.max() > 254:
@@ -223,11 +236,4 @@ def write_mask(
     buffer = BytesIO()
     # Run lengths alone suit label maps: a quarter of the default's time, and smaller.
     image.save(buffer, "PNG", compress_level=6, compress_type=zlib.Z_RLE, bits=8)
-    partial = where.with_name(f".{where.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(buffer.getvalue())
-        partial.replace(where)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise output_error(where, error) from None
+    return buffer.getvalue()

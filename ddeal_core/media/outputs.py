@@ -10,11 +10,12 @@ from typing import get_args
 from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.background import Background, Colour
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.manifest import is_manifest, manifest_path
 from ddeal_core.media.result_writer import ResultWriter
 from ddeal_core.media.video_writer import VideoWriter
 from ddeal_core.media.writers import Kind, fits, open_writer
 
-__all__ = ["open_outputs"]
+__all__ = ["check_place", "open_outputs"]
 
 
 def open_outputs(
@@ -51,13 +52,8 @@ def open_outputs(
     writers: list[ResultWriter] = []
     try:
         for own, path in named:
-            if any(_is_at(path, other.path) for other in writers):
-                raise InputError(f"{path} is named twice as an output: give each its own name")
-            for file in kept:
-                if _is_at(path, file) or (path.is_dir() and _is_at(path, file.parent)):
-                    raise InputError(
-                        f"{path} holds the mask {file}: write the output somewhere else"
-                    )
+            _check_taken(path, [other.path for other in writers])
+            _check_kept(path, kept)
             chosen = own or (kind if kind is not None and fits(kind, path) else None)
             writer = open_writer(
                 path, source=source, kind=chosen, background=background, hard=hard, sound=sound
@@ -78,6 +74,45 @@ def open_outputs(
         _abandon(writers)
         raise
     return writers
+
+
+def check_place(
+    path: Path,
+    *,
+    source: FrameSource,
+    taken: Iterable[Path] = (),
+    keep: Iterable[Path] = (),
+    overwrite: bool = False,
+) -> None:
+    """Check that an output may be written at `path`, for one that `open_writer` does not open.
+
+    Args:
+        path: File or folder to write.
+        source: The video.
+        taken: Places of other outputs.
+        keep: Files that must not be written over.
+        overwrite: Whether results may be replaced.
+
+    Raises:
+        InputError: It may not.
+    """
+    _check_taken(path, taken)
+    if _is_at(path, source.path) or (not source.is_video and _is_at(path, source.path.parent)):
+        raise InputError(f"{path} is the input's own place: write the output somewhere else")
+    _check_kept(path, keep)
+    if not overwrite:
+        _check_free(path)
+
+
+def _check_taken(path: Path, taken: Iterable[Path]) -> None:
+    if any(_collide(path, other) for other in taken):
+        raise InputError(f"{path} is named twice as an output: give each its own name")
+
+
+def _check_kept(path: Path, keep: Iterable[Path]) -> None:
+    for file in keep:
+        if _is_at(path, file) or (path.is_dir() and _is_at(path, file.parent)):
+            raise InputError(f"{path} holds the mask {file}: write the output somewhere else")
 
 
 def _abandon(writers: Iterable[ResultWriter]) -> None:
@@ -102,6 +137,19 @@ def _check_free(path: Path) -> None:
             raise InputError(f"the folder {path} is not empty: name another, or allow --overwrite")
     elif path.exists() or path.is_symlink():
         raise InputError(f"{path} exists: name another file, or allow --overwrite")
+    else:
+        beside = manifest_path(path)
+        if beside.exists() and not is_manifest(beside):
+            raise InputError(f"{beside} exists: name another file, or allow --overwrite")
+
+
+def _collide(first: Path, second: Path) -> bool:
+    """Whether two outputs, with their manifests, would meet."""
+    return (
+        _is_at(first, second)
+        or _is_at(manifest_path(first), second)
+        or _is_at(first, manifest_path(second))
+    )
 
 
 def _is_at(first: Path, second: Path) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from io import BytesIO
 from pathlib import Path
 
@@ -11,33 +9,43 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ddeal_core.errors import OutputError
+from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.composites import straight_alpha
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.result_writer import FolderWriter, check_size, output_error
+from ddeal_core.media.identity import Settings
+from ddeal_core.media.result_writer import FolderWriter, check_size, write_output
 
 __all__ = ["MatteFolderWriter", "RgbaFolderWriter"]
 
 
-def write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write grey, RGB or RGBA as PNG; it appears whole, and the same pixels give the same bytes.
+_JPEG_QUALITY = 92
 
-    Raises:
-        OutputError: The file cannot be written.
-    """
+
+def encode_png(image: NDArray[np.uint8]) -> bytes:
+    """Grey, RGB or RGBA as the bytes of a PNG file; the same pixels give the same bytes."""
     buffer = BytesIO()
     # level 3: a third of the default's time for some percent of its size
     Image.fromarray(image).save(buffer, "PNG", compress_level=3)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(buffer.getvalue())
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise output_error(path, error) from None
+    return buffer.getvalue()
+
+
+def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write grey or RGB as JPEG or PNG, by the ending; it appears whole.
+
+    Raises:
+        InputError: The name ends otherwise.
+        OutputError: The file cannot be written.
+    """
+    ending = path.suffix.lower()
+    if ending == ".png":
+        write_output(path, encode_png(image))
+    elif ending in (".jpg", ".jpeg"):
+        buffer = BytesIO()
+        Image.fromarray(image).save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+        write_output(path, buffer.getvalue())
+    else:
+        raise InputError(f"a picture ends in .jpg or .png, not {path.name!r}")
 
 
 class RgbaFolderWriter(FolderWriter):
@@ -52,14 +60,18 @@ class RgbaFolderWriter(FolderWriter):
         super().__init__(path)
         self._hard = hard
 
+    @property
+    def settings(self) -> Settings:
+        """What the pictures hold."""
+        return {"kind": "rgba", "hard": self._hard}
+
     def write(self, frame: Frame, cutout: Cutout) -> None:
         """Write ``<name>.png``; where alpha is 0 its colour is black."""
         check_size(frame, cutout)
         rgba = straight_alpha(
             cutout.paint(hard=self._hard), cutout.opacity(hard=self._hard), margin=0
         )
-        write_png(self.path / f"{frame.name}.png", rgba)
-        self.written.add(f"{frame.name}.png")
+        self._put(f"{frame.name}.png", encode_png(rgba))
 
 
 class MatteFolderWriter(FolderWriter):
@@ -79,6 +91,11 @@ class MatteFolderWriter(FolderWriter):
         self._hard = hard
         self._object_ids: set[int] = set()
         self._names: list[str] = []
+
+    @property
+    def settings(self) -> Settings:
+        """What the pictures hold."""
+        return {"kind": "mattes", "hard": self._hard}
 
     def write(self, frame: Frame, cutout: Cutout) -> None:
         """Write ``<id>/<name>.png`` for every object known by now."""
@@ -103,5 +120,4 @@ class MatteFolderWriter(FolderWriter):
         super().finish()
 
     def _write(self, object_id: int, name: str, matte: NDArray[np.uint8]) -> None:
-        write_png(self.path / str(object_id) / name, matte)
-        self.written.add(f"{object_id}/{name}")
+        self._put(f"{object_id}/{name}", encode_png(matte))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -12,8 +13,11 @@ from typing import Self
 from ddeal_core.errors import OutputError
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.identity import Settings
+from ddeal_core.media.manifest import FileRecord, manifest_path
+from ddeal_core.media.publishing import publish, sync_files, write_whole
 
-__all__ = ["FolderWriter", "ResultWriter", "output_error"]
+__all__ = ["FolderWriter", "ResultWriter", "output_error", "write_output"]
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +29,19 @@ def output_error(path: Path, error: Exception) -> OutputError:
         return OutputError(f"cannot write {path}: the disk is full; free some space and try again")
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return OutputError(f"cannot write {path}: {reason}")
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all; folders above it are made.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    except OSError as error:
+        raise output_error(path, error) from None
 
 
 class ResultWriter(ABC):
@@ -40,6 +57,39 @@ class ResultWriter(ABC):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def settings(self) -> Settings | None:
+        """What determines the bytes besides frames and cut-outs; None: no manifest is wanted."""
+        return None
+
+    def files(self) -> list[FileRecord]:
+        """Give the files of the finished output, with their checksums.
+
+        Raises:
+            OutputError: They cannot be read again.
+        """
+        try:
+            return [FileRecord.of(self.path)]
+        except OSError as error:
+            raise output_error(self.path, error) from None
+
+    def _disclaim(self) -> None:
+        """Remove the manifest of an earlier output, which is about to be replaced.
+
+        Raises:
+            OSError: It cannot be removed.
+        """
+        manifest_path(self.path).unlink(missing_ok=True)
+
+    def _publish(self, part: Path) -> None:
+        """Give the finished file its name.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
+        self._disclaim()
+        publish(part, self.path)
 
     @abstractmethod
     def write(self, frame: Frame, cutout: Cutout) -> None:
@@ -98,9 +148,6 @@ class FolderWriter(ResultWriter):
     """Writes files into a folder; each appears whole and stays when a later frame fails.
 
     Files of the same name are replaced, others are left, with a warning when the writing is done.
-
-    Attributes:
-        written: Names of the files so far, relative to the folder, with "/".
     """
 
     _pattern = "*.png"
@@ -109,19 +156,44 @@ class FolderWriter(ResultWriter):
         super().__init__(path)
         if path.exists() and not path.is_dir():
             raise OutputError(f"{path} is a file; a folder cannot have its name")
-        self.written: set[str] = set()
+        self._written: dict[str, FileRecord] = {}
+
+    def files(self) -> list[FileRecord]:
+        """Give the pictures by name, with the checksums of what was handed to the disk."""
+        return [self._written[name] for name in sorted(self._written)]
+
+    def _put(self, name: str, content: bytes) -> None:
+        """Write a file into the folder; `name` is relative to it, with "/"."""
+        path = self.path / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._written:
+                self._disclaim()
+            write_whole(path, content, sync=False)
+        except OSError as error:
+            raise output_error(path, error) from None
+        self._written[name] = FileRecord(name, len(content), hashlib.sha256(content).hexdigest())
 
     def finish(self) -> None:
-        """Check that there was something to write."""
-        if not self.written:
+        """Wait until all pictures are on the disk.
+
+        Raises:
+            OutputError: No frame came, or a picture is gone.
+        """
+        if not self._written:
             raise OutputError(f"no frame came, so {self.path} was not written")
+        try:
+            sync_files(self.path / name for name in self._written)
+        except OSError as error:
+            raise output_error(self.path, error) from None
         there = {file.relative_to(self.path).as_posix() for file in self.path.glob(self._pattern)}
-        strangers = there - self.written
+        strangers = there - self._written.keys()
         if strangers:
             _log.warning(
-                "%s also holds %d PNG files of another run, such as %s",
+                "%s also holds %d %s files of another run, such as %s",
                 self.path,
                 len(strangers),
+                self._pattern.rpartition(".")[2].upper(),
                 min(strangers),
             )
 

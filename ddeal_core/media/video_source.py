@@ -21,6 +21,7 @@ from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.decoding import Display, damage, open_container, pictures_of, video_stream
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.identity import Settings, file_identity
 from ddeal_core.media.ledger import Ledger, Lost
 from ddeal_core.media.sound import FileSound, Sound
 from ddeal_core.media.tolerant_decoding import pictures_and_losses
@@ -118,6 +119,11 @@ class VideoSource(FrameSource):
             )
 
     @property
+    def display(self) -> Display:
+        """How the stream's pictures are shown."""
+        return self._display
+
+    @property
     def size(self) -> tuple[int, int]:
         """(height, width) as displayed."""
         return self._display.size
@@ -158,6 +164,17 @@ class VideoSource(FrameSource):
     def sound(self) -> Sound | None:
         """The file's sound, opened anew for each who asks; None if it has none."""
         return FileSound(self.path) if self._has_sound else None
+
+    def identity(self) -> Settings:
+        """Name, size and sampled checksum of the file.
+
+        Raises:
+            MediaError: It cannot be read any more.
+        """
+        try:
+            return file_identity(self.path)
+        except OSError as error:
+            raise MediaError(f"{self.path} cannot be read: {error.strerror or error}") from None
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode from the beginning; with several threads of packets where it stops at damage.
@@ -252,6 +269,31 @@ class VideoSource(FrameSource):
             raise holes[0]
         if record.others:
             raise damage(self.path, index + 1, record.others[0])
+
+    def pictures_from(self, pts: int) -> Iterator[tuple[int | None, NDArray[np.uint8]]]:
+        """Decode from the last key frame that the container knows before a time stamp.
+
+        Whether a picture is what decoding from the beginning gives depends on the stream: the
+        first ones may refer to what was passed over. See `backwards`.
+
+        Args:
+            pts: In units of `time_base`.
+
+        Yields:
+            A picture's time stamp, and its image as displayed.
+
+        Raises:
+            MediaError: The container cannot seek, or a picture cannot be decoded.
+        """
+        with self._opened() as (container, stream):
+            stream.thread_type = "AUTO"
+            try:
+                container.seek(pts, stream=stream)
+            except (av.FFmpegError, OSError, ValueError):
+                raise MediaError(f"{self.path} cannot be read from the middle") from None
+            packets = container.demux(stream)
+            for picture in pictures_of(packets, stream, named=self.path, checked=False):
+                yield picture.pts, self._display.image(picture)
 
     def close(self) -> None:
         """End iterations that were left half-way."""

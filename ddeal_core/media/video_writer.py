@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -27,6 +27,8 @@ from ddeal_core.media.composites import over, overlay, straight_alpha
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.identity import Settings
+from ddeal_core.media.publishing import part_of
 from ddeal_core.media.result_writer import ResultWriter, check_size, output_error
 from ddeal_core.media.sound_track import SoundTrack
 from ddeal_core.media.video_recipes import (
@@ -58,6 +60,7 @@ class VideoWriter(ResultWriter):
         background: Behind the objects; needed for that kind, and closed with the writer.
         hard: Whether alpha is 0 or 255.
         sound: Whether the source's sound is carried along.
+        picture_size: (height, width) of the composites; the source's if None.
     """
 
     def __init__(
@@ -71,11 +74,12 @@ class VideoWriter(ResultWriter):
         background: Background | None = None,
         hard: bool = False,
         sound: bool = True,
+        picture_size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(path)
         if path.is_dir():
             raise OutputError(f"{path} is a folder; a video cannot have its name")
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._partial = part_of(path)
         self._recipe = recipe
         self._opacity = opacity
         self._contours = contours
@@ -85,6 +89,7 @@ class VideoWriter(ResultWriter):
         self._sound_track: SoundTrack | None = None
         self._cut_short = source.end is not None
         self._size = source.size
+        self._picture_size = picture_size or source.size
         self._colour = source.colour
         self._shift_to_zero = source.start > 0
         self._rate = (source.frame_rate or _DEFAULT_RATE).limit_denominator(1001)
@@ -101,6 +106,20 @@ class VideoWriter(ResultWriter):
     def kind(self) -> VideoKind:
         """What the pictures show."""
         return self._recipe.kind
+
+    @property
+    def settings(self) -> Settings:
+        """What the pictures show, and how they are coded."""
+        settings: dict[str, Any] = {
+            "kind": self.kind,
+            "codec": self._recipe.codec,
+            "sound": self._sound is not None,
+        }
+        if self.kind == "overlay":
+            return {**settings, "opacity": self._opacity, "contours": self._contours}
+        if self._background is not None:
+            settings["background"] = self._background.identity()
+        return {**settings, "hard": self._hard}
 
     def write(self, frame: Frame, cutout: Cutout) -> None:
         """Compose and encode one frame."""
@@ -134,7 +153,7 @@ class VideoWriter(ResultWriter):
             self._container.mux(self._stream.encode(None))
             self._container.close()
             self._container = None
-            self._partial.replace(self.path)
+            self._publish(self._partial)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise output_error(self.path, error) from None
         if self._restamped > 1:
@@ -167,7 +186,7 @@ class VideoWriter(ResultWriter):
         return ((frame.pts or 0) + (self._origin or 0)) * self._time_base
 
     def _open(self) -> None:
-        recipe, (height, width) = self._recipe, self._size
+        recipe, (height, width) = self._recipe, self._picture_size
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if recipe.codec not in av.codecs_available:
             raise OutputError(

@@ -177,17 +177,44 @@ class Ddeal(nn.Module):
         shown = cues.shown(ablation or self.config.ablation)
         first, last_masks = state.propagation_first[:, objects], state.last_masks[:, objects]
         propagation = self.propagation(encoding.propagation, first, last_masks)
-        maps = [shown.matching.flatten(0, 1), shown.appearance.flatten(0, 1), propagation]
+        fused, coarse = self._fuse(shown, propagation)
         dense = None if shown.dense is None else shown.dense.flatten(0, 1)
-        if dense is not None:
-            maps.append(F.pixel_unshuffle(dense, 2))
-        fused, coarse = self.fusion(maps)
         fine = self.upsampling(fused, encoding.skips, extra_s8=dense)
 
         def grouped(x: Tensor) -> Tensor:
             return x.float().view(-1, first.shape[1], *x.shape[1:])
 
-        return Prediction(coarse=grouped(coarse), fine=grouped(fine), cues=cues)
+        return Prediction(
+            coarse=grouped(coarse),
+            fine=grouped(fine),
+            cues=cues,
+            propagation=grouped(propagation),
+        )
+
+    def coarse_without_propagation(
+        self, prediction: Prediction, *, ablation: Ablation | None = None
+    ) -> Tensor:
+        """Predict the coarse map anew with the propagation module's features set to zero.
+
+        The module has features, no scores of its own: its share of a prediction is what changes
+        without it.
+
+        Args:
+            prediction: From `segment`.
+            ablation: As it was given to `segment`.
+
+        Returns:
+            (background, object) logits, ``[G, K, 2, H/16, W/16]``.
+        """
+        shown = prediction.cues.shown(ablation or self.config.ablation)
+        _, coarse = self._fuse(shown, torch.zeros_like(prediction.propagation).flatten(0, 1))
+        return coarse.float().view(*prediction.coarse.shape)
+
+    def _fuse(self, cues: Cues, propagation: Tensor) -> tuple[Tensor, Tensor]:
+        maps = [cues.matching.flatten(0, 1), cues.appearance.flatten(0, 1), propagation]
+        if cues.dense is not None:
+            maps.append(F.pixel_unshuffle(cues.dense.flatten(0, 1), 2))
+        return self.fusion(maps)  # type: ignore[no-any-return]
 
     def update(
         self,

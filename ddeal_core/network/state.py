@@ -148,11 +148,13 @@ class Prediction:
         coarse: (background, object) logits at stride 16, ``[G, K, 2, H/16, W/16]``.
         fine: (background, object) logits at full size, ``[G, K, 2, H, W]``.
         cues: What led there; all of them, also those that the fusion module was not shown.
+        propagation: Features of the propagation module, ``[G, K, P, H/16, W/16]``.
     """
 
     coarse: Tensor
     fine: Tensor
     cues: Cues
+    propagation: Tensor
 
     @property
     def log_odds(self) -> Tensor:

@@ -1,17 +1,25 @@
 """From names of files to finished outputs in one call."""
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import BinaryIO
 
+from ddeal_core.cues.outputs import open_cues
+from ddeal_core.errors import InputError
+from ddeal_core.interaction.hints import Hints
 from ddeal_core.media.background import Background, Colour
 from ddeal_core.media.damage import OnError
-from ddeal_core.media.mask_set import mask_files, read_masks
+from ddeal_core.media.identity import Settings
+from ddeal_core.media.manifest import is_complete
 from ddeal_core.media.outputs import open_outputs
+from ddeal_core.media.result_writer import ResultWriter
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import Kind
+from ddeal_core.tracking.directions import Direction
+from ddeal_core.tracking.given_masks import given_masks
 from ddeal_core.tracking.pipeline import Progress, segment_video
+from ddeal_core.tracking.run_settings import output_settings, run_settings
 from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = ["cut_out"]
@@ -24,6 +32,9 @@ def cut_out(
     masks: Named | Sequence[Named],
     outputs: Named | Sequence[Named],
     *,
+    hints: Mapping[int, Hints] | None = None,
+    direction: Direction = "forward",
+    at: int | None = None,
     segmenter: Segmenter | None = None,
     objects: Collection[int] | None = None,
     kind: Kind | None = None,
@@ -34,21 +45,31 @@ def cut_out(
     end: int | None = None,
     frame_rate: Fraction | None = None,
     overwrite: bool = False,
+    cues: Named | Sequence[Named] = (),
+    cue_frames: str | None = None,
     on_error: OnError = "stop",
+    skip_complete: bool = False,
     on_frame: Callable[[Progress], None] | None = None,
 ) -> int:
     """Cut objects out of a video and write all outputs in one pass, as ``ddeal segment`` does.
 
         cut_out("clip.mp4", "first.png", ["cut.mov", "matte=matte.mp4", "masks"])
         cut_out("clip.mp4", ["first.png", "120=more.png"], "new.mp4", background="beach.jpg")
+        cut_out("clip.mp4", [], "masks", hints={1: Hints(box=(420, 130, 180, 300))})
+        cut_out("clip.mp4", "60=middle.png", "masks", direction="both")
 
     The same call gives the same bytes as the command.
 
     Args:
         video: See `open_source`.
-        masks: One, or several: see `read_masks`.
+        masks: One, several, or none where there are hints: see `read_masks`.
         outputs: One, or several: see `open_outputs` and, for the kinds, `open_writer`.
-        segmenter: Weights and device; the bundled weights if None.
+        hints: Boxes, points and strokes by object id, of which a mask is made, or the plain mask
+            mended: see `given_masks`.
+        direction: "forward", "backward" or "both": see `followed_back`.
+        at: Frame of the hints and of the plain mask; the first if None, going backward the last.
+        segmenter: Weights and device; the bundled weights if None. It must keep cues if some are
+            asked for.
         objects: Ids to keep of those in the masks.
         kind: Of the outputs whose names fit it.
         background: A colour, "blur", or the file of an image or a video.
@@ -58,11 +79,15 @@ def cut_out(
         end: Frame to stop before.
         frame_rate: Of image files.
         overwrite: Whether results may be replaced.
+        cues: What led to the answer, as figures, arrays or a video: see `open_cue_writer`.
+        cue_frames: Frames of the cues: see `FrameChoice.parse`.
         on_error: What to do about frames that cannot be read: see `open_source`.
+        skip_complete: Do nothing where an earlier run made all outputs from the same video and
+            masks, with the same weights and settings: see `is_complete`.
         on_frame: Called after each frame.
 
     Returns:
-        How many frames were written.
+        How many frames were written; 0 where all was complete before.
 
     Raises:
         InputError: Something that was named cannot be used; nothing was written.
@@ -70,24 +95,61 @@ def cut_out(
     """
     mask_words = [masks] if isinstance(masks, str | os.PathLike) else list(masks)
     output_words = [outputs] if isinstance(outputs, str | os.PathLike) else list(outputs)
+    cue_words = [cues] if isinstance(cues, str | os.PathLike) else list(cues)
+    if segmenter is not None and cue_words and not segmenter.keep_cues:
+        raise InputError("this segmenter keeps no cues: make it with keep_cues=True")
     done = 0
     with open_source(
         video, start=start, end=end, frame_rate=frame_rate, on_error=on_error
     ) as source:
-        given = read_masks(mask_words, source=source, objects=objects)
-        writers = open_outputs(
-            output_words,
-            source=source,
-            kind=kind,
-            background=background,
-            hard=hard,
-            sound=sound,
-            overwrite=overwrite,
-            keep=mask_files(mask_words, source=source).values(),
+        given, files = given_masks(
+            mask_words, hints, source=source, objects=objects, direction=direction, at=at
         )
-        steps = segment_video(segmenter or Segmenter.load(), source, given, writers)
+        loaded = segmenter or Segmenter.load(keep_cues=bool(cue_words))
+
+        def opened(*, overwrite: bool) -> list[ResultWriter]:
+            return open_outputs(
+                output_words,
+                source=source,
+                kind=kind,
+                background=background,
+                hard=hard,
+                sound=sound,
+                overwrite=overwrite,
+                keep=files,
+            )
+
+        def run() -> Settings:
+            return run_settings(loaded, source, given, direction=direction)
+
+        if skip_complete and _are_complete(run, opened(overwrite=True)):
+            return 0
+        writers = opened(overwrite=overwrite)
+        writers += open_cues(
+            cue_words,
+            cue_frames,
+            source=source,
+            masks=given,
+            config=loaded.config,
+            direction=direction,
+            beside=writers,
+            keep=files,
+            overwrite=overwrite,
+        )
+        steps = segment_video(loaded, source, given, writers, direction=direction)
         for progress in steps:
             done = progress.done
             if on_frame is not None:
                 on_frame(progress)
     return done
+
+
+def _are_complete(run: Callable[[], Settings], writers: Sequence[ResultWriter]) -> bool:
+    try:
+        if not all(writer.path.exists() for writer in writers):
+            return False  # nothing needs to be read
+        settings = run()
+        return all(is_complete(w.path, output_settings(settings, w)) for w in writers)
+    finally:
+        for writer in writers:
+            writer.abandon()

@@ -1,7 +1,8 @@
 """From a source of frames to finished outputs: the loop that the command line runs."""
 
 import contextlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,16 @@ from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.masks import Mask
 from ddeal_core.media.result_writer import ResultWriter, output_error
+from ddeal_core.tracking.directions import (
+    Direction,
+    Earlier,
+    anchor,
+    check_direction,
+    followed_back,
+)
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.run_record import RunRecord
 from ddeal_core.tracking.segmenter import Labels, Segmenter
 from ddeal_core.tracking.stages import Consumer, ahead
 
@@ -45,6 +54,9 @@ def segment_video(
     source: FrameSource,
     masks: Labels | Mapping[int, Labels],
     writers: Sequence[ResultWriter] = (),
+    *,
+    direction: Direction = "forward",
+    on_back: Callable[[int, int], None] | None = None,
 ) -> Generator[Progress]:
     """Segment a video and write it, frame by frame.
 
@@ -56,7 +68,7 @@ def segment_video(
     The writers belong to this call: they are finished after the last frame, and abandoned if an
     error stops it or the iterator is closed early. One that cannot be finished does not keep the
     others from it. Where a frame cannot be read, the results of those before it are kept, under
-    names that say so (`ResultWriter.keep_part`).
+    names that say so (`ResultWriter.keep_part`). A finished output has its manifest beside it.
 
     A frame that the source holds (`Frame.held`) has the result of the one before it; the network
     does not see it.
@@ -67,6 +79,11 @@ def segment_video(
         masks: Label map of the source's first frame; or label maps by the number of their frame
             in the whole video (`Frame.index`), whatever range of it is given.
         writers: Outputs, opened on `source`.
+        direction: Which way objects are followed from their masks: see `followed_back`. Results
+            come in the video's order in any case. Going "backward", a label map alone is that of
+            the last frame.
+        on_back: Called after each frame of the way back, all of which come before the first
+            result, with how many are done and how many there are.
 
     Yields:
         Each frame, once it is written.
@@ -78,8 +95,10 @@ def segment_video(
             those before it are.
         OutputError: An output cannot be written; the message names it.
     """
-    given = _checked(masks, source)
-    return _segment(segmenter, source, given, tuple(writers))
+    check_direction(direction, source)
+    by_frame = masks if isinstance(masks, Mapping) else {anchor(direction, source): masks}
+    given = _checked(by_frame, source)
+    return _segment(segmenter, source, given, tuple(writers), direction, on_back)
 
 
 def _segment(
@@ -87,18 +106,23 @@ def _segment(
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
     writers: tuple[ResultWriter, ...],
+    direction: Direction,
+    on_back: Callable[[int, int], None] | None,
 ) -> Generator[Progress]:
     done = 0
     try:
+        record = RunRecord.of(segmenter, source, given, direction)
         if source.is_live:  # wanted at once, and its sound is read along with its frames
             for progress in _results(segmenter, source, given, iter(source)):
-                _write(progress, writers)
+                _write(progress, writers, record)
                 done = progress.done
                 yield progress
         else:
-            for progress in _side_by_side(segmenter, source, given, writers):
-                done = progress.done
-                yield progress
+            back = followed_back(segmenter, source, given, direction, on_frame=on_back)
+            with back as (left, earlier):
+                for progress in _side_by_side(segmenter, source, left, writers, record, earlier):
+                    done = progress.done
+                    yield progress
     except MediaError as error:
         if not done:
             _abandon(writers)
@@ -109,7 +133,7 @@ def _segment(
     except BaseException:
         _abandon(writers)
         raise
-    _finish(writers)
+    _finish(writers, record)
 
 
 def _results(
@@ -117,6 +141,7 @@ def _results(
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
     frames: Iterator[Frame],
+    earlier: Earlier | None = None,
 ) -> Iterator[Progress]:
     tracker = segmenter.tracker()
     done, total = 0, source.frame_count
@@ -126,7 +151,7 @@ def _results(
         frames,
         lambda frame: frame.image,
         count=1 if source.is_live else segmenter.look_ahead,
-        skip=min(given) - source.start,
+        skip=min(given) - source.start if given else sys.maxsize,
     )
     result: Result | None = None
     for done, (frame, encoding) in enumerate(pairs, start=1):
@@ -135,6 +160,8 @@ def _results(
             raise _unseen(source, frame.index if lost is None else lost)
         if not frame.held or result is None:
             result = tracker.step(frame.image, given.pop(frame.index, None), encoding)
+            if earlier is not None:
+                result = earlier.joined(frame.index, result)
         last = frame.index
         yield Progress(frame, result, done, total)
     if given:
@@ -143,11 +170,18 @@ def _results(
         raise InputError(f"{source.path} gave no frame from number {source.start} on")
 
 
-def _write(progress: Progress, writers: tuple[ResultWriter, ...]) -> None:
+def _write(progress: Progress, writers: tuple[ResultWriter, ...], record: RunRecord) -> None:
     frame, result = progress.frame, progress.result
-    cutout = Cutout.of(frame.image, result.labels, lambda: result.probabilities, result.object_ids)
+    cutout = Cutout.of(
+        frame.image,
+        result.labels,
+        lambda: result.probabilities,
+        result.object_ids,
+        cues=lambda: result.cues,
+    )
     for writer in writers:
         writer.write(frame, cutout)
+    record.add(frame)
 
 
 def _side_by_side(
@@ -155,15 +189,19 @@ def _side_by_side(
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
     writers: tuple[ResultWriter, ...],
+    record: RunRecord,
+    earlier: Earlier | None,
 ) -> Generator[Progress]:
     """Decode and write in threads of their own while the network computes in the caller's."""
     with (
         ahead(iter(source), capacity=_WAITING) as frames,
-        Consumer[Progress](lambda item: _write(item, writers), capacity=_WAITING) as writing,
+        Consumer[Progress](
+            lambda item: _write(item, writers, record), capacity=_WAITING
+        ) as writing,
     ):
         error: Exception | None = None
         try:
-            for progress in _results(segmenter, source, given, frames):
+            for progress in _results(segmenter, source, given, frames, earlier):
                 writing.put(progress)
                 yield from writing.done()
         except Exception as caught:  # what was segmented before is still written
@@ -173,11 +211,8 @@ def _side_by_side(
             raise error
 
 
-def _checked(
-    masks: Labels | Mapping[int, Labels], source: FrameSource
-) -> dict[int, NDArray[np.integer]]:
+def _checked(by_frame: Mapping[int, Labels], source: FrameSource) -> dict[int, NDArray[np.integer]]:
     """Arrays by frame, as far as they can be held against the source before it is read."""
-    by_frame = masks if isinstance(masks, Mapping) else {source.start: masks}
     if not by_frame:
         raise MaskError("no mask is given: at least one object must begin somewhere")
     height, width = source.size
@@ -243,11 +278,12 @@ def _keep_parts(writers: Sequence[ResultWriter]) -> list[str]:
     return kept
 
 
-def _finish(writers: Sequence[ResultWriter]) -> None:
+def _finish(writers: Sequence[ResultWriter], record: RunRecord) -> None:
     failures: list[str] = []
     for position, writer in enumerate(writers):
         try:
             writer.finish()
+            record.describe(writer)
         except (DdealError, OSError) as error:
             _abandon([writer])
             known = isinstance(error, DdealError)

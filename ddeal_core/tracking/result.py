@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ddeal_core.cues.frame_cues import FrameCues
+
 __all__ = ["Result"]
 
 
@@ -30,6 +32,7 @@ class Result:
         object_ids: tuple[int, ...],
         labels: NDArray[np.uint8],
         enlarge: Callable[[int | None], Tensor],
+        read_cues: Callable[[], FrameCues | None] | None = None,
     ) -> None:
         """Take what the tracker found.
 
@@ -39,11 +42,13 @@ class Result:
             labels: See the class.
             enlarge: Computes the first so many maps of the probabilities, all for None, at the
                 frame's size: ``[*, H, W]``, on any device.
+            read_cues: Reads the cues of the frame; None where there are none.
         """
         self.index = index
         self.object_ids = object_ids
         self.labels = labels
         self._enlarge = enlarge
+        self._read_cues = read_cues
 
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:
@@ -61,3 +66,13 @@ class Result:
                 ((1 - background) * 255).round().to(torch.uint8).cpu().numpy()
             )
         return alpha
+
+    @cached_property
+    def cues(self) -> FrameCues | None:
+        """What led there: matching, appearance, propagation; see `FrameCues`.
+
+        None unless the tracker keeps cues (`keep_cues`), and where nothing was predicted: on
+        frames up to the one on which the first object is given. An object that is given on this
+        frame has none yet, and one that is followed backwards has none.
+        """
+        return None if self._read_cues is None else self._read_cues()

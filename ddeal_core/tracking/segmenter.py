@@ -1,5 +1,7 @@
 """Weights, device and resolution in one object: the front door of the library."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MaskError
+from ddeal_core.media.identity import sha256_of_array, sha256_of_file
 from ddeal_core.media.masks import Mask
 from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
@@ -61,6 +64,11 @@ class Segmenter:
 
     A segmenter holds nothing of a video: `track` may be called again and again.
 
+    Attributes:
+        look_ahead: As given.
+        precision: As given.
+        weights_checksum: SHA-256 of the weights file, or of the tensors of a network without one.
+
     Args:
         network: Taken over: put in evaluation mode and in the channels-last layout. Its device is
             where it computes. What runs is made of it by `for_inference`.
@@ -71,6 +79,9 @@ class Segmenter:
             memory; live frames come one by one all the same. A GPU gains from some 4; a CPU gains
             nothing to speak of (docs/speed.md). Other kernels may run for another batch, so that
             results can differ in the last digits; hence 1 unless you ask for more.
+        weights_checksum: What manifests shall name the weights by; worked out if None.
+        keep_cues: Give each result its `cues`. They are read when asked for; until then a result
+            keeps the network's tensors of its frame.
 
     Raises:
         InputError: The resolution or the look-ahead is too small, or no number.
@@ -83,16 +94,20 @@ class Segmenter:
         resolution: int | Literal["native"] | None = None,
         precision: Precision = "float32",
         look_ahead: int = 1,
+        weights_checksum: str | None = None,
+        keep_cues: bool = False,
     ) -> None:
         if precision not in _DTYPES:
             raise InputError(f"precision is one of {', '.join(_DTYPES)}, not {precision!r}")
         if look_ahead < 1:
             raise InputError(f"look_ahead is 1 frame or more, not {look_ahead}")
         self.look_ahead = look_ahead
+        self.precision: Precision = precision
+        self.weights_checksum = weights_checksum or _checksum(network)
+        self.keep_cues = keep_cues
         # Images come as packed RGB; convolutions on the CPU want them that way too.
         network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = for_inference(network)
-        self._precision = _DTYPES[precision]
         if resolution is None:
             self._short_side = network.config.short_side
         elif resolution == "native":
@@ -113,6 +128,7 @@ class Segmenter:
         precision: Precision = "float32",
         look_ahead: int = 1,
         ablation: Ablation | None = None,
+        keep_cues: bool = False,
     ) -> "Segmenter":
         """Load weights; the network's configuration comes with them.
 
@@ -124,20 +140,27 @@ class Segmenter:
             precision: See the class.
             look_ahead: See the class.
             ablation: Cues to switch off (Table V); None for what the weights say.
+            keep_cues: See the class.
 
         Raises:
             WeightsError: The file is missing, damaged, or of another kind.
             InputError: The device is not there, or the resolution is too small.
         """
         target = resolve_device(device)
-        checkpoint = load_checkpoint(Path(weights) if weights is not None else BUNDLED)
+        path = Path(weights) if weights is not None else BUNDLED
+        checkpoint = load_checkpoint(path)
         config = checkpoint.config
         if ablation is not None:
             config = replace(config, ablation=ablation)
         network = Ddeal(config)
         network.load_state_dict(checkpoint.state)
         return cls(
-            network.to(target), resolution=resolution, precision=precision, look_ahead=look_ahead
+            network.to(target),
+            resolution=resolution,
+            precision=precision,
+            look_ahead=look_ahead,
+            weights_checksum=sha256_of_file(path),
+            keep_cues=keep_cues,
         )
 
     @property
@@ -150,9 +173,19 @@ class Segmenter:
         """Where it computes."""
         return self._network.device
 
+    @property
+    def resolution(self) -> int | Literal["native"]:
+        """Pixels that a frame's short side is scaled to at most, or "native"."""
+        return "native" if self._short_side is None else self._short_side
+
     def tracker(self) -> Tracker:
         """A tracker for one video that is fed by hand, for live input."""
-        return Tracker(self._network, short_side=self._short_side, precision=self._precision)
+        return Tracker(
+            self._network,
+            short_side=self._short_side,
+            precision=_DTYPES[self.precision],
+            keep_cues=self.keep_cues,
+        )
 
     def track(
         self, frames: Iterable[NDArray[np.uint8]], masks: Labels | Mapping[int, Labels]
@@ -185,6 +218,15 @@ class Segmenter:
             raise MaskError(
                 f"there is a mask for frame {late}, but the video has {index + 1} frames"
             )
+
+
+def _checksum(network: Ddeal) -> str:
+    entries = {
+        name: sha256_of_array(tensor.detach().float().cpu().numpy())
+        for name, tensor in network.state_dict().items()
+    }
+    record = json.dumps([network.config.to_dict(), entries], sort_keys=True)
+    return hashlib.sha256(record.encode()).hexdigest()
 
 
 def _by_frame(masks: Labels | Mapping[int, Labels]) -> dict[int, NDArray[np.integer]]:

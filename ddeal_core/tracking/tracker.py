@@ -1,7 +1,9 @@
 """Feeds a video to the network frame by frame and holds its state."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
+from functools import partial
 from typing import TypeGuard
 
 import cv2
@@ -10,10 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ddeal_core.cues.frame_cues import FrameCues
 from ddeal_core.errors import InputError, MaskError, WeightsError
 from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
 from ddeal_core.tracking.batches import Batches
+from ddeal_core.tracking.cue_reading import read_cues
 from ddeal_core.tracking.maps import Given, Maps
 from ddeal_core.tracking.merging import merge
 from ddeal_core.tracking.padding import Padding
@@ -41,6 +45,7 @@ class Tracker:
         short_side: Pixels that the frame's short side is scaled to for the network; None leaves
             frames as they are. Frames are never enlarged. Results have the frame's own size.
         precision: float32, or a type for `torch.autocast`.
+        keep_cues: Let each `Result` hold what its `cues` are read from.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class Tracker:
         *,
         short_side: int | None = None,
         precision: torch.dtype = torch.float32,
+        keep_cues: bool = False,
     ) -> None:
         if network.training:
             raise InputError("the tracker wants a network in evaluation mode: call network.eval()")
@@ -58,6 +64,7 @@ class Tracker:
         self._device = network.device
         self._precision = precision
         self._short_side = short_side
+        self._keep_cues = keep_cues
         self._heads: Batches[Prediction] = Batches("objects", free=self._free)
         self._frames: Batches[FrameEncoding] = Batches("frames", free=self._free)
         self._index = 0
@@ -69,6 +76,20 @@ class Tracker:
     def object_ids(self) -> tuple[int, ...]:
         """Ids of the objects followed so far, in the order in which they were given."""
         return tuple(self._object_ids)
+
+    def fork(self) -> "Tracker":
+        """A tracker of its own that goes on from here: to come back to this frame later.
+
+        Cheap: what is known of the objects is shared, for it is never changed in place.
+        """
+        other = copy(self)
+        other._object_ids = list(self._object_ids)
+        return other
+
+    @property
+    def state(self) -> ObjectState | None:
+        """What is known of the objects by now; None before any is given."""
+        return self._state
 
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[FrameEncoding | None]:
         """Compute in advance, as one batch, what depends on coming frames alone.
@@ -154,6 +175,7 @@ class Tracker:
             coarse=torch.cat([part.coarse for part in parts], dim=1),
             fine=torch.cat([part.fine for part in parts], dim=1),
             cues=cues,
+            propagation=torch.cat([part.propagation for part in parts], dim=1),
         )
 
     def _check_numbers(self, merged: Tensor) -> None:
@@ -199,8 +221,18 @@ class Tracker:
         if fresh is not None and not keep_given:
             self._add(ids, fresh)
             known, fresh = self._state, None
+        read: Callable[[], FrameCues] | None = None
         if known is not None:
             prediction = self._predict(encoding, known)
+            if self._keep_cues:
+                read = partial(
+                    read_cues,
+                    self._network,
+                    known,
+                    prediction,
+                    object_ids=self.object_ids,
+                    padding=padding,
+                )
             merged = merge(prediction.log_odds)
             self._check_numbers(merged)
             if fresh is not None:
@@ -211,7 +243,7 @@ class Tracker:
             merged = torch.cat([1 - masks.sum(1, keepdim=True), masks], dim=1)
         if fresh is not None:
             self._add(ids, fresh)
-        return self._to_result(padding.crop(merged), given if keep_given else None, ids)
+        return self._to_result(padding.crop(merged), given if keep_given else None, ids, read)
 
     def _update(
         self,
@@ -282,7 +314,11 @@ class Tracker:
         return torch.from_numpy(masks)[None].to(self._device)
 
     def _to_result(
-        self, merged: Tensor, given: NDArray[np.integer] | None, ids: list[int]
+        self,
+        merged: Tensor,
+        given: NDArray[np.integer] | None,
+        ids: list[int],
+        read: Callable[[], FrameCues] | None,
     ) -> Result:
         """Bring ``[1, 1 + K, h, w]`` to the frame's size; put given masks in as they are."""
         assert self._size is not None
@@ -294,6 +330,7 @@ class Tracker:
             object_ids=self.object_ids,
             labels=table[maps.labels()],
             enlarge=lambda count: maps.background()[None] if count == 1 else maps.probabilities(),
+            read_cues=read,
         )
 
 

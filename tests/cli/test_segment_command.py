@@ -32,8 +32,10 @@ def test_default_output_is_a_folder_of_palette_masks(segment, tiny_clip, tmp_pat
     run = segment()
     assert run.status == 0, run.err
     folder = tmp_path / "square_masks"
-    assert [p.name for p in sorted(folder.iterdir())] == [f"{i:05d}.png" for i in range(8)]
-    for path in folder.iterdir():
+    pictures = sorted(folder.glob("*.png"))
+    assert [p.name for p in pictures] == [f"{i:05d}.png" for i in range(8)]
+    assert {p.name for p in folder.iterdir()} - {p.name for p in pictures} == {"manifest.json"}
+    for path in pictures:
         with Image.open(path) as image:
             assert (image.mode, image.size) == ("P", (128, 96))
             assert image.getpalette() == davis_palette().ravel().tolist()
@@ -142,7 +144,7 @@ def test_a_video_from_standard_input(tiny_clip, tiny_weights, tmp_path):
 
 def test_a_folder_keeps_its_names_and_a_pattern_works(segment, tiny_clip, tmp_path):
     assert segment(video=tiny_clip.images).status == 0
-    names = [path.name for path in sorted((tmp_path / "images_masks").iterdir())]
+    names = [path.name for path in sorted((tmp_path / "images_masks").glob("*.png"))]
     assert names == [path.name for path in sorted(tiny_clip.images.iterdir())]
     run = segment("-o", "some", video=tiny_clip.images / "0000[0-3].png")
     assert run.status == 0, run.err
@@ -162,7 +164,7 @@ def test_a_later_mask_counts_frames_of_the_whole_video(segment, tiny_clip, tmp_p
     assert "mask: 1 object: id 1" in run.err
     assert "mask at frame 5: 1 object: id 38" in run.err
     assert run.json["objects"] == [1, 38]
-    assert [p.stem for p in sorted((tmp_path / "masks").iterdir())] == [
+    assert [p.stem for p in sorted((tmp_path / "masks").glob("*.png"))] == [
         f"{i:05d}" for i in range(2, 7)
     ]
     found = dict(zip(range(2, 7), labels_in(tmp_path / "masks"), strict=True))
@@ -339,7 +341,8 @@ def test_one_output_that_cannot_be_finished_leaves_the_others(tiny_clip, tiny_we
         (tmp_path / "cut.mov").mkdir()
         with pytest.raises(OutputError, match=r"cut\.mov"):
             list(steps)
-    assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["over.mp4"]
+    names = {p.name for p in tmp_path.iterdir() if p.is_file()}
+    assert names == {"over.mp4", "over.mp4.manifest.json"}
 
 
 def test_closing_early_abandons_the_outputs(tiny_clip, tiny_weights, tmp_path):

@@ -9,7 +9,8 @@ import pytest
 
 import ddeal_core
 from ddeal_core.errors import DdealError, MaskError
-from ddeal_core.evaluation.workers import cores, map_processes
+from ddeal_core.evaluation.workers import map_processes
+from ddeal_core.processes import cores
 
 
 def length(job: bytes) -> int:

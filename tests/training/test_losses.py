@@ -44,6 +44,7 @@ def make_prediction(log_odds, *, dense=True):
             appearance=torch.cat([pair(at(16)), pair(at(16))], dim=2),
             dense=torch.cat([pair(at(8)), pair(at(8))], dim=2) if dense else None,
         ),
+        propagation=at(16)[:, :, None],
     )
 
 
@@ -174,7 +175,9 @@ def test_all_that_is_asked_for_is_trained(weights):
     maps = {"coarse": source.coarse, "fine": source.fine, **source.cues._asdict()}
     parts = {name: x.clone().requires_grad_() for name, x in maps.items()}
     cues = Cues(parts["matching"], parts["appearance"], parts["dense"])
-    prediction = Prediction(coarse=parts["coarse"], fine=parts["fine"], cues=cues)
+    prediction = Prediction(
+        coarse=parts["coarse"], fine=parts["fine"], cues=cues, propagation=source.propagation
+    )
     clip_loss(prediction, target, valid, weights).backward()
     wanted = {
         "fine": weights.fine or weights.dice,

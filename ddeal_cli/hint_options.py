@@ -1,0 +1,97 @@
+"""Options that say where an object is: boxes, points, strokes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ddeal_core.interaction import Hints
+
+__all__ = ["BoxOption", "NotPointOption", "PointOption", "ScribbleOption", "hints_of"]
+
+_PANEL = "First mask from hints"
+
+BoxOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--box",
+        metavar="[ID=]X,Y,W,H",
+        help="Box around an object: left, top, width and height in pixels of the frame as "
+        "displayed, or in %; ids are 1, 2, ... unless given. Repeatable.",
+        rich_help_panel=_PANEL,
+    ),
+]
+PointOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--point",
+        metavar="[ID=]X,Y",
+        help="Point on an object; with several objects, say its id. Repeatable.",
+        rich_help_panel=_PANEL,
+    ),
+]
+NotPointOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--not-point",
+        metavar="[ID=]X,Y",
+        help="Point that is not on the object; without an id, on none of them. Repeatable.",
+        rich_help_panel=_PANEL,
+    ),
+]
+ScribbleOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--scribble",
+        metavar="IMAGE",
+        help="Strokes painted over the frame (PNG of its size). White: on no object. Black or "
+        "transparent: unknown. Else as in a mask: the object's id in grey or palette, or one "
+        "colour for each object.",
+        rich_help_panel=_PANEL,
+    ),
+]
+
+
+def hints_of(
+    boxes: Sequence[str] | None,
+    points: Sequence[str] | None,
+    not_points: Sequence[str] | None,
+    scribble: Path | None,
+    *,
+    size: tuple[int, int],
+    known: Sequence[int] = (),
+) -> "dict[int, Hints]":
+    """Read the options' words; none gives an empty dictionary.
+
+    Args:
+        boxes: Of `BoxOption`.
+        points: Of `PointOption`.
+        not_points: Of `NotPointOption`.
+        scribble: Of `ScribbleOption`.
+        size: (height, width) of the frame.
+        known: Ids of objects that have a mask already.
+
+    Raises:
+        InputError: See `read_hints` and `read_strokes`.
+    """
+    from ddeal_core.errors import InputError
+    from ddeal_core.interaction import read_hints, read_strokes
+
+    if not (boxes or points or not_points or scribble):
+        return {}
+    hints = read_hints(
+        boxes=boxes or (),
+        points=points or (),
+        not_points=not_points or (),
+        strokes=None if scribble is None else read_strokes(scribble, size=size),
+        size=size,
+        known=known,
+    )
+    if not hints:
+        raise InputError(
+            "what is not the object does not say where it is: give a --box, a --point on it, or "
+            "a --mask to mend"
+        )
+    return hints

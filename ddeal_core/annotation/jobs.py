@@ -1,0 +1,136 @@
+"""One thing at a time that takes long, beside the person who works on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from ddeal_core.errors import DdealError, InputError
+
+__all__ = ["Job", "Jobs"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How a job stands.
+
+    Attributes:
+        what: In a word: "segment", "export".
+        state: "running", "done", "cancelled" or "failed".
+        done: Frames so far.
+        total: Frames in all.
+        frame: The frame that was done last, or None.
+        rate: Frames a second.
+        message: What went wrong, or what came out; in one line.
+    """
+
+    what: str
+    state: str
+    done: int
+    total: int
+    frame: int | None = None
+    rate: float = 0.0
+    message: str = ""
+
+
+class Jobs:
+    """Runs one job at a time in a thread.
+
+    Args:
+        on_change: Called whenever the job's state changes, from its thread.
+    """
+
+    def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
+        self.on_change = on_change
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._cancelled = threading.Event()
+        self._job: Job | None = None
+
+    @property
+    def current(self) -> Job | None:
+        """The job that runs, or ran last."""
+        return self._job
+
+    @property
+    def is_running(self) -> bool:
+        """Whether one runs."""
+        return self._job is not None and self._job.state == "running"
+
+    def begin(
+        self,
+        what: str,
+        steps: Iterator[int],
+        *,
+        total: int,
+        finished: Callable[[], str] = lambda: "",
+    ) -> None:
+        """Begin a job.
+
+        Args:
+            what: In a word.
+            steps: Does it, and gives the number of each frame that is done; closed in the end.
+            total: How many there will be.
+            finished: Called after the last one; gives the message.
+
+        Raises:
+            InputError: One is running.
+        """
+        with self._lock:
+            if self.is_running:
+                raise InputError(
+                    "something is running already: wait until it is done, or cancel it"
+                )
+            self._cancelled = threading.Event()
+            self._job = Job(what, "running", 0, total)
+            self._thread = threading.Thread(
+                target=self._work, args=(steps, finished, self._cancelled), name="ddeal-job"
+            )
+            # a process that is told to end does not wait for the frame at hand
+            self._thread.daemon = True
+            self._thread.start()
+        self.on_change()
+
+    def cancel(self) -> None:
+        """End the job after the frame it is at; what is done stays."""
+        self._cancelled.set()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until the job has ended."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _work(
+        self, steps: Iterator[int], finished: Callable[[], str], cancelled: threading.Event
+    ) -> None:
+        began, done, state, message = time.monotonic(), 0, "done", ""
+        try:
+            for frame in steps:
+                done += 1
+                rate = done / max(time.monotonic() - began, 1e-9)
+                self._tell(done=done, frame=frame, rate=rate)
+                if cancelled.is_set():
+                    state = "cancelled"
+                    break
+            else:
+                message = finished()
+        except DdealError as error:
+            state, message = "failed", str(error)
+        except Exception as error:
+            _log.debug("a job failed", exc_info=True)
+            state, message = "failed", f"{type(error).__name__}: {error}"
+        finally:
+            close = getattr(steps, "close", None)
+            if close is not None:
+                close()
+        self._tell(state=state, message=message)
+
+    def _tell(self, **changes: object) -> None:
+        assert self._job is not None
+        self._job = replace(self._job, **changes)  # type: ignore[arg-type]
+        self.on_change()

@@ -1,0 +1,94 @@
+"""One video of many: what is to be done with it, how far it is, and how it ended."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = ["Job", "OnProgress", "Outcome", "Position", "Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One video with its masks and outputs.
+
+    Attributes:
+        video: See `open_source`.
+        masks: See `read_masks`.
+        outputs: See `open_outputs`.
+        by_rule: The mask is a folder that was found by the video's name: see `masks_in`.
+        fault: Why it cannot be done, where that is known before it starts.
+    """
+
+    video: str
+    masks: tuple[str, ...]
+    outputs: tuple[str, ...]
+    by_rule: bool = False
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for all videos; it travels to the processes that do the work.
+
+    Attributes:
+        network: Keyword arguments of `Segmenter.load`.
+        cutting: Keyword arguments of `cut_out`.
+    """
+
+    network: Mapping[str, Any] = field(default_factory=dict)
+    cutting: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a video is.
+
+    Attributes:
+        job: The video.
+        done: Frames so far.
+        total: Frames that it promises, or None.
+    """
+
+    job: Job
+    done: int
+    total: int | None
+
+
+OnProgress = Callable[[Position], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a video ended.
+
+    Attributes:
+        job: The video.
+        status: "done"; "complete" where an earlier run had done all of it; or "failed".
+        frames: Frames that were segmented.
+        size: Its (height, width), once a frame was.
+        objects: Ids that were followed.
+        seconds: From opening the video to closing the last output.
+        device: Where the network ran.
+        error: Of a failure, one line that says what is wrong and what to do.
+        bad_input: Whether the caller can mend it, as with `InputError`.
+    """
+
+    job: Job
+    status: Literal["done", "complete", "failed"]
+    frames: int = 0
+    size: tuple[int, int] | None = None
+    objects: tuple[int, ...] = ()
+    seconds: float = 0.0
+    device: str | None = None
+    error: str | None = None
+    bad_input: bool = False
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames a second."""
+        return self.frames / max(self.seconds, 1e-9)
+
+    @classmethod
+    def fault(cls, job: Job, error: str, *, bad_input: bool = False) -> "Outcome":
+        """A video that failed before its first frame, or took its process with it."""
+        return cls(job, "failed", error=error, bad_input=bad_input)

@@ -1,0 +1,87 @@
+"""Many videos in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ddeal_core.batch.job import Job, OnProgress, Outcome, Settings
+from ddeal_core.errors import InputError
+
+__all__ = ["cut_out_many", "ray_address"]
+
+
+def cut_out_many(
+    jobs: Iterable[Job],
+    *,
+    workers: int | None = None,
+    engine: str = "local",
+    network: Mapping[str, Any] | None = None,
+    on_progress: OnProgress | None = None,
+    **cutting: Any,
+) -> Iterator[Outcome]:
+    """Cut objects out of many videos, as ``ddeal segment`` does, and with the same bytes.
+
+        videos, _ = find_videos(["clips"])
+        for outcome in cut_out_many(plan(videos, mask_dir="first"), workers=2, overwrite=True):
+            print(outcome.job.video, outcome.status, outcome.error)
+
+    One video that fails does not stop the others. One that an earlier run completed, from the same
+    files and with the same settings, is left as it is unless `overwrite` is set.
+
+    Args:
+        jobs: The videos: see `plan`.
+        workers: Processes on this machine, each with its share of the threads; 0 does the work
+            in this one. With Ray, how many videos at a time. None: one process, or as many as
+            the cluster has room for.
+        engine: "local", or "ray" with an address if wanted: see `run_on_ray`.
+        network: Keyword arguments of `Segmenter.load`.
+        on_progress: Called as frames are done; not with Ray.
+        **cutting: Keyword arguments of `cut_out`, for all videos.
+
+    Yields:
+        How each video ended, as they end, in any order. Dropping the iterator ends the processes.
+
+    Raises:
+        InputError: The weights, the device or the engine cannot be used.
+        DdealError: No worker can start.
+    """
+    if workers is not None and workers < 0:
+        raise InputError(f"workers are 0 or more, not {workers}")
+    settings = Settings(dict(network or {}), dict(cutting))
+    address = None if engine == "local" else ray_address(engine)
+    todo: list[Job] = []
+    for job in jobs:
+        if job.fault is None:
+            todo.append(job)
+        else:
+            yield Outcome.fault(job, job.fault, bad_input=True)
+    if not todo:
+        return
+    if engine != "local":
+        from ddeal_core.batch.ray import run_on_ray
+
+        yield from run_on_ray(todo, settings, workers=workers or None, address=address)
+    elif workers == 0:
+        from ddeal_core.batch.runner import Runner
+
+        runner = Runner(settings)
+        for job in todo:
+            yield runner.run(job, on_progress)
+    else:
+        from ddeal_core.batch.local import run_in_processes
+
+        yield from run_in_processes(todo, settings, workers=workers or 1, on_progress=on_progress)
+
+
+def ray_address(engine: str) -> str | None:
+    """Read the address in the name of an engine: ``ray``, or ``ray://host:10001``.
+
+    Raises:
+        InputError: It is not the name of an engine.
+    """
+    if engine == "ray":
+        return None
+    if engine.startswith("ray://") and engine != "ray://":
+        return engine
+    raise InputError(f"no engine {engine!r}: choose local, ray, or ray://HOST:10001")

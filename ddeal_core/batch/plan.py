@@ -1,0 +1,241 @@
+"""Which videos there are, where their masks lie, and where their results go."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import get_args
+
+from ddeal_core.batch.job import Job
+from ddeal_core.batch.mask_rule import find_mask
+from ddeal_core.errors import InputError
+from ddeal_core.media.image_source import IMAGE_ENDINGS, natural_key
+from ddeal_core.media.writers import Kind
+
+__all__ = ["VIDEO_FILES", "default_folder", "find_videos", "has_field", "is_live", "plan"]
+
+VIDEO_FILES = (
+    ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
+    ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+)  # fmt: skip
+"""Endings by which videos are known in a folder; those that are named may have any."""
+
+_FIELD = re.compile(r"\{(\w*)\}")
+_FIELDS = ("stem", "name", "parent")
+
+
+def find_videos(words: Sequence[str | os.PathLike[str]]) -> tuple[list[str], bool]:
+    """Find the videos that a user names.
+
+    Args:
+        words: Videos; folders of images, which are one video each; folders of videos and of
+            folders of images, as DAVIS's JPEGImages/480p is; patterns of any of these
+            (``'clips/*.mp4'``). A pattern of images is one video.
+
+    Returns:
+        The videos, and whether "many" was meant: by more than one word, or by a folder or a
+        pattern of videos, however many it holds.
+
+    Raises:
+        InputError: Live input is one of several, or a video is named twice.
+    """
+    texts = [os.fspath(word) for word in words]
+    videos: list[str] = []
+    for text in texts:
+        if len(texts) > 1 and is_live(text):
+            raise InputError(f"{text} is live and has to be the only input")
+        videos += _expanded(text)
+    many = len(texts) > 1 or videos != texts
+    places: dict[str, str] = {}
+    for video in videos:
+        place = _place(video)
+        if many and place in places:
+            raise InputError(f"{video} is named twice: give each video once")
+        places[place] = video
+    return videos, many
+
+
+def is_live(text: str) -> bool:
+    """Whether a word is a pipe, a camera or a stream, as `open_source` takes it."""
+    if text == "-":
+        return True
+    return bool(re.match(r"camera(:|$)|[a-z]+://", text)) and not Path(text).exists()
+
+
+def _expanded(text: str) -> list[str]:
+    where = Path(text)
+    if where.is_dir():
+        entries = [entry for entry in where.iterdir() if not entry.name.startswith(".")]
+    elif not where.exists() and glob.has_magic(text):
+        entries = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207
+    else:
+        return [text]
+    if any(_is_image(entry) for entry in entries):
+        return [text]
+    videos = [entry for entry in entries if _is_video(entry)]
+    videos.sort(key=lambda path: (natural_key(path.name), str(path)))
+    return [str(video) for video in videos] or [text]  # `open_source` says what is wrong with it
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_ENDINGS and path.is_file()
+
+
+def _is_video(path: Path) -> bool:
+    if path.is_dir():
+        return any(_is_image(entry) for entry in path.iterdir() if entry.name[0] != ".")
+    return path.suffix.lower() in VIDEO_FILES
+
+
+def default_folder(video: str) -> Path:
+    """Name the folder of masks after the video: ``clip_masks``, in the current folder.
+
+    Dots become underscores: a name with an ending would stand for a video.
+    """
+    return Path(f"{_names(video)['stem'].replace('.', '_') or 'video'}_masks")
+
+
+def _names(video: str) -> dict[str, str]:
+    """What ``{stem}``, ``{name}`` and ``{parent}`` stand for."""
+    path = Path(video)
+    if path.is_dir():
+        path = path.resolve()
+        return {"stem": path.name, "name": path.name, "parent": path.parent.name}
+    if path.is_file():
+        return {"stem": path.stem, "name": path.name, "parent": path.resolve().parent.name}
+    if is_live(video):
+        name = "video" if video == "-" else re.match(r"[a-z]+", video)[0]  # type: ignore[index]
+        return {"stem": name, "name": name, "parent": ""}
+    folder = path.parent.resolve()  # a pattern stands for its folder
+    return {"stem": folder.name, "name": folder.name, "parent": folder.parent.name}
+
+
+def has_field(word: str) -> bool:
+    """Whether a word has a place for a video's name, and is no file that is there as it is."""
+    return any(f"{{{field}}}" in word for field in _FIELDS) and not Path(word).exists()
+
+
+def _filled(word: str, names: dict[str, str]) -> str:
+    def fill(match: re.Match[str]) -> str:
+        if match[1] not in names:
+            raise InputError(
+                f"{word}: {match[0]} is unknown; there are {{stem}}, {{name}}, {{parent}}"
+            )
+        return names[match[1]]
+
+    return _FIELD.sub(fill, word)
+
+
+def plan(
+    videos: Sequence[str],
+    *,
+    masks: Sequence[str] = (),
+    mask_dir: str | os.PathLike[str] | None = None,
+    outputs: Sequence[str] = (),
+) -> list[Job]:
+    """Give each video its masks and its outputs.
+
+        plan(["a.mp4", "b.mp4"], mask_dir="first", outputs=["out/{stem}.mov", "masks"])
+
+    Args:
+        videos: From `find_videos`.
+        masks: As in `read_masks`, with ``{stem}`` (``clip``), ``{name}`` (``clip.mp4``) or
+            ``{parent}`` (the folder it lies in) wherever the video's name belongs.
+        mask_dir: Folder in which each video's mask is found by its name: see `find_mask`.
+        outputs: As in `open_outputs`, with the same fields. A folder without any gets a folder
+            for each video. By default masks go to ``<stem>_masks`` in the current folder.
+
+    Returns:
+        A job for each video, in order. One without a mask has its fault told in it.
+
+    Raises:
+        InputError: Masks or outputs are not told apart between videos, results would replace an
+            input or each other, or there is a mask for none of the videos.
+    """
+    if (mask_dir is None) == (not masks):
+        raise InputError("give either masks or a folder of masks (--mask or --mask-dir)")
+    if mask_dir is not None and not Path(mask_dir).is_dir():
+        raise InputError(f"there is no folder {mask_dir} with masks")
+    if len(videos) > 1:
+        for word in masks:
+            if not has_field(word):
+                raise InputError(
+                    f"{word} is one mask for {len(videos)} videos: give --mask-dir DIR, or write "
+                    "the video's name as {stem}, as in --mask 'masks/{stem}.png'"
+                )
+    jobs = [_planned(video, masks, mask_dir, outputs, several=len(videos) > 1) for video in videos]
+    if all(job.fault for job in jobs):
+        fault = str(jobs[0].fault)
+        raise InputError(fault if len(jobs) == 1 else f"no video has a mask; the first: {fault}")
+    _check_places(jobs)
+    return jobs
+
+
+def _planned(
+    video: str,
+    masks: Sequence[str],
+    mask_dir: str | os.PathLike[str] | None,
+    outputs: Sequence[str],
+    *,
+    several: bool,
+) -> Job:
+    names = _names(video)
+    results = tuple(_output(word, names, several=several) for word in outputs)
+    results = results or (str(default_folder(video)),)
+    if mask_dir is None:
+        return Job(video, tuple(_filled(word, names) for word in masks), results)
+    try:
+        mask = find_mask(Path(mask_dir), names["stem"])
+    except InputError as error:
+        return Job(video, (), results, fault=str(error))
+    return Job(video, (str(mask),), results, by_rule=mask.is_dir())
+
+
+def _output(word: str, names: dict[str, str], *, several: bool) -> str:
+    if _FIELD.search(word):
+        return _filled(word, names)
+    path = Path(_without_kind(word))
+    if path.suffix and not path.is_dir():
+        if several:
+            raise InputError(
+                f"{word} is one file for several videos: write the video's name as {{stem}}, "
+                f"as in '{{stem}}{path.suffix}'"
+            )
+        return word
+    return str(Path(word) / names["stem"].replace(".", "_"))
+
+
+def _without_kind(word: str) -> str:
+    front, sign, rest = word.partition("=")
+    return rest if sign and rest and front in get_args(Kind) else word
+
+
+def _place(name: str) -> str:
+    return os.path.normcase(Path(name).resolve())
+
+
+def _check_places(jobs: Iterable[Job]) -> None:
+    """Refuse results in one place with each other, with an input, or with a mask."""
+    jobs = list(jobs)
+    videos = {_place(job.video): job.video for job in jobs}
+    masks = {_place(mask): mask for job in jobs for mask in job.masks}
+    writers: dict[str, str] = {}
+    for job in jobs:
+        for output in job.outputs:
+            path = _without_kind(output)
+            place = _place(path)
+            for given, what in ((videos, "input"), (masks, "mask")):
+                if place in given:
+                    raise InputError(
+                        f"{path} is the {what} {given[place]}: write the results of {job.video} "
+                        "somewhere else"
+                    )
+            other = writers.setdefault(place, job.video)
+            if other != job.video:
+                raise InputError(
+                    f"{other} and {job.video} would both be written to {path}: tell them apart, "
+                    "for instance by {parent} or {name} in -o"
+                )

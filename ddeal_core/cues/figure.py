@@ -1,0 +1,203 @@
+"""The paper's Figure 4 of any frame: each cue as a map, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from ddeal_core.cues.drawing import (
+    INK,
+    PAPER,
+    QUIET,
+    Picture,
+    colour_of,
+    colour_table,
+    outline,
+    paint,
+    write_text,
+)
+from ddeal_core.cues.frame_cues import FrameCues
+from ddeal_core.cues.panels import Panel, columns_of, panels_of, titles_of
+
+__all__ = ["CueFigure", "Given"]
+
+Given = tuple[int, Picture]
+"""Number of a frame, and the picture of it that `CueFigure.given` makes."""
+
+_GAP = 8
+_TITLE = 22
+_HEAD = 30
+
+
+class CueFigure:
+    """Draws what led the network to its answer, a block of panels for each object.
+
+    ====================  ===================================================================
+    given on frame 0      the given mask, outlined on its frame
+    frame 20              the frame with the answer, after merging, outlined
+    last mask             the object's share of the last frame, which propagation is given
+    propagation           the coarse probability less that without propagation's features (it
+                          has no scores of its own); colours end at the largest change, noted
+    matching              s^t - s^b of Eq. (7), (8): cosines; Figure 4 (a)
+    first, last, any      `DenseMatching` at stride 8: log-score of the object less that of the
+                          background on these frames, for networks that have it
+    appearance, base      posterior of the base pair alone, Eq. (13); Figure 4 (b)
+    supplementary         posterior of the supplementary pair alone; Figure 4 (c)
+    coarse, final         the object's probability by the two predictors, before merging
+    ====================  ===================================================================
+
+    The thin line on the maps is the border of the answer. A cue that is switched off says so.
+
+    Args:
+        size: (height, width) of the frames.
+        objects: Blocks below each other.
+        dense_maps: Pairs of maps at stride 8: 0, or 2, or 3 with a memory.
+        panel_area: Pixels of a panel; its shape is the frame's.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        *,
+        objects: int = 1,
+        dense_maps: int = 0,
+        panel_area: int = 384 * 216,
+    ) -> None:
+        scale = (panel_area / (size[0] * size[1])) ** 0.5
+        # Of a strip a few pixels wide nothing could be seen.
+        height, width = (min(max(64, round(side * scale)), 1024) for side in size)
+        self._panel = (height, width)
+        self._titles = titles_of(dense_maps)
+        self._columns = columns_of(dense_maps)
+        rows = (2 + len(self._titles)) // self._columns
+        self._block = _HEAD + rows * (self._panel[0] + _TITLE + _GAP)
+        height = objects * self._block + _GAP
+        width = self._columns * (self._panel[1] + _GAP) + _GAP
+        # Even sides, as H.264 wants them.
+        self.size = (height + height % 2, width + width % 2)
+
+    def given(self, index: int, image: Picture, labels: Picture, object_id: int) -> Given:
+        """Keep a frame on which an object is given.
+
+        Args:
+            index: Number of the frame.
+            image: ``[H, W, 3]`` uint8 RGB.
+            labels: ``[H, W]`` uint8, the given ids.
+            object_id: The object's.
+        """
+        return index, self._outlined(image, labels, object_id)
+
+    def draw(
+        self,
+        image: Picture,
+        labels: Picture,
+        cues: FrameCues | None,
+        object_ids: Sequence[int],
+        *,
+        index: int,
+        given: Sequence[Given | None],
+    ) -> Picture:
+        """Draw a frame.
+
+        Args:
+            image: ``[H, W, 3]`` uint8 RGB.
+            labels: ``[H, W]`` uint8, the answer.
+            cues: What led there; None where nothing was predicted.
+            object_ids: One for each block.
+            index: Number of the frame.
+            given: Where each of them was given; None if that is yet to come.
+
+        Returns:
+            ``[*size, 3]`` uint8 RGB.
+        """
+        canvas = np.empty((*self.size, 3), np.uint8)
+        canvas[:] = PAPER
+        for block, (object_id, start) in enumerate(zip(object_ids, given, strict=True)):
+            part = canvas[block * self._block : (block + 1) * self._block]
+            self._head(part, object_id, index)
+            self._place(part, 0, "not given yet" if start is None else f"given on frame {start[0]}")
+            if start is not None:
+                self._fill(part, 0, start[1])
+            self._place(part, 1, f"frame {index}")
+            self._fill(part, 1, self._outlined(image, labels, object_id))
+            known = cues is not None and object_id in cues.object_ids
+            panels = panels_of(cues, cues.object_ids.index(object_id)) if cues and known else {}
+            border = self._small(np.where(labels == object_id, np.uint8(255), np.uint8(0)))
+            for place, title in enumerate(self._titles, start=2):
+                panel = panels.get(title)
+                if panel is not None and cues is not None and not panel.off:
+                    note = "" if panel.kind == "probability" else f"±{panel.limit:.2g}"
+                    self._place(part, place, title, note)
+                    self._fill(part, place, self._map(cues, panel, border))
+                elif title:
+                    self._place(part, place, title)
+                    why = "switched off" if panel is not None else "nothing predicted"
+                    self._say(part, place, why)
+        return canvas
+
+    def _outlined(self, image: Picture, labels: Picture, object_id: int) -> Picture:
+        inside = np.where(labels == object_id, np.uint8(255), np.uint8(0))
+        picture = self._small(image)
+        outline(picture, self._small(inside), colour_of(object_id), thickness=2)
+        return picture
+
+    def _small(self, image: Picture) -> Picture:
+        """Resize to a panel; what was 0 or 255 is that again."""
+        height, width = self._panel
+        small: Picture = np.asarray(
+            cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8
+        )
+        return small if image.ndim == 3 else np.where(small > 127, np.uint8(255), np.uint8(0))
+
+    def _map(self, cues: FrameCues, panel: Panel, border: Picture) -> Picture:
+        values = cues.at_frame_size(panel.map, self._panel)
+        picture = paint(values, signed=panel.kind == "signed", limit=panel.limit)
+        if panel.title != "final":
+            outline(picture, border, (255, 255, 255))
+        return picture
+
+    def _corner(self, place: int) -> tuple[int, int]:
+        """Upper left corner (y, x) of a place's title."""
+        row, column = divmod(place, self._columns)
+        height, width = self._panel
+        return _HEAD + row * (height + _TITLE + _GAP), _GAP + column * (width + _GAP)
+
+    def _place(self, part: Picture, place: int, title: str, note: str = "") -> None:
+        y, x = self._corner(place)
+        strip = part[y : y + _TITLE, x : x + self._panel[1]]
+        write_text(strip, title, (1, 2), size=18)
+        if note:
+            write_text(strip, note, (-1, 2), size=18, colour=QUIET)
+
+    def _fill(self, part: Picture, place: int, picture: Picture) -> None:
+        y, x = self._corner(place)
+        height, width = self._panel
+        part[y + _TITLE : y + _TITLE + height, x : x + width] = picture
+
+    def _say(self, part: Picture, place: int, text: str) -> None:
+        picture = np.empty((*self._panel, 3), np.uint8)
+        picture[:] = np.array(PAPER) + 12
+        write_text(picture, text, (8, self._panel[0] // 2 - 9), size=18, colour=QUIET)
+        self._fill(part, place, picture)
+
+    def _head(self, part: Picture, object_id: int, index: int) -> None:
+        y, x = _GAP // 2 + 2, _GAP
+        cv2.circle(part, (x + 9, y + 11), 7, colour_of(object_id), -1, cv2.LINE_AA)
+        write_text(part, f"object {object_id}, frame {index}", (x + 24, y), size=22, colour=INK)
+        right = self.size[1] - _GAP
+        for signed, low, high in ((False, "0", "1 probability"), (True, "background", "object")):
+            right = _key(part, right, y + 2, signed=signed, low=low, high=high) - 24
+
+
+def _key(part: Picture, right: int, y: int, *, signed: bool, low: str, high: str) -> int:
+    """Draw a colour key that ends at `right`; give its left end."""
+    ends = part[:, :right]
+    ramp = colour_table(signed=signed)[::3][None]
+    if right < 480:  # the object's name is there
+        return right
+    x = right - write_text(ends, high, (-1, y), size=18, colour=QUIET) - 6 - len(ramp[0])
+    part[y + 4 : y + 14, x : x + len(ramp[0])] = ramp
+    ends = part[:, : x - 5]
+    return x - 5 - write_text(ends, low, (-1, y), size=18, colour=QUIET)

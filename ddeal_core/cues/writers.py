@@ -1,0 +1,278 @@
+"""Outputs that show the cues; they take part in a pass like any other output."""
+
+from __future__ import annotations
+
+import logging
+import os
+from abc import abstractmethod
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.cues.figure import CueFigure, Given
+from ddeal_core.cues.frame_choice import FrameChoice
+from ddeal_core.errors import InputError, OutputError
+from ddeal_core.media.cutout import Cutout
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.masks import Mask
+from ddeal_core.media.outputs import check_place
+from ddeal_core.media.picture_folders import encode_png
+from ddeal_core.media.result_writer import FolderWriter, ResultWriter
+from ddeal_core.media.video_recipes import VIDEO_ENDINGS, recipe_for
+from ddeal_core.media.video_writer import VideoWriter
+from ddeal_core.network.config import NetworkConfig
+
+__all__ = ["CueArrayWriter", "CueFolderWriter", "CueVideoWriter", "open_cue_writer"]
+
+_log = logging.getLogger(__name__)
+
+Masks = Mapping[int, Mask]
+
+_STEP_IN_FOLDERS = 10
+_MOST_ROWS = 2160  # of a video's picture; panels shrink so that all objects fit
+_PANEL_AREAS = (320 * 180, 240 * 135, 192 * 108)
+
+
+def open_cue_writer(
+    word: str | os.PathLike[str],
+    *,
+    source: FrameSource,
+    masks: Masks,
+    config: NetworkConfig,
+    frames: FrameChoice | None = None,
+    taken: Iterable[Path] = (),
+    keep: Iterable[Path] = (),
+    overwrite: bool = False,
+) -> ResultWriter:
+    """Choose a writer of cues by a name.
+
+    ================  ==================================================================
+    word              holds
+    ================  ==================================================================
+    a folder          figures, ``<object's id>/<frame's name>.png``; every tenth frame
+    .mp4, .mkv, ...   the figures of all objects below each other, as a video; all frames
+    arrays=folder     `FrameCues.arrays` as ``<frame's name>.npz``; every tenth frame
+    ================  ==================================================================
+
+    The segmenter must keep cues (`keep_cues`).
+
+    Args:
+        word: File or folder to write.
+        source: Where the frames come from.
+        masks: Given masks by number of frame.
+        config: Of the network, which decides what there is to show.
+        frames: Which frames; None as the table says.
+        taken: Places of other outputs.
+        keep: Files that must not be written over.
+        overwrite: Whether results may be replaced.
+
+    Raises:
+        InputError: The name or its place is not fit to be written to.
+    """
+    text = os.fspath(word)
+    arrays = text.startswith("arrays=")
+    path = Path(text.removeprefix("arrays="))
+    if not path.name:
+        raise InputError(f"cues go to a folder or a video, not to {text!r}")
+    video = path.suffix.lower() in VIDEO_ENDINGS and not path.is_dir()
+    if path.suffix and not path.is_dir() and (arrays or not video):
+        raise InputError(
+            f"cues go to a folder (a name without ending) or to {', '.join(VIDEO_ENDINGS)}, "
+            f"not to {path.name}"
+        )
+    check_place(path, source=source, taken=taken, keep=keep, overwrite=overwrite)
+    try:
+        if video:
+            return CueVideoWriter(path, source=source, masks=masks, config=config, frames=frames)
+        frames = frames or FrameChoice(step=_STEP_IN_FOLDERS)
+        if arrays:
+            return CueArrayWriter(path, start=source.start, frames=frames)
+        return CueFolderWriter(path, source=source, masks=masks, config=config, frames=frames)
+    except OutputError as error:  # nothing was begun: the name is at fault
+        raise InputError(str(error)) from None
+
+
+class _Starts:
+    """Where each object was given last."""
+
+    def __init__(self, masks: Masks, figure: CueFigure) -> None:
+        self._masks, self._figure = masks, figure
+        self._found: dict[int, Given] = {}
+
+    def see(self, frame: Frame) -> None:
+        """Keep the frame if objects are given on it."""
+        mask = self._masks.get(frame.index)
+        if mask is not None:
+            labels = np.asarray(mask.labels, np.uint8)
+            for object_id in mask.object_ids:
+                self._found[object_id] = self._figure.given(
+                    frame.index, frame.image, labels, object_id
+                )
+
+    def of(self, object_ids: Sequence[int]) -> list[Given | None]:
+        return [self._found.get(i) for i in object_ids]
+
+
+class _ChosenFrames(FolderWriter):
+    """Files of the frames that were chosen and have cues."""
+
+    def __init__(self, path: Path, *, start: int, frames: FrameChoice) -> None:
+        super().__init__(path)
+        self._start, self._frames = start, frames
+        self._seen = 0
+
+    def write(self, frame: Frame, cutout: Cutout) -> None:
+        """Write the frame's files, if it was chosen and anything was predicted on it."""
+        self._seen += 1
+        if self._frames.holds(frame.index, start=self._start) and cutout.cues is not None:
+            self._show(frame, cutout)
+
+    @abstractmethod
+    def _show(self, frame: Frame, cutout: Cutout) -> None: ...
+
+    def finish(self) -> None:
+        """Say so if no frame was chosen on which there was something to show."""
+        if self._seen and not self._written:
+            _log.warning(
+                "no cues in %s: nothing was predicted on the frames that were chosen", self.path
+            )
+            return
+        super().finish()
+
+
+class CueFolderWriter(_ChosenFrames):
+    """A figure for each object and chosen frame, ``<id>/<frame's name>.png``.
+
+    Args:
+        path: The folder.
+        source: Where the frames come from.
+        masks: Given masks by number of frame.
+        config: Of the network.
+        frames: Which frames.
+    """
+
+    _pattern = "*/*.png"
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        source: FrameSource,
+        masks: Masks,
+        config: NetworkConfig,
+        frames: FrameChoice,
+    ) -> None:
+        super().__init__(path, start=source.start, frames=frames)
+        self._figure = CueFigure(source.size, dense_maps=_dense_maps(config))
+        self._starts = _Starts(masks, self._figure)
+
+    def write(self, frame: Frame, cutout: Cutout) -> None:
+        """Keep the frame if masks are given on it; draw it if it was chosen."""
+        self._starts.see(frame)
+        super().write(frame, cutout)
+
+    def _show(self, frame: Frame, cutout: Cutout) -> None:
+        assert cutout.cues is not None
+        for object_id in cutout.cues.object_ids:
+            picture = self._figure.draw(
+                frame.image,
+                cutout.labels,
+                cutout.cues,
+                [object_id],
+                index=frame.index,
+                given=self._starts.of([object_id]),
+            )
+            name = f"{object_id}/{frame.name}.png"
+            self._put(name, encode_png(picture))
+
+
+class CueArrayWriter(_ChosenFrames):
+    """All arrays of the chosen frames, ``<frame's name>.npz``; see `FrameCues.arrays`.
+
+    Args:
+        path: The folder.
+        start: Number of the first frame.
+        frames: Which frames.
+    """
+
+    _pattern = "*.npz"
+
+    def _show(self, frame: Frame, cutout: Cutout) -> None:
+        assert cutout.cues is not None
+        buffer = BytesIO()
+        arrays: dict[str, NDArray[np.generic]] = cutout.cues.arrays()
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        self._put(f"{frame.name}.npz", buffer.getvalue())
+
+
+class CueVideoWriter(VideoWriter):
+    """The figures of all objects as a video, with the times of the source and without sound.
+
+    Args:
+        path: The finished file.
+        source: Where the frames come from.
+        masks: Given masks by number of frame; all objects that will ever come.
+        config: Of the network.
+        frames: Which frames; None for all.
+
+    Raises:
+        OutputError: There are more objects than a picture has room for.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        source: FrameSource,
+        masks: Masks,
+        config: NetworkConfig,
+        frames: FrameChoice | None = None,
+    ) -> None:
+        self._object_ids = sorted({i for mask in masks.values() for i in mask.object_ids})
+        self._figure = _fitting_figure(source.size, self._object_ids, _dense_maps(config), path)
+        self._starts = _Starts(masks, self._figure)
+        self._frames = frames or FrameChoice()
+        self._start = source.start
+        recipe = recipe_for(path.suffix, "overlay", size=self._figure.size)
+        super().__init__(
+            path, source=source, recipe=recipe, sound=False, picture_size=self._figure.size
+        )
+
+    def write(self, frame: Frame, cutout: Cutout) -> None:
+        """Draw and encode the frame, if it was chosen."""
+        self._starts.see(frame)
+        if self._frames.holds(frame.index, start=self._start):
+            super().write(frame, cutout)
+
+    def _composite(self, frame: Frame, cutout: Cutout) -> NDArray[np.uint8]:
+        return self._figure.draw(
+            frame.image,
+            cutout.labels,
+            cutout.cues,
+            self._object_ids,
+            index=frame.index,
+            given=self._starts.of(self._object_ids),
+        )
+
+
+def _dense_maps(config: NetworkConfig) -> int:
+    if not config.dense_channels:
+        return 0
+    return 3 if config.memory_frames else 2
+
+
+def _fitting_figure(
+    size: tuple[int, int], object_ids: Collection[int], dense_maps: int, path: Path
+) -> CueFigure:
+    for area in _PANEL_AREAS:
+        figure = CueFigure(size, objects=len(object_ids), dense_maps=dense_maps, panel_area=area)
+        if figure.size[0] <= _MOST_ROWS:
+            return figure
+    raise OutputError(
+        f"{path} has no room for the cues of {len(object_ids)} objects: choose some with "
+        "--objects, or write the cues to a folder"
+    )

@@ -1,0 +1,308 @@
+"""What lies beside every output: the frames and settings it was made of, and its checksums.
+
+A folder holds its ``manifest.json``; the manifest of ``cut.mov`` is ``cut.mov.manifest.json``
+beside it. It is written last, so that an output with a manifest once was whole. It holds no time
+and no place: the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from ddeal_core.errors import ManifestError
+from ddeal_core.media.identity import Settings, sha256_of_file
+from ddeal_core.media.image_source import IMAGE_ENDINGS
+from ddeal_core.media.publishing import write_whole
+
+__all__ = [
+    "FileRecord",
+    "FrameRecord",
+    "Manifest",
+    "is_complete",
+    "is_manifest",
+    "manifest_path",
+    "read_manifest",
+    "strangers",
+    "write_manifest",
+]
+
+FOLDER_MANIFEST = "manifest.json"
+FILE_ENDING = ".manifest.json"
+_FORMAT = "ddeal-manifest-1"
+_MOST_BYTES = 1 << 28
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """A frame that an output holds.
+
+    Attributes:
+        index: In the whole video, from 0.
+        name: Stem of its file in a folder.
+        pts: Its time stamp in the source's time base, or None.
+    """
+
+    index: int
+    name: str
+    pts: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file of an output.
+
+    Attributes:
+        name: Relative to the output's folder, with "/"; of a file output, its own name.
+        size: In bytes.
+        sha256: In hexadecimal.
+    """
+
+    name: str
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> FileRecord:
+        """Read a file.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        return cls(path.name, path.stat().st_size, sha256_of_file(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """An output, described.
+
+    Attributes:
+        is_folder: Whether the output is a folder.
+        settings: Input, masks, network and output, as far as they determine the bytes.
+        versions: Of the program and of the libraries that took part.
+        time_base: Seconds per unit of the frames' time stamps, such as "1/24", or None.
+        frames: In order.
+        files: By name.
+    """
+
+    is_folder: bool
+    settings: Settings
+    versions: Mapping[str, str]
+    time_base: str | None
+    frames: tuple[FrameRecord, ...]
+    files: tuple[FileRecord, ...]
+
+    def to_text(self) -> str:
+        """JSON in ASCII, a line a frame and a line a file; the same manifest, the same text."""
+        frames = [[frame.index, frame.name, frame.pts] for frame in self.frames]
+        files = [[file.name, file.size, file.sha256] for file in self.files]
+        parts = {
+            "format": _compact(_FORMAT),
+            "complete": "true",
+            "is_folder": _compact(self.is_folder),
+            "versions": json.dumps(dict(self.versions), indent=1, sort_keys=True),
+            "settings": json.dumps(dict(self.settings), indent=1, sort_keys=True),
+            "time_base": _compact(self.time_base),
+            "count": _compact(len(frames)),
+            "frames": _lines(frames),
+            "files": _lines(files),
+        }
+        return "{\n" + ",\n".join(f'"{name}": {text}' for name, text in parts.items()) + "\n}\n"
+
+    @classmethod
+    def from_text(cls, text: str | bytes) -> Manifest:
+        """Read what `to_text` gave, trusting nothing in it.
+
+        Raises:
+            ManifestError: It is no whole manifest, or names files that are not inside the output.
+        """
+        try:
+            record = json.loads(text)
+            if not isinstance(record, dict):
+                raise ValueError("it is no JSON object")
+            if record.get("format") != _FORMAT:
+                raise ValueError(f"its format is {record.get('format')!r}, not {_FORMAT}")
+            if record["complete"] is not True:
+                raise ValueError("it does not say that the output is complete")
+            frames = tuple(
+                FrameRecord(_whole(index), _kind(name, str), None if pts is None else _int(pts))
+                for index, name, pts in _kind(record["frames"], list)
+            )
+            files = tuple(
+                FileRecord(_inside(name), _whole(size), _checksum(sha256))
+                for name, size, sha256 in _kind(record["files"], list)
+            )
+            if record["count"] != len(frames) or not files:
+                raise ValueError("it lists another number of frames than it counts")
+            if len({file.name for file in files}) < len(files):
+                raise ValueError("it lists a file twice")
+            versions = _kind(record["versions"], dict)
+            time_base = record["time_base"]
+            return cls(
+                is_folder=_kind(record["is_folder"], bool),
+                settings=_kind(record["settings"], dict),
+                versions={name: _kind(version, str) for name, version in versions.items()},
+                time_base=None if time_base is None else _kind(time_base, str),
+                frames=frames,
+                files=files,
+            )
+        except KeyError as error:
+            raise ManifestError(f"it lacks {error.args[0]!r}") from None
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ManifestError(str(error).splitlines()[0] or "it is damaged") from None
+
+
+def manifest_path(output: Path) -> Path:
+    """Where an output's manifest is; what is no folder yet is taken for a file."""
+    if output.is_dir():
+        return output / FOLDER_MANIFEST
+    return output.with_name(output.name + FILE_ENDING)
+
+
+def write_manifest(output: Path, manifest: Manifest) -> None:
+    """Write an output's manifest, by one rename.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    write_whole(manifest_path(output), manifest.to_text().encode("ascii"))
+
+
+def read_manifest(output: Path) -> Manifest:
+    """Read the manifest of an output.
+
+    Args:
+        output: The folder or file that it describes.
+
+    Raises:
+        ManifestError: There is none, it is damaged, of another output, or names files outside.
+    """
+    path = manifest_path(output)
+    if not path.is_file():
+        raise ManifestError(f"{output} has no manifest: nothing says what it should hold")
+    try:
+        manifest = Manifest.from_text(_content(path))
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be read: {error.strerror or error}") from None
+    except ManifestError as error:
+        raise ManifestError(f"{path} is no manifest to be trusted: {error}") from None
+    names = [file.name for file in manifest.files]
+    if manifest.is_folder != output.is_dir() or (not manifest.is_folder and len(names) != 1):
+        raise ManifestError(f"{path} is no manifest of {output}")
+    if not manifest.is_folder and names != [output.name]:
+        raise ManifestError(f"{path} is the manifest of {names[0]!r}, not of {output.name}")
+    return manifest
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file is a manifest, of whatever output; a new one may take its place."""
+    try:
+        Manifest.from_text(_content(path))
+    except (ManifestError, OSError):
+        return False
+    return True
+
+
+def is_complete(output: Path, settings: Settings) -> bool:
+    """Whether an output is there that was made with these settings, going by names and sizes.
+
+    Quick: no result is read. `verify` also compares the bytes. The versions of program and
+    libraries may be others than today's.
+
+    Args:
+        output: The folder or file.
+        settings: All of them: see `ddeal_core.tracking.output_settings`.
+    """
+    if not output.exists():
+        return False
+    try:
+        manifest = read_manifest(output)
+    except ManifestError:
+        return False
+    if manifest.settings != _as_json(settings):
+        return False
+    base = output if manifest.is_folder else output.parent
+    try:
+        if any((base / file.name).stat().st_size != file.size for file in manifest.files):
+            return False
+    except OSError:
+        return False
+    return not manifest.is_folder or not strangers(output, manifest)
+
+
+def strangers(folder: Path, manifest: Manifest) -> list[str]:
+    """Image files in an output's folder that its manifest does not know, by name.
+
+    They would be taken for frames of it. Hidden files, and files that are no images, are not.
+    """
+    known = {file.name for file in manifest.files}
+    found = (
+        path.relative_to(folder)
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_ENDINGS and not path.is_dir()
+    )
+    shown = (path.as_posix() for path in found if not any(p.startswith(".") for p in path.parts))
+    return sorted(set(shown) - known)
+
+
+def _content(path: Path) -> bytes:
+    if path.stat().st_size > _MOST_BYTES:
+        raise ManifestError("it is too large")
+    return path.read_bytes()
+
+
+def _as_json(settings: Settings) -> dict[str, Any]:
+    """What the settings are once they have been written and read."""
+    return cast("dict[str, Any]", json.loads(json.dumps(dict(settings))))
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _lines(records: Sequence[object]) -> str:
+    return "[\n" + ",\n".join(_compact(record) for record in records) + "\n]"
+
+
+def _kind(value: Any, kind: type[Any]) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(f"it holds {_brief(value)} where {kind.__name__} is expected")
+    return value
+
+
+def _int(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"it holds {_brief(value)} where a whole number is expected")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if _int(value) < 0:
+        raise ValueError(f"it holds {value} where a number of 0 or more is expected")
+    return cast("int", value)
+
+
+def _checksum(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
+        raise ValueError(f"it holds {_brief(value)} where a SHA-256 is expected")
+    return value
+
+
+def _inside(name: Any) -> str:
+    """Check that a name stays inside its folder."""
+    parts = _kind(name, str).split("/")
+    # Windows: a name with a colon may start at another drive.
+    foreign = "\0" in name or (os.name == "nt" and re.search(r"[\\:]", name))
+    if foreign or any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"it names {_brief(name)}, which is not inside the output")
+    return cast("str", name)
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

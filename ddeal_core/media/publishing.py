@@ -1,0 +1,83 @@
+"""Files that appear under their name only when they are whole, and stay when the power goes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+__all__ = ["part_of", "publish", "sync_files", "write_whole"]
+
+_AT_ONCE = 16  # a disk joins what waits for it: many files take little longer than one
+
+
+def part_of(path: Path) -> Path:
+    """Name what is being written before it is whole: hidden, beside it, this process' own."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def publish(part: Path, path: Path) -> None:
+    """Give a finished file its name, once its bytes are on the disk.
+
+    Raises:
+        OSError: The disk does not take it.
+    """
+    _sync(part)
+    part.replace(path)
+    _sync_folder(path.parent)
+
+
+def write_whole(path: Path, content: bytes, *, sync: bool = True) -> None:
+    """Write a file that is there whole or not at all; nothing else is left behind.
+
+    Args:
+        path: What is replaced, or appears.
+        content: All of it.
+        sync: Wait for the disk. Leave it out for many small files, and call `sync_files` on all
+            of them before anything says that they are there.
+
+    Raises:
+        OSError: The disk does not take it.
+    """
+    part = part_of(path)
+    try:
+        part.write_bytes(content)
+        if sync:
+            publish(part, path)
+        else:
+            part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+
+
+def sync_files(paths: Iterable[Path]) -> None:
+    """Wait until files and their names are on the disk.
+
+    Raises:
+        OSError: One of them is gone, or the disk fails.
+    """
+    files = list(paths)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(_sync, files))
+    for folder in sorted({file.parent for file in files}):
+        _sync_folder(folder)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems refuse
+            os.fsync(number)
+    finally:
+        os.close(number)

@@ -1,0 +1,81 @@
+"""What determines the bytes of a run's outputs, as plain JSON types."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.identity import Settings, sha256_of_array
+from ddeal_core.media.masks import Mask
+from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.tracking.directions import Direction, anchor
+from ddeal_core.tracking.segmenter import Labels, Segmenter
+
+__all__ = ["output_settings", "run_settings", "versions"]
+
+_LIBRARIES = ("ddeal", "av", "numpy", "opencv-python-headless", "pillow", "torch")
+
+
+def run_settings(
+    segmenter: Segmenter,
+    source: FrameSource,
+    masks: Labels | Mapping[int, Labels],
+    *,
+    direction: Direction = "forward",
+) -> Settings:
+    """Describe input, masks and network.
+
+    Args:
+        segmenter: Its weights count by their checksum.
+        source: The video; see `FrameSource.identity`.
+        masks: As `segment_video` takes them; they count by their labels at the video's size.
+        direction: Which way objects are followed.
+
+    Raises:
+        MediaError: The video cannot be read any more.
+    """
+    by_frame = masks if isinstance(masks, Mapping) else {anchor(direction, source): masks}
+    return {
+        "input": dict(source.identity()),
+        "start": source.start,
+        "end": source.end,
+        "masks": {str(index): _checksum(mask) for index, mask in sorted(by_frame.items())},
+        "direction": direction,
+        "on_error": source.on_error,
+        "weights": segmenter.weights_checksum,
+        "cues": asdict(segmenter.config.ablation),
+        "resolution": segmenter.resolution,
+        "precision": segmenter.precision,
+        "look_ahead": segmenter.look_ahead,
+        "device": segmenter.device.type,
+    }
+
+
+def output_settings(run: Settings, writer: ResultWriter) -> Settings:
+    """Describe one output of a run: what `is_complete` wants, and what its manifest holds.
+
+    Args:
+        run: See `run_settings`.
+        writer: Of the output.
+    """
+    return {**run, "output": dict(writer.settings or {})}
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of this program and of the libraries that take part in the bytes."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # run from a checkout
+            found[name] = "unknown"
+    return found
+
+
+def _checksum(mask: Labels) -> str:
+    labels: NDArray[np.integer] = mask.labels if isinstance(mask, Mask) else np.asarray(mask)
+    return sha256_of_array(labels.astype(np.int32))

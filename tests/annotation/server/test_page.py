@@ -1,0 +1,395 @@
+"""The page in a real browser, with real clicks, on the clip that the package renders."""
+
+import io
+import os
+import shutil
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ddeal_core.datasets.sample import FISH, TURTLE, sample_clip
+from ddeal_core.media import write_mask
+from ddeal_core.tracking import cut_out
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = os.environ.get("DDEAL_CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (DDEAL_CHROMIUM names one)")
+
+ARGUMENTS = [
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reef():
+    return sample_clip(frames=10, size=(120, 212))
+
+
+@pytest.fixture(scope="module")
+def video(reef, make_clip, tmp_path_factory):
+    path = tmp_path_factory.mktemp("reef") / "reef.mp4"
+    return make_clip(path, list(reef.images), options={"crf": "14", "g": "5"})
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Person:
+    """Sits before the page; complains of every error that the browser sees."""
+
+    def __init__(self, browser, served, **options):
+        self.served = served
+        self.context = browser.new_context(accept_downloads=True, **options)
+        self.page = self.context.new_page()
+        self.errors = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.goto(served.client.address)
+        self.at_frame(0)
+
+    def leave(self):
+        self.context.close()
+        assert self.errors == []
+
+    def at_frame(self, index):
+        self.page.wait_for_selector(f'#picture[data-frame="{index}"]')
+
+    def state(self):
+        return self.served.client.get("/api/project").json
+
+    def until(self, holds):
+        deadline = time.monotonic() + 60
+        while not holds(state := self.state()):
+            assert time.monotonic() < deadline, state
+            self.page.wait_for_timeout(30)
+        return state
+
+    def place(self, x, y):
+        """Where a pixel of the frame is on the screen."""
+        return self.page.evaluate(
+            """async ([x, y]) => {
+                const stage = await import("/static/stage.js");
+                const corner = stage.picture.getBoundingClientRect();
+                const [left, top] = stage.toScreen(x, y);
+                return [left + corner.left, top + corner.top];
+            }""",
+            [x, y],
+        )
+
+    def drag(self, *points, button="left"):
+        self.page.mouse.move(*self.place(*points[0]))
+        self.page.mouse.down(button=button)
+        for point in points[1:]:
+            self.page.mouse.move(*self.place(*point), steps=4)
+        self.page.mouse.up(button=button)
+
+    def box(self, mask):
+        y, x = np.nonzero(mask)
+        self.drag((x.min() - 2.0, y.min() - 2.0), (x.max() + 3.0, y.max() + 3.0))
+
+    def shown(self, index):
+        return self.served.studio.project.shown(index)
+
+
+@pytest.fixture
+def person(chromium, serve, video):
+    with serve(video) as served:
+        someone = Person(chromium, served, viewport={"width": 1100, "height": 700})
+        yield someone
+        someone.leave()
+
+
+def overlap(mask, truth):
+    return (mask & truth).sum() / max(1, (mask | truth).sum())
+
+
+def marked(*ids, frame=0):
+    return lambda state: state["marks"].get(str(frame), {}).get("objects") == list(ids)
+
+
+def middle(mask):
+    y, x = np.argwhere(mask).mean(axis=0)
+    return float(x), float(y)
+
+
+def test_from_two_boxes_to_an_export(person, reef, video, segmenter, tmp_path):
+    page, truth = person.page, reef.labels[0]
+    assert page.url.endswith("/")  # the token is not left in the address
+    assert page.locator("#tip").inner_text() == "Draw a box around an object"
+    person.box(truth == FISH)
+    person.until(marked(1))
+    page.locator("#add").click()
+    page.wait_for_selector("#objects li.chosen[data-object='2']")
+    person.box(truth == TURTLE)
+    person.until(marked(1, 2))
+    assert overlap(person.shown(0) == 1, truth == FISH) > 0.6
+    assert overlap(person.shown(0) == 2, truth == TURTLE) > 0.5
+
+    # names are text, whatever they hold
+    page.locator("#objects li.chosen .name").dblclick()
+    page.wait_for_selector("#objects input")
+    page.keyboard.type("<img src=x onerror=alert(1)>")
+    page.keyboard.press("Enter")
+    person.until(lambda state: state["objects"][1]["name"].startswith("<img"))
+    page.wait_for_selector("#objects .name:has-text('<img')")
+    assert page.locator("#objects img").count() == 0
+
+    page.locator("#segment").click()
+    person.until(lambda state: state["fresh"] == [[0, 10]])
+    person.at_frame(9)  # the picture went along
+    page.wait_for_selector("#segment:has-text('Segment again'):disabled")
+
+    # a correction of a later frame, and the rest anew
+    page.locator("#frame").fill("6")
+    page.keyboard.press("Enter")
+    person.at_frame(6)
+    early = person.shown(5)
+    page.locator("[data-tool=brush]").click()
+    person.drag((20, 20), (60, 24))
+    state = person.until(marked(2, frame=6))
+    assert state["fresh"] == [[0, 6]]
+    assert (person.shown(6)[22, 25:55] == 2).all()
+    page.locator("#segment").click()
+    person.until(lambda state: state["fresh"] == [[0, 10]])
+    np.testing.assert_array_equal(person.shown(5), early)
+
+    page.locator("#export").click()
+    page.locator("#exports input[value=coco]").check()
+    page.locator("#export-now").click()
+    page.wait_for_selector("#exports li:has(input[value=masks]) a:visible")
+    with page.expect_download() as coming:
+        page.locator("#exports li:has(input[value=masks]) a").click()
+    assert coming.value.suggested_filename == "masks.zip"
+    page.keyboard.press("Escape")
+
+    page.keyboard.press("Control+s")
+    person.until(lambda state: state["saved"])
+    theirs = tmp_path / "theirs"
+    cut_out(video, person.served.out / "session", f"masks={theirs}", segmenter=segmenter)
+    for path in sorted(theirs.iterdir()):
+        assert (person.served.out / "masks" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_clicks_scribbles_brush_and_eraser(person, reef):
+    page, truth = person.page, reef.labels[0]
+    fish = middle(truth == FISH)
+    page.locator("[data-tool=click]").click()
+    page.mouse.click(*person.place(*fish))
+    state = person.until(marked(1))
+    assert len(state["marks"]["0"]["hints"]["1"]["inside"]) == 1
+    page.mouse.click(*person.place(5, 5), button="right")
+    person.until(lambda state: len(state["marks"]["0"]["hints"]["1"]["outside"]) == 1)
+    page.locator("[data-inside=false]").click()
+    page.mouse.click(*person.place(200, 5))
+    person.until(lambda state: len(state["marks"]["0"]["hints"]["1"]["outside"]) == 2)
+
+    page.keyboard.press("n")
+    person.until(lambda state: len(state["objects"]) == 2)
+    page.locator("[data-tool=scribble]").click()
+    page.locator("[data-inside=true]").click()
+    x, y = middle(truth == TURTLE)
+    person.drag((x - 6, y), (x + 6, y))
+    person.until(marked(1, 2))
+    assert person.shown(0)[int(y), int(x)] == 2
+
+    page.keyboard.press("d")
+    page.locator("#size").fill("5")
+    person.drag((10, 100), (50, 100), (50, 110))
+    person.until(lambda state: state["revision"] == 7)
+    assert (person.shown(0)[100, 10:50] == 2).all()
+    assert not person.shown(0)[90, 10:40].any()
+    page.keyboard.press("e")
+    person.drag((30, 90), (30, 115))
+    person.until(lambda state: state["revision"] == 8)
+    assert (person.shown(0)[100, 28:33] == 0).all()
+    assert (person.shown(0)[100, 10:20] == 2).all()
+    page.keyboard.press("Control+z")
+    person.until(lambda state: state["revision"] == 9)
+    assert (person.shown(0)[100, 10:50] == 2).all()
+    page.keyboard.press("Control+Shift+z")
+    person.until(lambda state: state["revision"] == 10)
+    assert (person.shown(0)[100, 28:33] == 0).all()
+    page.locator("#clear").click()
+    person.until(marked(1))
+
+
+def test_what_is_painted_is_seen(person):
+    page = person.page
+    page.keyboard.press("d")
+    x, y = person.place(150, 20)
+
+    def colour():
+        png = page.screenshot(clip={"x": x, "y": y, "width": 1, "height": 1})
+        return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))[0, 0].astype(int)
+
+    before = colour()
+    person.drag((130, 20), (170, 20))
+    person.until(marked(1))
+    page.mouse.move(5, 300)
+    deadline = time.monotonic() + 20
+    while (after := colour())[0] < before[0] + 60 and time.monotonic() < deadline:
+        page.wait_for_timeout(50)
+    assert after[0] > before[0] + 60  # red lies over it
+    page.keyboard.press("h")
+    page.wait_for_timeout(200)
+    assert np.abs(colour() - before).max() < 8
+
+
+def test_the_keyboard_alone_is_enough(person):
+    page = person.page
+    page.locator("#picture").focus()
+    page.keyboard.press("b")
+    page.keyboard.press("ArrowUp")  # the cross, in the middle: 106, 60
+    for _ in range(6):
+        page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+    for _ in range(8):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    state = person.until(marked(1))
+    assert state["marks"]["0"]["hints"]["1"]["box"] == [0, 55, 60, 40]
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowRight")
+    person.at_frame(1)
+    page.keyboard.press("End")
+    person.at_frame(9)
+    page.keyboard.press("PageUp")
+    person.at_frame(0)
+    page.keyboard.press("r")
+    person.until(lambda state: state["fresh"] == [[0, 10]])
+    page.keyboard.press("Home")
+    person.at_frame(0)
+    page.keyboard.press("p")
+    person.at_frame(9)
+    page.keyboard.press("?")
+    assert page.locator("#shortcuts").is_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("x")
+    assert page.locator("#exporting").is_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("F2")
+    page.wait_for_selector("#objects input")
+    page.keyboard.type("fish")
+    page.keyboard.press("Enter")
+    person.until(lambda state: state["objects"][0]["name"] == "fish")
+
+
+def test_a_finger_paints_and_two_zoom(chromium, serve, video):
+    with serve(video) as served:
+        person = Person(
+            chromium, served, viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True
+        )
+        page = person.page
+        page.locator("[data-tool=brush]").tap()
+        devices = person.context.new_cdp_session(page)
+
+        def touch(kind, *points):
+            places = [dict(zip("xy", person.place(*p), strict=True)) for p in points]
+            event = {"type": kind, "touchPoints": places}
+            devices.send("Input.dispatchTouchEvent", event)
+
+        touch("touchStart", (40, 40))
+        for x in range(45, 101, 5):
+            touch("touchMove", (x, 40))
+        touch("touchEnd")
+        person.until(marked(1))
+        assert (person.shown(0)[40, 45:95] == 1).all()
+
+        width = person.place(212, 0)[0] - person.place(0, 0)[0]
+        touch("touchStart", (100, 60))
+        touch("touchStart", (100, 60), (110, 60))
+        for spread in range(5, 30, 5):
+            touch("touchMove", (100 - spread / 5, 60), (110 + spread / 5, 60))
+        touch("touchEnd")
+        page.wait_for_timeout(100)
+        assert person.place(212, 0)[0] - person.place(0, 0)[0] > 1.2 * width
+        assert person.state()["revision"] == 2  # nothing was drawn meanwhile
+
+        # nothing sticks out of a phone's screen
+        wide = page.evaluate("() => document.documentElement.scrollWidth")
+        assert wide == 390
+        for name in ("#segment", "#export", "#play", "#timeline", "#objects", "#clear"):
+            box = page.locator(name).bounding_box()
+            assert box is not None, name
+            assert box["x"] >= 0, name
+            assert box["x"] + box["width"] <= 390, name
+            assert box["y"] + box["height"] <= 780, name
+        person.leave()
+
+
+def test_errors_are_a_line_on_the_page(person):
+    page = person.page
+    page.keyboard.press("e")
+    page.keyboard.press("c")
+    page.keyboard.press("t")
+    page.mouse.click(*person.place(50, 50))
+    message = page.locator("#message")
+    message.wait_for()
+    assert "has no box and no point on it" in message.inner_text()
+    message.locator("button").click()
+    message.wait_for(state="hidden")
+    # refused requests are logged by the browser itself
+    person.errors = [each for each in person.errors if "400" not in each]
+
+
+def test_a_reload_goes_on_where_it_was(person):
+    page = person.page
+    page.keyboard.press("d")
+    person.drag((30, 30), (60, 30))
+    person.until(marked(1))
+    page.reload()
+    person.at_frame(0)
+    assert page.locator("#objects li[data-object]").count() == 1
+    page.keyboard.press("Control+z")
+    person.until(lambda state: state["marks"] == {})
+
+
+def test_zoom_and_pan_keep_marks_where_they_are_put(person):
+    page = person.page
+    page.keyboard.press("d")
+    page.mouse.move(*person.place(100, 60))
+    page.mouse.wheel(0, -600)
+    page.wait_for_timeout(100)
+    assert person.place(101, 60)[0] - person.place(100, 60)[0] > 9
+    person.drag((100, 60), (110, 64), button="middle")
+    assert person.state()["revision"] == 0
+    person.drag((90, 50), (96, 50))
+    person.until(marked(1))
+    labels = person.shown(0)
+    assert labels[50, 90:96].all()
+    assert labels[:, :70].sum() == 0
+    page.keyboard.press("0")
+    page.wait_for_timeout(100)
+    assert page.locator("#picture").bounding_box()["width"] >= 212
+    person.page.keyboard.down("Space")
+    person.drag((20, 20), (40, 40))
+    person.page.keyboard.up("Space")
+    assert person.state()["revision"] == 2
+
+
+def test_a_mask_of_a_file_is_there_from_the_beginning(chromium, serve, video, reef, tmp_path):
+    session = tmp_path / "out/session"
+    session.mkdir(parents=True)
+    write_mask(session / "00003.png", reef.labels[3])
+    (session / "objects.json").write_text('{"objects": [{"id": 2, "name": "turtle"}]}')
+    with serve(video) as served:
+        person = Person(chromium, served)
+        assert person.page.locator("#objects .name").all_inner_texts() == ["object 1", "turtle"]
+        person.page.keyboard.press("PageDown")
+        person.at_frame(3)
+        assert person.page.locator("#frame-says").inner_text() == "Given here: object 1, turtle."
+        person.leave()

@@ -1,0 +1,160 @@
+import os
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from ddeal_core.batch import cut_out_many, find_videos, plan
+from ddeal_core.errors import InputError, WeightsError
+from ddeal_core.tracking import Segmenter, cut_out
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def network_of(clips):
+    return {"weights": str(clips.weights), "device": "cpu"}
+
+
+def planned(clips, out, *more):
+    videos, _ = find_videos([clips.videos])
+    return plan(videos, mask_dir=clips.masks, outputs=[f"{out}/{{stem}}.mov", f"{out}/m/{{stem}}"])
+
+
+def same_files(first, second):
+    names = sorted(p.relative_to(first) for p in first.rglob("*") if p.is_file())
+    assert names
+    assert names == sorted(p.relative_to(second) for p in second.rglob("*") if p.is_file())
+    return all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
+
+
+def test_processes_give_the_bytes_of_single_calls(make_clips, tmp_path):
+    clips = make_clips("abc")
+    segmenter = Segmenter.load(clips.weights, device="cpu")
+    for job in planned(clips, tmp_path / "single"):
+        cut_out(job.video, job.masks, job.outputs, segmenter=segmenter, hard=True)
+    outcomes, seen = [], []
+    for outcome in cut_out_many(
+        planned(clips, tmp_path / "many"),
+        workers=1,
+        network=network_of(clips),
+        on_progress=seen.append,
+        hard=True,
+    ):
+        outcomes.append(outcome)
+        clips.weights.unlink(missing_ok=True)  # loaded once a process, not once a video
+    assert [outcome.status for outcome in outcomes] == ["done"] * 3, outcomes
+    assert [(o.frames, o.size, o.objects) for o in outcomes] == [(8, (96, 128), (1,))] * 3
+    assert {position.job.video for position in seen} == {o.job.video for o in outcomes}
+    assert same_files(tmp_path / "single", tmp_path / "many")
+
+
+def test_a_failure_does_not_stop_the_rest(make_clips, tmp_path):
+    clips = make_clips("abcd")
+    (clips.videos / "a.mp4").write_text("no video")
+    (clips.masks / "b.png").unlink()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/c.mov").touch()
+    outcomes = list(
+        cut_out_many(planned(clips, tmp_path / "out"), workers=0, network=network_of(clips))
+    )
+    ended = {Path(outcome.job.video).stem: outcome for outcome in outcomes}
+    assert {name: outcome.status for name, outcome in ended.items()} == {
+        "a": "failed", "b": "failed", "c": "failed", "d": "done",
+    }  # fmt: skip
+    assert "no video that can be read" in ended["a"].error
+    assert "no mask in" in ended["b"].error
+    assert "c.mov exists" in ended["c"].error
+    assert not (tmp_path / "out/m/c").exists()
+    assert all(outcome.bad_input for name, outcome in ended.items() if name != "d")
+
+
+def test_what_is_complete_is_skipped(make_clips, tmp_path):
+    clips = make_clips("abc")
+
+    def run(**cutting):
+        outcomes = list(
+            cut_out_many(
+                planned(clips, tmp_path / "out"), workers=0, network=network_of(clips), **cutting
+            )
+        )
+        return [outcome.status for outcome in outcomes], outcomes
+
+    assert run(end=3)[0] == ["done"] * 3
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.*")}
+    states, outcomes = run(end=3)
+    assert states == ["complete"] * 3
+    assert [outcome.frames for outcome in outcomes] == [0] * 3
+    assert files == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.*")}
+    # an output is gone, another is short, a video is another one
+    (tmp_path / "out/a.mov").unlink()
+    next((tmp_path / "out/m/b").glob("*.png")).write_bytes(b"")
+    states, outcomes = run(end=3)
+    assert states == ["failed", "failed", "complete"]
+    assert "a is not empty" in outcomes[0].error
+    states, outcomes = run(end=4)
+    assert states == ["failed"] * 3, "with other settings, it is another result"
+    assert run(end=4, overwrite=True)[0] == ["done"] * 3
+
+
+def test_a_full_disk_is_no_bad_input(make_clips, full_disk, tmp_path):
+    clips = make_clips("a")
+    with full_disk(1000):
+        (outcome,) = cut_out_many(
+            planned(clips, tmp_path / "out"), workers=0, network=network_of(clips)
+        )
+    assert (outcome.status, outcome.bad_input) == ("failed", False)
+    assert "cannot write" in outcome.error
+
+
+def test_what_holds_for_all_is_said_once(make_clips, tmp_path):
+    clips = make_clips("ab")
+    for workers in (0, 1):
+        with pytest.raises(WeightsError, match="nowhere"):
+            list(
+                cut_out_many(
+                    planned(clips, tmp_path / "out"),
+                    workers=workers,
+                    network={"weights": "nowhere", "device": "cpu"},
+                )
+            )
+    with pytest.raises(TypeError, match="hrad"):
+        list(
+            cut_out_many(
+                planned(clips, tmp_path / "out"), workers=0, network=network_of(clips), hrad=True
+            )
+        )
+    for engine in ("spark", "ray://", "ray:x"):
+        with pytest.raises(InputError, match="no engine"):
+            list(cut_out_many(planned(clips, tmp_path / "out"), engine=engine))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counted by way of /proc")
+def test_many_videos_leave_no_threads_and_no_open_files(make_clips, tmp_path):
+    clips = make_clips("".join(map(chr, range(ord("a"), ord("a") + 20))))
+    counts = []
+    for _ in cut_out_many(
+        planned(clips, tmp_path / "out"), workers=0, network=network_of(clips), end=3
+    ):
+        open_files, threads = (len(os.listdir(f"/proc/self/{name}")) for name in ("fd", "task"))  # noqa: PTH208
+        counts.append((open_files, threads, threading.active_count()))
+    assert len(counts) == 20
+    assert counts[2] == counts[-1]
+
+
+def test_a_folder_of_masks_for_all_frames(make_clips, tiny_clip, tmp_path):
+    from ddeal_core.media import write_mask
+
+    clips = make_clips("a")
+    shutil.copytree(tiny_clip.images, tmp_path / "JPEGImages/square")
+    annotations = tmp_path / "Annotations/square"
+    annotations.mkdir(parents=True)
+    for index, mask in enumerate(tiny_clip.masks):
+        write_mask(annotations / f"{index:05d}.png", mask)
+    videos, _ = find_videos([tmp_path / "JPEGImages"])
+    jobs = plan(videos, mask_dir=tmp_path / "Annotations", outputs=[str(tmp_path / "all")])
+    jobs += plan(videos, masks=[str(annotations / "00000.png")], outputs=[str(tmp_path / "first")])
+    outcomes = list(cut_out_many(jobs, workers=0, network=network_of(clips)))
+    assert [outcome.status for outcome in outcomes] == ["done", "done"]
+    assert same_files(tmp_path / "all/square", tmp_path / "first/square")

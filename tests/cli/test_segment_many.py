@@ -1,0 +1,166 @@
+"""Many videos in one command."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import ddeal_core
+
+
+@pytest.fixture
+def clips(tiny_clip, tmp_path):
+    """Folders clips/ with a.mp4 and b.mp4, and first/ with their masks."""
+    for folder in ("clips", "first"):
+        (tmp_path / folder).mkdir()
+    for name in "ab":
+        shutil.copy(tiny_clip.video, tmp_path / f"clips/{name}.mp4")
+        shutil.copy(tiny_clip.first_mask, tmp_path / f"first/{name}.png")
+    return tmp_path
+
+
+@pytest.fixture
+def long_clip(clips, tiny_clip):
+    """A video of 2000 images, clips/0 with first/0.png, before the others."""
+    (clips / "clips/0").mkdir()
+    for index in range(2000):
+        os.link(tiny_clip.images / "00000.png", clips / f"clips/0/{index:05d}.png")
+    shutil.copy(tiny_clip.first_mask, clips / "first/0.png")
+    return clips
+
+
+def test_all_of_a_folder_with_a_summary(ddeal, clips, tiny_weights):
+    (clips / "clips/c.mp4").write_text("no video")
+    shutil.copy(clips / "first/a.png", clips / "first/c.png")
+    words = ["segment", "clips", "--mask", "first/{stem}.png", "--weights", tiny_weights]
+    run = ddeal(*words, "--device", "cpu", "--end", 3, "--json")
+    assert run.status == 2, "bad input is at fault alone"
+    for name in "ab":
+        assert len(list(Path(f"{name}_masks").glob("*.png"))) == 3
+    assert not Path("c_masks").exists()
+    lines = run.err.splitlines()
+    assert lines[0] == "3 videos"
+    assert [line.split() for line in lines if "  " in line] == [
+        ["video", "frames", "frames/s", "status"],
+        ["clips/a.mp4", "3", *lines[-4].split()[2:]],
+        ["clips/b.mp4", "3", *lines[-3].split()[2:]],
+        ["clips/c.mp4", "failed"],
+    ]
+    assert lines[-1].startswith("2 of 3 videos done, 1 failed: 6 frames in ")
+    complaints = [line for line in lines if line.startswith("error: ")]
+    assert len(complaints) == 1
+    assert "clips/c.mp4 is no video that can be read" in complaints[0]
+    assert (run.json["done"], run.json["failed"], run.json["frames"]) == (2, 1, 6)
+    first, _, last = run.json["videos"]
+    assert first["outputs"] == ["a_masks"]
+    assert (first["frames"], first["width"], first["height"]) == (3, 128, 96)
+    assert (last["status"], last["outputs"]) == ("failed", [])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["clips", "--mask", "first/a.png"], "one mask for 2 videos"),
+        (["clips/a.mp4", "clips/b.mp4", "--mask", "first/a.png"], "one mask for 2 videos"),
+        (["clips"], "give either masks or a folder of masks"),
+        (["clips/a.mp4"], "where is the object?"),
+        (["clips", "--mask-dir", "first", "-o", "cut.mov"], "one file for several videos"),
+        (["clips", "--mask-dir", "clips"], "no video has a mask"),
+        (["clips", "clips/a.mp4", "--mask-dir", "first"], "named twice"),
+        (["clips", "-", "--mask-dir", "first"], "- is live"),
+        (["clips", "--mask-dir", "first", "--engine", "spark"], "no engine 'spark'"),
+    ],
+)
+def test_refused_before_anything_starts(ddeal, clips, words, message):
+    before = sorted(clips.rglob("*"))
+    run = ddeal("segment", *words, "--quiet")
+    assert run.status == 2
+    assert message in run.complaint
+    assert sorted(clips.rglob("*")) == before
+
+
+@pytest.fixture
+def begin(long_clip, tiny_weights):
+    """`begin(*words)`: the command as the leader of a group of processes, the long clip begun."""
+    started = []
+
+    def call(*words):
+        root = str(Path(ddeal_core.__file__).parents[1])
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "ddeal_cli", "segment", "clips"),
+                    *("--mask-dir", "first", "-o", "out/{stem}.mov", "-o", "out/{stem}"),
+                    *("--weights", str(tiny_weights), "--device", "cpu", *words),
+                ],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
+        started.append(process)
+        deadline = time.monotonic() + 120
+        while not (long_clip / "out/0/00001.png").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return process
+
+    yield call
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def members(group):
+    """Processes of a group, by /proc."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parts = (entry / "stat").read_text().rpartition(")")[2].split()
+                if int(parts[2]) == group and parts[0] != "Z":
+                    found[int(entry.name)] = (entry / "cmdline").read_text()
+            except OSError:
+                continue
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found by way of /proc")
+def test_ctrl_c_ends_all_workers(begin, long_clip):
+    process = begin("--jobs", "2")
+    workers = [pid for pid, words in members(process.pid).items() if "spawn_main" in words]
+    assert len(workers) == 2
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == "error: interrupted"
+    assert "Traceback" not in told
+    deadline = time.monotonic() + 10  # the tracker of resources sees that they are gone
+    while members(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not members(process.pid)
+    assert not list((long_clip / "out").glob("*0.mov*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found by way of /proc")
+def test_a_worker_that_dies_is_one_failed_video(begin, long_clip):
+    process = begin("--json")
+    (worker,) = [pid for pid, words in members(process.pid).items() if "spawn_main" in words]
+    os.kill(worker, signal.SIGKILL)
+    out, told = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "error: clips/0: its process was ended by SIGKILL (out of memory?)" in told
+    record = json.loads(out)
+    assert [video["status"] for video in record["videos"]] == ["failed", "done", "done"]
+    for name in "ab":
+        assert (long_clip / f"out/{name}.mov").exists()
