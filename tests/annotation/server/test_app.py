@@ -169,11 +169,7 @@ def test_what_was_there_before_is_not_written_over(serve, tiny_clip):
         for _ in range(2):
             page.client.post("export", {"outputs": ["mattes"]})
             page.client.wait()
-        assert {path.name for path in (page.out / "mattes").iterdir()} == {
-            "1",
-            "2",
-            "manifest.json",
-        }
+        assert {path.name for path in (page.out / "mattes").iterdir()} == {"1", "2", "manifest.json"}
 
 
 def test_a_run_can_be_cancelled_and_goes_on(serve, make_clip, tiny_clip, tmp_path):
