@@ -76,7 +76,8 @@ def make_clip(
 ) -> Path:
     """Encode a moving square, as MP4 unless the name ends otherwise."""
     file_format = "apng" if codec == "apng" else None
-    with av.open(path, "w", format=file_format) as container:
+    # Matroska names each file by chance otherwise
+    with av.open(path, "w", format=file_format, options={"fflags": "+bitexact"}) as container:
         stream: Any = container.add_stream(codec, rate=Fraction(24), options=options or {})
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         heard: Any = container.add_stream("aac", rate=44100) if sound else None

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +71,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path, *, half: bool = False) -
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            file.write(serialize(state, metadata))
+            file.write(_in_order(serialize(state, metadata)))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -79,6 +80,15 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path, *, half: bool = False) -
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _in_order(data: bytes) -> bytes:
+    """Sort a file's header, whose metadata safetensors writes in any order."""
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":"))
+    text = header.encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at multiples of 8
+    return struct.pack("<Q", len(text)) + text + data[8 + length :]
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
