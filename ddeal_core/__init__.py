@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ddeal_core.batch import cut_out_many
     from ddeal_core.errors import (
         ConfigError,
         DatasetError,
@@ -50,6 +51,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "cut_out",
+    "cut_out_many",
     "load_network",
     "open_source",
     "open_writer",
@@ -58,6 +60,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "batch": ("cut_out_many",),
     "errors": (
         "ConfigError",
         "DatasetError",
