@@ -1,11 +1,10 @@
 """``ddeal segment``: cut objects out of a video."""
 
 import re
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -24,6 +23,7 @@ from ddeal_cli.options import (
     parse_resolution,
 )
 from ddeal_cli.progress import ProgressLine
+from ddeal_cli.resuming import Resume, ctrl_c, telling_what_is_kept
 from ddeal_cli.segment_many import (
     EngineOption,
     JobsOption,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ddeal_core.media import FrameSource, Mask, ResultWriter
-    from ddeal_core.tracking import Result, Segmenter
+    from ddeal_core.tracking import Journal, Result, Segmenter
 
 __all__ = ["Summary", "cut_out", "register", "tell_masks"]
 
@@ -44,7 +44,7 @@ Format = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte",
 
 
 _MASKS_TOLD = 12
-_OF_OUTPUTS = ("kind", "background", "hard", "sound", "overwrite")
+_OF_OUTPUTS = ("kind", "background", "hard", "sound")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +52,20 @@ class Summary:
     """What a run did.
 
     Attributes:
-        frames: How many.
-        seconds: From the first frame read to the last output closed.
+        frames: How many the outputs hold.
+        seconds: From the first frame read to the last output closed, without what took up an
+            earlier run; 0 where nothing was left to do.
+        restored: Frames of an earlier run.
     """
 
     frames: int
     seconds: float
+    restored: int = 0
 
     @property
     def frame_rate(self) -> float:
-        """Frames a second."""
-        return self.frames / max(self.seconds, 1e-9)
+        """New frames a second."""
+        return (self.frames - self.restored) / max(self.seconds, 1e-9)
 
 
 def register(app: typer.Typer) -> None:
@@ -150,6 +153,7 @@ def segment(
         typer.Option("--no-audio", help="Leave the sound out of videos.", rich_help_panel="Output"),
     ] = False,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     start: Annotated[
         int | None,
         typer.Option(metavar="N", help="First frame, from 0; the plain --mask belongs to it."),
@@ -168,7 +172,8 @@ def segment(
     """Cut objects out of videos, given their masks on the first frame."""
     from ddeal_core.batch import default_folder, find_videos
     from ddeal_core.errors import InputError
-    from ddeal_core.media import mask_files, open_outputs, open_source, read_masks
+    from ddeal_core.media import mask_files, open_outputs, open_source, read_manifest, read_masks
+    from ddeal_core.media.outputs import abandon_all
 
     if green and background is not None:
         raise InputError("--green and --background contradict each other: give one of them")
@@ -189,6 +194,7 @@ def segment(
         "start": start,
         "end": end,
         "overwrite": overwrite,
+        "resume": resume,
     }
     named, many = find_videos(videos)
     if many_meant(many, masks_given, outputs_given, mask_dir=mask_dir, engine=engine):
@@ -205,7 +211,7 @@ def segment(
             json=json_,
         )
         raise typer.Exit(code)
-    from ddeal_core.tracking import Segmenter
+    from ddeal_core.tracking import Segmenter, all_whole, open_journal
 
     video = named[0]
     if not mask:
@@ -217,23 +223,35 @@ def segment(
             output or [default_folder(video)],
             source=source,
             **{name: cutting[name] for name in _OF_OUTPUTS},
+            overwrite=True,  # asked below, where an unfinished run is known of
             keep=mask_files(mask, source=source).values(),
         )
         segmenter = Segmenter.load(**network)
-        summary = cut_out(segmenter, source, masks, writers, quiet=quiet)
+        if resume and all_whole(segmenter, source, masks, writers):
+            abandon_all(writers)
+            say("every output is whole already: nothing is left to do", quiet=quiet)
+            summary = Summary(len(read_manifest(writers[0].path).frames), 0.0)
+        else:
+            journal = open_journal(
+                segmenter, source, masks, writers, resume=resume, overwrite=overwrite
+            )
+            summary = cut_out(segmenter, source, masks, writers, quiet=quiet, journal=journal)
+            for writer in writers:
+                say(f"wrote {writer.path}", quiet=quiet)
         height, width = source.size
-    for writer in writers:
-        say(f"wrote {writer.path}", quiet=quiet)
-    say(
-        f"{summary.frames} frames of {width}x{height} in {summary.seconds:.1f} s: "
-        f"{summary.frame_rate:.1f} frames/s on {segmenter.device}",
-        quiet=quiet,
-    )
+    if summary.seconds:
+        kept = f", {summary.restored} of them kept from before" if summary.restored else ""
+        say(
+            f"{summary.frames} frames of {width}x{height}{kept} in {summary.seconds:.1f} s: "
+            f"{summary.frame_rate:.1f} frames/s on {segmenter.device}",
+            quiet=quiet,
+        )
     if json_:
         emit_json(
             {
                 "video": video,
                 "frames": summary.frames,
+                "restored": summary.restored,
                 "width": width,
                 "height": height,
                 "objects": sorted({i for m in masks.values() for i in m.object_ids}),
@@ -278,6 +296,7 @@ def cut_out(
     *,
     quiet: bool = False,
     watch: "Callable[[Result], None] | None" = None,
+    journal: "Journal | None" = None,
 ) -> Summary:
     """Run a video through the network into its outputs, with a progress bar.
 
@@ -288,37 +307,29 @@ def cut_out(
         writers: Outputs; they are finished when this returns.
         quiet: Show nothing.
         watch: Called with each frame's result.
+        journal: See `segment_video`.
     """
     from ddeal_core.tracking import segment_video
 
     frames = 0
-    with (
-        ProgressLine("segment", total=source.frame_count, quiet=quiet) as line,
-        closing(segment_video(segmenter, source, masks, writers)) as steps,
-        _ctrl_c_ends(source),
-    ):
-        for step in steps:
-            frames = step.done
-            if watch is not None:
-                watch(step.result)
-            line.advance()
-        return Summary(frames, line.seconds)
-
-
-@contextmanager
-def _ctrl_c_ends(source: "FrameSource") -> Iterator[None]:
-    """Let the first Ctrl-C end a live source, so that its outputs are completed."""
-    if not source.is_live or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, frame: object) -> None:
-        del number, frame
-        source.stop()
-        signal.signal(signal.SIGINT, before)  # the second one interrupts
-
-    before = signal.signal(signal.SIGINT, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    restored = 0 if journal is None else journal.done
+    with telling_what_is_kept(journal), ctrl_c(source) as stop:
+        steps = segment_video(segmenter, source, masks, writers, journal=journal, stop=stop.is_set)
+        with closing(steps):
+            if restored:
+                say(f"{restored} frames are kept from before", quiet=quiet)
+                with ProgressLine("take up", total=restored, quiet=quiet) as line:
+                    for step in islice(steps, restored):
+                        frames = step.done
+                        if watch is not None:
+                            watch(step.result)
+                        line.advance()
+            with ProgressLine(
+                "segment", total=source.frame_count, quiet=quiet, begun=restored
+            ) as line:
+                for step in steps:
+                    frames = step.done
+                    if watch is not None:
+                        watch(step.result)
+                    line.advance()
+                return Summary(frames, line.seconds, restored)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         MaskError,
         MediaError,
         OutputError,
+        StoppedError,
         WeightsError,
     )
     from ddeal_core.media import Mask, open_source, open_writer, read_mask, write_mask
@@ -47,6 +48,7 @@ __all__ = [
     "OutputError",
     "Result",
     "Segmenter",
+    "StoppedError",
     "Tracker",
     "WeightsError",
     "__version__",
@@ -70,6 +72,7 @@ _HOMES = {
         "MaskError",
         "MediaError",
         "OutputError",
+        "StoppedError",
         "WeightsError",
     ),
     "media": ("Mask", "open_source", "open_writer", "read_mask", "write_mask"),

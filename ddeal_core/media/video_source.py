@@ -128,12 +128,7 @@ class VideoSource(FrameSource):
         """The file's sound, opened anew for each who asks; None if it has none."""
         return FileSound(self.path) if self._has_sound else None
 
-    def identity(self) -> Settings:
-        """Name, size and sampled checksum of the file.
-
-        Raises:
-            MediaError: It cannot be read any more.
-        """
+    def _identify(self) -> Settings:
         try:
             return file_identity(self.path)
         except OSError as error:

@@ -1,22 +1,20 @@
 """From names of files to finished outputs in one call."""
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
 from fractions import Fraction
 from typing import BinaryIO
 
 from ddeal_core.media.background import Background, Colour
-from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.manifest import is_complete
+from ddeal_core.media.manifest import read_manifest
 from ddeal_core.media.mask_set import mask_files, read_masks
-from ddeal_core.media.masks import Mask
-from ddeal_core.media.outputs import open_outputs
-from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.media.outputs import abandon_all, open_outputs
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import Kind
 from ddeal_core.tracking.pipeline import Progress, segment_video
-from ddeal_core.tracking.run_settings import output_settings, run_settings
 from ddeal_core.tracking.segmenter import Segmenter
+from ddeal_core.tracking.unfinished import all_whole, open_journal
 
 __all__ = ["cut_out"]
 
@@ -38,7 +36,7 @@ def cut_out(
     end: int | None = None,
     frame_rate: Fraction | None = None,
     overwrite: bool = False,
-    skip_complete: bool = False,
+    resume: bool = False,
     on_frame: Callable[[Progress], None] | None = None,
 ) -> int:
     """Cut objects out of a video and write all outputs in one pass, as ``ddeal segment`` does.
@@ -62,12 +60,12 @@ def cut_out(
         end: Frame to stop before.
         frame_rate: Of image files.
         overwrite: Whether results may be replaced.
-        skip_complete: Do nothing where an earlier run made all outputs from the same video and
-            masks, with the same weights and settings: see `is_complete`.
+        resume: Go on from what an unfinished run of the same settings left, see `open_journal`;
+            nothing is done if all outputs are whole already.
         on_frame: Called after each frame.
 
     Returns:
-        How many frames were written; 0 where all was complete before.
+        How many frames were written.
 
     Raises:
         InputError: Something that was named cannot be used; nothing was written.
@@ -78,41 +76,33 @@ def cut_out(
     done = 0
     with open_source(video, start=start, end=end, frame_rate=frame_rate) as source:
         given = read_masks(mask_words, source=source, objects=objects)
-        segmenter = segmenter or Segmenter.load()
-
-        def opened(*, overwrite: bool) -> list[ResultWriter]:
-            return open_outputs(
-                output_words,
-                source=source,
-                kind=kind,
-                background=background,
-                hard=hard,
-                sound=sound,
-                overwrite=overwrite,
-                keep=mask_files(mask_words, source=source).values(),
-            )
-
-        if skip_complete and _are_complete(segmenter, source, given, opened(overwrite=True)):
-            return 0
-        steps = segment_video(segmenter, source, given, opened(overwrite=overwrite))
-        for progress in steps:
-            done = progress.done
-            if on_frame is not None:
-                on_frame(progress)
+        writers = open_outputs(
+            output_words,
+            source=source,
+            kind=kind,
+            background=background,
+            hard=hard,
+            sound=sound,
+            overwrite=True,  # asked below, where an unfinished run is known of
+            keep=mask_files(mask_words, source=source).values(),
+        )
+        try:
+            segmenter = segmenter or Segmenter.load()
+            whole = resume and all_whole(segmenter, source, given, writers)
+            journal = None
+            if not whole:
+                journal = open_journal(
+                    segmenter, source, given, writers, resume=resume, overwrite=overwrite
+                )
+        except BaseException:
+            abandon_all(writers)
+            raise
+        if whole:
+            abandon_all(writers)
+            return len(read_manifest(writers[0].path).frames)
+        with closing(segment_video(segmenter, source, given, writers, journal=journal)) as steps:
+            for progress in steps:
+                done = progress.done
+                if on_frame is not None:
+                    on_frame(progress)
     return done
-
-
-def _are_complete(
-    segmenter: Segmenter,
-    source: FrameSource,
-    masks: Mapping[int, Mask],
-    writers: Sequence[ResultWriter],
-) -> bool:
-    try:
-        if not all(writer.path.exists() for writer in writers):
-            return False  # nothing needs to be read
-        run = run_settings(segmenter, source, masks)
-        return all(is_complete(w.path, output_settings(run, w)) for w in writers)
-    finally:
-        for writer in writers:
-            writer.abandon()

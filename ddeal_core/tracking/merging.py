@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["merge", "to_labels"]
+__all__ = ["impose", "merge", "to_labels"]
 
 _EPS = 1e-7  # Probabilities are clamped to [_EPS, 1 - _EPS], as in the released code.
 _LIMIT = math.log((1 - _EPS) / _EPS)
@@ -40,3 +40,23 @@ def to_labels(merged: Tensor) -> Tensor:
         labels.masked_fill_(merged[:, k] > best, k)
         best = torch.maximum(best, merged[:, k])
     return labels
+
+
+def impose(merged: Tensor, masks: Tensor) -> Tensor:
+    """Let given masks, the last objects of ``merged``, overrule what was predicted.
+
+    Args:
+        merged: ``[1, 1 + K, H, W]``, background first.
+        masks: ``[1, G, H, W]`` of the last G objects, 0 to 1.
+
+    Returns:
+        ``[1, 1 + K, H, W]``. What was predicted for the given objects outside their masks falls to
+        the background.
+    """
+    count = masks.shape[1]
+    free = 1 - masks.sum(dim=1, keepdim=True)
+    kept = merged[:, :-count]
+    total = kept.sum(dim=1, keepdim=True)
+    background = torch.zeros_like(kept)
+    background[:, :1] = 1 - total
+    return torch.cat([(kept + background) * free, masks], dim=1)

@@ -1,20 +1,18 @@
 """From a source of frames to finished outputs: the loop that the command line runs."""
 
-import contextlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.errors import DdealError, InputError, MaskError, OutputError
-from ddeal_core.media.cutout import Cutout
+from ddeal_core.errors import InputError, MaskError, StoppedError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.masks import Mask
-from ddeal_core.media.result_writer import ResultWriter, output_error
+from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.tracking.journal import Journal
 from ddeal_core.tracking.look_ahead import encoded
-from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.run_outputs import Progress, RunOutputs
 from ddeal_core.tracking.run_record import RunRecord
 from ddeal_core.tracking.segmenter import Labels, Segmenter
 from ddeal_core.tracking.stages import Consumer, ahead
@@ -24,28 +22,14 @@ __all__ = ["Progress", "segment_video"]
 _WAITING = 4  # Frames between two stages: evens out their pace, and bounds the memory.
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One frame that has been segmented and handed to all writers.
-
-    Attributes:
-        frame: As it came from the source.
-        result: What was found in it.
-        done: Frames so far, this one included.
-        total: Frames that the source promises, or None.
-    """
-
-    frame: Frame
-    result: Result
-    done: int
-    total: int | None
-
-
 def segment_video(
     segmenter: Segmenter,
     source: FrameSource,
     masks: Labels | Mapping[int, Labels],
     writers: Sequence[ResultWriter] = (),
+    *,
+    journal: Journal | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Progress]:
     """Segment a video and write it, frame by frame.
 
@@ -64,6 +48,10 @@ def segment_video(
         masks: Label map of the source's first frame; or label maps by the number of their frame
             in the whole video (`Frame.index`), whatever range of it is given.
         writers: Outputs, opened on `source`.
+        journal: Where results are kept until the outputs are whole, see `open_journal`; frames
+            that it holds are not computed again. It belongs to this call.
+        stop: Asked after each frame of a file; True ends the run as an error does, once the
+            frames in hand are written.
 
     Yields:
         Each frame, once it is written.
@@ -73,29 +61,37 @@ def segment_video(
             is not in the range. All that can be known is told before the first frame.
         MediaError: A frame cannot be read.
         OutputError: An output cannot be written; the message names it.
+        StoppedError: `stop` said so.
     """
-    given = _checked(masks, source)
-    return _segment(segmenter, source, given, tuple(writers))
+    outputs = RunOutputs(writers, journal)
+    try:
+        given = _checked(masks, source)
+    except BaseException:
+        outputs.abandon()
+        raise
+    return _segment(segmenter, source, given, outputs, journal, stop)
 
 
 def _segment(
     segmenter: Segmenter,
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
-    writers: tuple[ResultWriter, ...],
+    outputs: RunOutputs,
+    journal: Journal | None,
+    stop: Callable[[], bool],
 ) -> Generator[Progress]:
     try:
-        record = RunRecord.of(segmenter, source, given)
+        outputs.record = RunRecord.of(segmenter, source, given)
         if source.is_live:  # wanted at once, and its sound is read along with its frames
-            for progress in _results(segmenter, source, given, iter(source)):
-                _write(progress, writers, record)
-                yield progress
+            for step in _results(segmenter, source, given, iter(source), None):
+                outputs.write(step)
+                yield step
         else:
-            yield from _side_by_side(segmenter, source, given, writers, record)
+            yield from _side_by_side(segmenter, source, given, outputs, journal, stop)
     except BaseException:
-        _abandon(writers)
+        outputs.abandon()
         raise
-    _finish(writers, record)
+    outputs.finish()
 
 
 def _results(
@@ -103,54 +99,60 @@ def _results(
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
     frames: Iterator[Frame],
+    journal: Journal | None,
 ) -> Iterator[Progress]:
     tracker = segmenter.tracker()
     done, total = 0, source.frame_count
     last = source.start - 1
+    before_objects = min(given) - source.start
+    if journal is not None and journal.state is not None:
+        for kept, frame in zip(journal.replay(), frames, strict=False):
+            mask = given.pop(frame.index, None)
+            result = kept.result(done, frame.size, mask, segmenter.device)
+            last, done = frame.index, done + 1
+            yield Progress(frame, result, done, total, restored=True)
+        tracker.state = journal.state
+    count = 1 if source.is_live else segmenter.look_ahead
     pairs = encoded(
         tracker,
         frames,
         lambda frame: frame.image,
-        count=1 if source.is_live else segmenter.look_ahead,
-        skip=min(given) - source.start,
+        count=count,
+        skip=max(0, before_objects - done),
     )
-    for done, (frame, encoding) in enumerate(pairs, start=1):
+    for frame, encoding in pairs:
         result = tracker.step(frame.image, given.pop(frame.index, None), encoding)
-        last = frame.index
-        yield Progress(frame, result, done, total)
+        last, done = frame.index, done + 1
+        # Batches of frames begin where they would have begun.
+        whole_batch = done <= before_objects or (done - before_objects) % count == 0
+        state = tracker.state if journal is not None and whole_batch else None
+        yield Progress(frame, result, done, total, state=state)
     if given:
         raise _beyond(source, min(given), last + 1)
     if not done:
         raise InputError(f"{source.path} gave no frame from number {source.start} on")
 
 
-def _write(progress: Progress, writers: tuple[ResultWriter, ...], record: RunRecord) -> None:
-    frame, result = progress.frame, progress.result
-    cutout = Cutout.of(frame.image, result.labels, lambda: result.probabilities, result.object_ids)
-    for writer in writers:
-        writer.write(frame, cutout)
-    record.add(frame)
-
-
 def _side_by_side(
     segmenter: Segmenter,
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
-    writers: tuple[ResultWriter, ...],
-    record: RunRecord,
+    outputs: RunOutputs,
+    journal: Journal | None,
+    stop: Callable[[], bool],
 ) -> Generator[Progress]:
     """Decode and write in threads of their own while the network computes in the caller's."""
     with (
         ahead(iter(source), capacity=_WAITING) as frames,
-        Consumer[Progress](
-            lambda item: _write(item, writers, record), capacity=_WAITING
-        ) as writing,
+        Consumer[Progress](outputs.write, capacity=_WAITING) as writing,
     ):
         error: Exception | None = None
         try:
-            for progress in _results(segmenter, source, given, frames):
-                writing.put(progress)
+            for step in _results(segmenter, source, given, frames, journal):
+                writing.put(step)
                 yield from writing.done()
+                if stop():
+                    raise StoppedError(f"stopped after frame {step.frame.index}")
         except Exception as caught:  # what was segmented before is still written
             error = caught
         yield from writing.finish()
@@ -199,26 +201,3 @@ def _beyond(source: FrameSource, index: int, count: int) -> MaskError:
         f"a mask is given for frame {index}, but {source.path} ends after frame {count - 1} "
         "(frames are counted from 0)"
     )
-
-
-def _abandon(writers: Sequence[ResultWriter]) -> None:
-    for writer in writers:
-        with contextlib.suppress(DdealError, OSError):
-            writer.abandon()
-
-
-def _finish(writers: Sequence[ResultWriter], record: RunRecord) -> None:
-    failures: list[str] = []
-    for position, writer in enumerate(writers):
-        try:
-            writer.finish()
-            record.describe(writer)
-        except (DdealError, OSError) as error:
-            _abandon([writer])
-            known = isinstance(error, DdealError)
-            failures.append(str(error if known else output_error(writer.path, error)))
-        except BaseException:
-            _abandon(writers[position:])
-            raise
-    if failures:
-        raise OutputError("; ".join(failures))

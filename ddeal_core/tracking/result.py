@@ -1,12 +1,12 @@
 """What the tracker says of one frame."""
 
-from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+from ddeal_core.tracking.probability_maps import ProbabilityMaps
 
 __all__ = ["Result"]
 
@@ -20,43 +20,29 @@ class Result:
     Attributes:
         index: Position of the frame among those that the tracker was fed, from 0.
         object_ids: Ids of the K objects known by now, in the order of the probabilities.
+        maps: The probabilities as they were computed.
         labels: ``[H, W]`` uint8, id of the most probable object, 0 for the background.
     """
 
-    def __init__(
-        self,
-        *,
-        index: int,
-        object_ids: tuple[int, ...],
-        labels: NDArray[np.uint8],
-        enlarge: Callable[[int | None], Tensor],
-    ) -> None:
-        """Take what the tracker found.
-
-        Args:
-            index: See the class.
-            object_ids: See the class.
-            labels: See the class.
-            enlarge: Computes the first so many maps of the probabilities, all for None, at the
-                frame's size: ``[*, H, W]``, on any device.
-        """
+    def __init__(self, *, index: int, object_ids: tuple[int, ...], maps: ProbabilityMaps) -> None:
+        """Take what the tracker found; see the class."""
         self.index = index
         self.object_ids = object_ids
-        self.labels = labels
-        self._enlarge = enlarge
+        self.maps = maps
+        self.labels: NDArray[np.uint8] = maps.labels(object_ids)
 
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:
         """``[1 + K, H, W]`` float32, background first; they sum to 1."""
         with torch.inference_mode():
-            probabilities: NDArray[np.float32] = self._enlarge(None).float().cpu().numpy()
+            probabilities: NDArray[np.float32] = self.maps.enlarge(None).float().cpu().numpy()
         return probabilities
 
     @cached_property
     def alpha(self) -> NDArray[np.uint8]:
         """Opacity of all objects together, ``[H, W]`` uint8: 255 * (1 - p(background))."""
         with torch.inference_mode():
-            background = self._enlarge(1)[0].float()
+            background = self.maps.enlarge(1)[0].float()
             alpha: NDArray[np.uint8] = (
                 ((1 - background) * 255).round().to(torch.uint8).cpu().numpy()
             )

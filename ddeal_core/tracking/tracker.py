@@ -7,16 +7,17 @@ from typing import TypeGuard
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ddeal_core.errors import InputError, MaskError
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
-from ddeal_core.tracking.merging import merge, to_labels
+from ddeal_core.tracking.merging import impose, merge
 from ddeal_core.tracking.padding import Padding
+from ddeal_core.tracking.probability_maps import ProbabilityMaps, masks_of
 from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.tracker_state import TrackerState
 
 __all__ = ["MAX_OBJECT_ID", "Tracker"]
 
@@ -61,6 +62,16 @@ class Tracker:
     def object_ids(self) -> tuple[int, ...]:
         """Ids of the objects followed so far, in the order in which they were given."""
         return tuple(self._object_ids)
+
+    @property
+    def state(self) -> TrackerState:
+        """What it knows between two frames. Tensors are shared: they are never written to."""
+        return TrackerState(self._index, self._size, self.object_ids, self._state)
+
+    @state.setter
+    def state(self, state: TrackerState) -> None:
+        self._index, self._size = state.index, state.size
+        self._object_ids, self._state = list(state.object_ids), state.objects
 
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[FrameEncoding | None]:
         """Compute in advance, as one batch, what depends on coming frames alone.
@@ -132,12 +143,10 @@ class Tracker:
         encoding: FrameEncoding | None,
     ) -> Result:
         if self._state is None and not ids:
-            shape = image.shape[:2]
             return Result(
                 index=self._index,
                 object_ids=(),
-                labels=np.zeros(shape, np.uint8),
-                enlarge=lambda _: torch.ones(1, *shape),
+                maps=ProbabilityMaps.without_objects((image.shape[0], image.shape[1])),
             )
         size = self._network_size(*image.shape[:2])
         padding = Padding(*size)
@@ -159,7 +168,7 @@ class Tracker:
             merged = merge(prediction.log_odds)
             if fresh is not None:
                 merged = torch.cat([merged, torch.zeros_like(masks)], dim=1)
-                merged = _impose(merged, masks)
+                merged = impose(merged, masks)
             self._update(encoding, known, prediction, merged[:, 1 : 1 + known.objects])
         else:
             merged = torch.cat([1 - masks.sum(1, keepdim=True), masks], dim=1)
@@ -227,7 +236,7 @@ class Tracker:
     def _masks_to_tensor(
         self, given: NDArray[np.integer], ids: list[int], size: tuple[int, int]
     ) -> Tensor:
-        masks = np.stack([(given == i).astype(np.float32) for i in ids])
+        masks = masks_of(given, ids)
         if masks.shape[1:] != size:
             masks = np.stack(
                 [cv2.resize(m, size[::-1], interpolation=cv2.INTER_AREA) for m in masks]
@@ -239,27 +248,9 @@ class Tracker:
     ) -> Result:
         """Bring ``[1, 1 + K, h, w]`` to the frame's size; put given masks in as they are."""
         assert self._size is not None
-        size = self._size
-        masks = self._masks_to_tensor(given, ids, size) if given is not None and ids else None
-
-        def enlarge(count: int | None) -> Tensor:
-            maps = merged
-            if masks is None:
-                maps = maps[:, :count]
-            if maps.shape[-2:] != size:
-                maps = F.interpolate(maps.float(), size, mode="bilinear", align_corners=False)
-            if masks is not None:
-                maps = _impose(maps, masks)
-            return maps[0, :count]
-
-        table = np.array([0, *self._object_ids], np.uint8)
-        places = to_labels(enlarge(None)[None])[0].cpu().numpy()
-        return Result(
-            index=self._index,
-            object_ids=self.object_ids,
-            labels=table[places],
-            enlarge=enlarge,
-        )
+        masks = self._masks_to_tensor(given, ids, self._size) if given is not None and ids else None
+        maps = ProbabilityMaps.of(merged, self._size, masks)
+        return Result(index=self._index, object_ids=self.object_ids, maps=maps)
 
 
 def _is_image(image: object) -> TypeGuard[NDArray[np.uint8]]:
@@ -270,18 +261,6 @@ def _is_image(image: object) -> TypeGuard[NDArray[np.uint8]]:
         and image.shape[2] == 3
         and image.size > 0
     )
-
-
-def _impose(merged: Tensor, masks: Tensor) -> Tensor:
-    """Let given masks, the last objects of ``merged``, overrule what was predicted."""
-    count = masks.shape[1]
-    free = 1 - masks.sum(dim=1, keepdim=True)
-    kept = merged[:, :-count]
-    # What was predicted for the given objects outside their masks falls to the background.
-    total = kept.sum(dim=1, keepdim=True)
-    background = torch.zeros_like(kept)
-    background[:, :1] = 1 - total
-    return torch.cat([(kept + background) * free, masks], dim=1)
 
 
 def _ids_in(given: NDArray[np.integer], size: tuple[int, int] | None) -> list[int]:

@@ -14,6 +14,7 @@ def test_demo_writes_clip_masks_and_videos_and_says_where(ddeal, tiny_weights, t
     clip = sample_clip(frames=3)
     size = clip.labels.shape[1:]
     names = {"sample.mp4", "first.png", "masks", "overlay.mp4", "cutout.mov"}
+    names |= {f"{name}.manifest.json" for name in ("overlay.mp4", "cutout.mov")}
     assert {path.name for path in folder.iterdir()} == names
     for name in names:
         assert str(folder / name) in run.err
