@@ -1,7 +1,7 @@
 """``ddeal segment``: cut objects out of a video."""
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -43,9 +43,6 @@ from ddeal_cli.segment_many import (
     segment_many,
 )
 from ddeal_cli.trust_options import MaxPixelsOption, OnErrorOption
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["register"]
 

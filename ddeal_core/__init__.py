@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ddeal_core.batch import cut_out_many
     from ddeal_core.errors import (
         ConfigError,
         DatasetError,
@@ -54,6 +55,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "cut_out",
+    "cut_out_many",
     "grab_cut",
     "load_network",
     "open_source",
@@ -63,6 +65,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "batch": ("cut_out_many",),
     "errors": (
         "ConfigError",
         "DatasetError",

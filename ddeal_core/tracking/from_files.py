@@ -85,7 +85,7 @@ def cut_out(
         on_frame: Called after each frame.
 
     Returns:
-        How many frames were written; 0 where all was complete before.
+        How many frames were written.
 
     Raises:
         InputError: Something that was named cannot be used; nothing was written.
