@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from ddeal_core.benchmark.plain_continuity import without_jumps
 from ddeal_core.benchmark.plain_features import Frame, PlainFeatures
 
 __all__ = ["PlainNetwork", "PlainResult"]
@@ -32,6 +33,11 @@ class PlainObject:
     last_frame: Frame | None = None
     last_dense: torch.Tensor | None = None
     memory: dict[int, tuple[Frame, torch.Tensor]] = field(default_factory=dict)  # by age
+
+    @property
+    def last_share(self) -> torch.Tensor:
+        """Share of each cell of the last frame, at stride 8 if it is known there."""
+        return (self.last_mask if self.last_dense is None else self.last_dense)[1]
 
 
 @dataclass(frozen=True)
@@ -281,6 +287,9 @@ class PlainNetwork(PlainFeatures):
             if answers:
                 probabilities = {i: fine.double().softmax(0)[1] for i, (_, fine) in answers.items()}
                 merged = merge(probabilities)
+                if self.config.reach:
+                    before = {i: item.last_share for i, item in items.items()}
+                    merged = without_jumps(merged, before, self.config.reach)
             if keep and new:
                 taken = torch.stack(list(new.values())).sum(0)
                 merged = {i: p * (1 - taken) for i, p in merged.items()} | new

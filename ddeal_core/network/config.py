@@ -224,6 +224,6 @@ PRESETS: dict[str, NetworkConfig] = {
         short_side=384,
         dense_channels=64,
         memory_frames=8,
-        reach=0.08,
+        reach=0.1,
     ),
 }
