@@ -15,7 +15,7 @@ from ddeal_core.media.identity import Settings
 from ddeal_core.media.manifest import is_complete
 from ddeal_core.media.outputs import check_free
 from ddeal_core.media.publishing import remove_leftovers
-from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.media.result_writer import ResultWriter, output_error
 from ddeal_core.tracking.directions import Direction
 from ddeal_core.tracking.journal import Journal
 from ddeal_core.tracking.run_settings import output_settings, run_settings, versions
@@ -79,6 +79,7 @@ def open_journal(
     Raises:
         InputError: An output is in the way, an unfinished run would be lost or is of other
             settings, or another process is writing it. Nothing was changed.
+        OutputError: The disk does not take it.
     """
     paths = [writer.path for writer in writers]
     reason = None
@@ -157,7 +158,7 @@ def _take_up(
     try:
         journal.start({**description, "replaces": overwrite})
     except OSError as error:
-        raise InputError(f"cannot write {journal.folder}: {error.strerror or error}") from None
+        raise output_error(journal.folder, error) from None
 
 
 def _leave(journal: Journal) -> None:
