@@ -109,7 +109,7 @@ def _names(video: str) -> dict[str, str]:
     if is_live(video):
         name = "video" if video == "-" else re.match(r"[a-z]+", video)[0]  # type: ignore[index]
         return {"stem": name, "name": name, "parent": ""}
-    folder = path.parent.resolve()  # a pattern stands for its folder
+    folder = Path(os.path.realpath(path.parent))  # a pattern stands for its folder
     return {"stem": folder.name, "name": folder.name, "parent": folder.parent.name}
 
 
@@ -214,7 +214,8 @@ def _without_kind(word: str) -> str:
 
 
 def _place(name: str) -> str:
-    return os.path.normcase(Path(name).resolve())
+    # unlike `Path.resolve`, it has no trouble with links in a circle
+    return os.path.normcase(os.path.realpath(name))
 
 
 def _check_places(jobs: Iterable[Job]) -> None:

@@ -163,4 +163,4 @@ def _collide(first: Path, second: Path) -> bool:
 
 def _is_at(first: Path, second: Path) -> bool:
     """Whether two names are of one place, there already or not."""
-    return first.resolve() == second.resolve()
+    return os.path.realpath(first) == os.path.realpath(second)
