@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0; 2 where the input is at fault, 1 where something else is, 130 when interrupted.
     """
-    from ddeal_core.errors import DdealError, InputError
+    from ddeal_core.errors import DdealError, InputError, StoppedError
 
     with show_warnings():
         try:
@@ -110,6 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except InputError as error:
             complain(error)
             return 2
+        except StoppedError as error:
+            complain(f"interrupted: {error}")
+            return 130
         except DdealError as error:
             complain(error)
             return 1

@@ -1,7 +1,7 @@
 """``ddeal segment``: cut objects out of a video."""
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -21,7 +21,7 @@ from ddeal_cli.hint_options import (
     ScribbleOption,
     hints_of,
 )
-from ddeal_cli.one_video import cut_out, tell_masks
+from ddeal_cli.one_video import cut_out_or_resume, tell_masks
 from ddeal_cli.options import (
     DeviceOption,
     Json,
@@ -34,6 +34,7 @@ from ddeal_cli.options import (
     ablation_of,
     parse_resolution,
 )
+from ddeal_cli.resuming import Resume
 from ddeal_cli.segment_many import (
     EngineOption,
     JobsOption,
@@ -43,14 +44,11 @@ from ddeal_cli.segment_many import (
 )
 from ddeal_cli.trust_options import MaxPixelsOption, OnErrorOption
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["register"]
 
 Format = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte", "background"]
 
-_OF_OUTPUTS = ("kind", "background", "hard", "sound", "overwrite")
+_OF_OUTPUTS = ("kind", "background", "hard", "sound")
 
 
 def register(app: typer.Typer) -> None:
@@ -62,6 +60,7 @@ def register(app: typer.Typer) -> None:
             "ddeal segment clip.mp4 -m first.png -o masks -o cutout.mov -o overlay.mp4",
             "ddeal segment clip.mp4 -m first.png -o new.mp4 -b beach.jpg",
             "ddeal segment clip.mp4 -m first.png -o key.mp4 --green -o matte=matte.mp4",
+            "ddeal segment clip.mp4 --box 120,80,200,160 -o masks",
             "ddeal segment clip.mp4 -m first.png -m 120=more.png --objects 1,38",
             "ddeal segment 'shots/*.jpg' -m first.png -o rgba=cut --start 100 --end 200",
             "ffmpeg -i clip.mp4 -f matroska - | ddeal segment - -m first.png -o masks",
@@ -155,6 +154,7 @@ def segment(
         typer.Option("--no-audio", help="Leave the sound out of videos.", rich_help_panel="Output"),
     ] = False,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     start: Annotated[
         int | None,
         typer.Option(metavar="N", help="First frame, from 0; the plain --mask belongs to it."),
@@ -249,6 +249,7 @@ def segment(
             output or [default_folder(video)],
             source=source,
             **{name: cutting[name] for name in _OF_OUTPUTS},
+            overwrite=True,  # asked below, where an unfinished run is known of
             keep=files if scribble is None else [*files, scribble],
         )
         segmenter = Segmenter.load(**network, keep_cues=bool(cues))
@@ -263,22 +264,29 @@ def segment(
             keep=files,
             overwrite=overwrite,
         )
-        summary = cut_out(
-            segmenter, source, masks, writers, direction=cutting["direction"], quiet=quiet
+        summary = cut_out_or_resume(
+            *(segmenter, source, masks, writers),
+            direction=cutting["direction"],
+            resume=resume,
+            overwrite=overwrite,
+            quiet=quiet,
         )
         height, width = source.size
-    for writer in writers:
-        say(f"wrote {writer.path}", quiet=quiet)
-    say(
-        f"{summary.frames} frames of {width}x{height} in {summary.seconds:.1f} s: "
-        f"{summary.frame_rate:.1f} frames/s on {segmenter.device}",
-        quiet=quiet,
-    )
+    if summary.restored < summary.frames:
+        for writer in writers:
+            say(f"wrote {writer.path}", quiet=quiet)
+        kept = f" ({summary.restored} of them kept from before)" if summary.restored else ""
+        say(
+            f"{summary.frames} frames{kept} of {width}x{height} in {summary.seconds:.1f} s: "
+            f"{summary.frame_rate:.1f} frames/s on {segmenter.device}",
+            quiet=quiet,
+        )
     if json_:
         emit_json(
             {
                 "video": video,
                 "frames": summary.frames,
+                "restored": summary.restored,
                 "damaged_frames": source.damage.count,
                 "width": width,
                 "height": height,

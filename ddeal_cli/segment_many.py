@@ -100,7 +100,7 @@ def segment_many(
     from ddeal_core.batch import cut_out_many, plan
 
     planned = plan(videos, masks=masks, mask_dir=mask_dir, outputs=outputs)
-    say(f"{len(planned)} videos", quiet=quiet)
+    say("1 video" if len(planned) == 1 else f"{len(planned)} videos", quiet=quiet)
     began = time.monotonic()
     outcomes: list[Outcome] = []
     with ManyProgress(len(planned), quiet=quiet) as progress:

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ddeal_core.batch import cut_out_many
     from ddeal_core.errors import (
         ConfigError,
         DatasetError,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         MaskError,
         MediaError,
         OutputError,
+        StoppedError,
         WeightsError,
     )
     from ddeal_core.interaction import Hints, grab_cut
@@ -48,10 +50,12 @@ __all__ = [
     "OutputError",
     "Result",
     "Segmenter",
+    "StoppedError",
     "Tracker",
     "WeightsError",
     "__version__",
     "cut_out",
+    "cut_out_many",
     "grab_cut",
     "load_network",
     "open_source",
@@ -61,6 +65,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "batch": ("cut_out_many",),
     "errors": (
         "ConfigError",
         "DatasetError",
@@ -70,6 +75,7 @@ _HOMES = {
         "MaskError",
         "MediaError",
         "OutputError",
+        "StoppedError",
         "WeightsError",
     ),
     "interaction": ("Hints", "grab_cut"),

@@ -8,7 +8,8 @@
     │   ├── MaskError           a mask of the wrong kind, size or ids
     │   ├── MediaError          a video or an image that cannot be read
     │   └── WeightsError        a checkpoint that is damaged, unsafe or does not fit
-    └── OutputError             results cannot be written (full disk, codec missing, ...)
+    ├── OutputError             results cannot be written (full disk, codec missing, ...)
+    └── StoppedError                 the caller asked for an end
 
 Every message is one line that says what is wrong and what to do about it.
 """
@@ -22,6 +23,7 @@ __all__ = [
     "MaskError",
     "MediaError",
     "OutputError",
+    "StoppedError",
     "WeightsError",
 ]
 
@@ -60,3 +62,7 @@ class WeightsError(InputError):
 
 class OutputError(DdealError):
     """Results cannot be written."""
+
+
+class StoppedError(DdealError):
+    """The caller asked for an end before the work was done."""

@@ -3,7 +3,7 @@
     python -m reliability.faults --kills 50 --seed 1
 
 Runs of `ddeal segment` are killed at random moments, and write to a full disk, to a folder that
-may not be written, and from a file that is cut off while it is read.
+may not be written, and from a file that is cut off.
 """
 
 import argparse
@@ -32,9 +32,10 @@ from ddeal_core.network import Ddeal
 from ddeal_core.weights import Checkpoint, save_checkpoint
 from reliability.samples import TINY, make_clip
 
-__all__ = ["Case", "Finding", "cut_while_read", "full_disk", "killed", "main", "read_only"]
+__all__ = ["Case", "Finding", "cut_off", "full_disk", "killed", "main", "read_only"]
 
 FRAMES = 60
+_SUITES = ("killed", "cut-off", "full-disk", "read-only")
 _OUTPUTS = ("masks", "cut.mov", "overlay.mp4", "all.json")
 _ROOT = Path(__file__).parents[1]
 
@@ -69,7 +70,6 @@ class Case:
         self.weights = folder / "tiny.safetensors"
         save_checkpoint(Checkpoint(TINY, Ddeal(TINY).state_dict(), {}), self.weights)
         self.expected = folder / "expected"
-        self.run(self.expected)
         self.seconds = self.run(self.expected)[1]
 
     def start(self, out: Path, *outputs: str, clip: Path | None = None) -> "subprocess.Popen[str]":
@@ -94,17 +94,16 @@ class Case:
         return said, time.monotonic() - began, process.returncode
 
 
-def killed(case: Case, times: int, seed: int) -> Iterator[Finding | None]:
+def killed(case: Case, numbers: range, seed: int) -> Iterator[Finding | None]:
     """Kill runs at random moments; then let one finish, which must give what it always gives.
 
     Yields:
         A finding, or None, for each.
     """
-    chance = random.Random(seed)
-    for number in range(times):
+    for number in numbers:
         out = case.folder / "killed"
         process = case.start(out)
-        moment = chance.uniform(0.3, 1.0) * case.seconds
+        moment = random.Random(f"{seed} {number}").uniform(0.3, 1.0) * case.seconds
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(moment)
         process.send_signal(signal.SIGKILL)
@@ -121,10 +120,12 @@ def killed(case: Case, times: int, seed: int) -> Iterator[Finding | None]:
         yield finding
 
 
-def full_disk(case: Case, sizes: tuple[int, ...]) -> Iterator[Finding | None]:
+def full_disk(
+    case: Case, sizes: tuple[int, ...], outputs: tuple[str, ...] = _OUTPUTS
+) -> Iterator[Finding | None]:
     """Write each output to a disk of so many kilobytes; the run must end and say why."""
     for size in sizes:
-        for name in _OUTPUTS:
+        for name in outputs:
             with _disk(case.folder / "disk", f"size={size}k") as out:
                 said, _, code = case.run(out / "o", name)
                 fault = f"{name} on a disk of {size} kB"
@@ -142,7 +143,7 @@ def read_only(case: Case) -> Iterator[Finding | None]:
             yield _said(said, code, fault, "Read-only file system", must_fail=True)
 
 
-def cut_while_read(case: Case) -> Iterator[Finding | None]:
+def cut_off(case: Case) -> Iterator[Finding | None]:
     """Cut the video off behind its first half: what was there must be kept, and named so."""
     short = case.folder / "short.mkv"
     make_clip(short, FRAMES, sound=True)
@@ -235,23 +236,26 @@ def _different(out: Path, expected: Path, fault: str) -> Finding | None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 1 if something is found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=50, help="how many runs are killed")
+    parser.add_argument("--first", type=int, default=0, help="number of the first of them")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=_SUITES, action="append", help="only these; repeatable")
     given = parser.parse_args(arguments)
     findings = 0
     with tempfile.TemporaryDirectory() as scratch:
         case = Case(Path(scratch))
+        numbers = range(given.first, given.first + given.kills)
         suites: dict[str, Callable[[], Iterator[Finding | None]]] = {
-            "killed": lambda: killed(case, given.kills, given.seed),
-            "cut while read": lambda: cut_while_read(case),
+            "killed": lambda: killed(case, numbers, given.seed),
+            "cut-off": lambda: cut_off(case),
+            "full-disk": lambda: full_disk(case, (8, 24, 64)),
+            "read-only": lambda: read_only(case),
         }
-        if can_mount():
-            suites["full disk"] = lambda: full_disk(case, (8, 24, 64))
-            suites["read-only disk"] = lambda: read_only(case)
-        else:
-            print("full and read-only disks are left out: mounting them needs root")
-        for title, suite in suites.items():
-            results = list(suite())
+        for title in given.only or _SUITES:
+            if title in ("full-disk", "read-only") and not can_mount():
+                print(f"{title}: left out, mounting a disk needs root")
+                continue
+            results = list(suites[title]())
             found = [result for result in results if result is not None]
             findings += len(found)
             print(f"{title}: {len(results)} faults, {len(found)} findings", flush=True)

@@ -90,9 +90,12 @@ class Inputs:
 
 def run_target(kind: str, path: Path, choice: int) -> None:
     """What a worker runs."""
+    import torch
+
     from ddeal_core.media import set_max_pixels
     from reliability.targets import TARGETS
 
+    torch.set_num_threads(1)
     set_max_pixels(1 << 22)
     TARGETS[kind](path, choice)
 

@@ -1,6 +1,8 @@
 """Small whole files of every kind that ddeal reads, for a fuzzer to damage."""
 
 import json
+import pickle
+import struct
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -74,7 +76,8 @@ def make_clip(
 ) -> Path:
     """Encode a moving square, as MP4 unless the name ends otherwise."""
     file_format = "apng" if codec == "apng" else None
-    with av.open(path, "w", format=file_format) as container:
+    # Matroska names each file by chance otherwise
+    with av.open(path, "w", format=file_format, options={"fflags": "+bitexact"}) as container:
         stream: Any = container.add_stream(codec, rate=Fraction(24), options=options or {})
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         heard: Any = container.add_stream("aac", rate=44100) if sound else None
@@ -151,9 +154,32 @@ def _make_weights(folder: Path) -> dict[str, list[Path]]:
     (folder / "w").replace(folder / "tiny.safetensors")
     state = {"net": network.state_dict(), "recipe": {}, "epoch": 3, "best": [0.5, None, "x"]}
     torch.save(state, folder / "new.pth")
-    torch.save(state, folder / "old.pth", _use_new_zipfile_serialization=False)
+    _save_as_before(state, folder / "old.pth")
     pickles = [folder / "new.pth", folder / "old.pth"]
     return {"weights": [folder / "tiny.safetensors"], "pickle": pickles}
+
+
+def _save_as_before(content: object, path: Path) -> None:
+    """Write the format of torch before 1.6, whose own writer names storages by their addresses."""
+    storages: list[Any] = []
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, item: Any) -> Any:
+            if not isinstance(item, torch.storage.TypedStorage):
+                return None
+            storages.append(item)
+            kind = getattr(torch, item._pickle_storage_type())
+            return ("storage", kind, f"{len(storages) - 1}", "cpu", item._size(), None)
+
+    with path.open("wb") as file:
+        pickle.dump(0x1950A86A20F9469CFC6C, file, 2)
+        pickle.dump(1001, file, 2)
+        pickle.dump({"protocol_version": 1001, "little_endian": True, "type_sizes": {}}, file, 2)
+        Pickler(file, 2).dump(content)
+        pickle.dump([f"{number}" for number in range(len(storages))], file, 2)
+        for item in storages:
+            file.write(struct.pack("<q", item._size()))
+            file.write(bytes(item._untyped_storage))
 
 
 def _make_json(folder: Path) -> dict[str, list[Path]]:

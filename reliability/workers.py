@@ -80,11 +80,8 @@ class Worker:
 
 
 def _serve(run: Callable[[str, Path, int], None], pipe: Connection) -> None:
-    import torch
-
     from ddeal_core.errors import DdealError
 
-    torch.set_num_threads(1)
     logging.getLogger("ddeal_core").addHandler(logging.NullHandler())
     logging.getLogger("libav").setLevel(logging.CRITICAL)
     with contextlib.suppress(ImportError, ValueError, OSError):

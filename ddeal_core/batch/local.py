@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -181,7 +182,15 @@ def _end(pool: list[_Worker]) -> None:
 
 
 def _work(connection: Connection, settings: Settings, share: int) -> None:
-    """What the process does: say when it is ready, then take videos until there is none."""
+    """What the process does; told to end, it goes as soon as its outputs are tidied up."""
+    try:
+        _take_videos(connection, settings, share)
+    except SystemExit as leaving:
+        os._exit(int(leaving.code or 0))  # winding up Python and torch would take a second
+
+
+def _take_videos(connection: Connection, settings: Settings, share: int) -> None:
+    """Say when the network is ready, then take videos until there is none."""
     # A terminal's Ctrl-C reaches it too: the parent says what is to happen.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):

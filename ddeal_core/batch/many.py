@@ -26,8 +26,9 @@ def cut_out_many(
         for outcome in cut_out_many(plan(videos, mask_dir="first"), workers=2, overwrite=True):
             print(outcome.job.video, outcome.status, outcome.error)
 
-    One video that fails does not stop the others. One that an earlier run completed, from the same
-    files and with the same settings, is left as it is unless `overwrite` is set.
+    One video that fails does not stop the others. What an earlier run completed, from the same
+    files and with the same settings, is left as it is, and what it left unfinished goes on; unless
+    `overwrite` is set.
 
     Args:
         jobs: The videos: see `plan`.

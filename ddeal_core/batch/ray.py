@@ -94,7 +94,10 @@ def _connected(address: str | None) -> Any:
     except Exception as error:  # of many kinds, most of them no RayError
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         where = address or os.environ.get("RAY_ADDRESS") or "this machine"
-        raise InputError(f"no Ray cluster answers at {where}: {first}") from None
+        hint = (
+            "" if "RAY_AUTH_MODE" in os.environ else "; one with a token wants RAY_AUTH_MODE=token"
+        )
+        raise InputError(f"no Ray cluster answers at {where}: {first}{hint}") from None
     return ray
 
 

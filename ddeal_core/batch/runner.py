@@ -41,8 +41,8 @@ class Runner:
             torch.set_num_threads(threads)
             cv2.setNumThreads(threads)
         self._segmenter = Segmenter.load(**settings.network)
-        again = bool(settings.cutting.get("overwrite"))
-        self._cutting = {"skip_complete": not again, **settings.cutting}
+        # What is complete is left, what is unfinished goes on, unless all is to be made anew.
+        self._cutting = {**settings.cutting, "resume": not settings.cutting.get("overwrite")}
 
     def run(self, job: Job, on_progress: OnProgress | None = None) -> Outcome:
         """Cut out one video.
@@ -69,7 +69,7 @@ class Runner:
 
         error, bad_input = None, False
         try:
-            count = cut_out(
+            cut_out(
                 job.video,
                 self._masks(job),
                 job.outputs,
@@ -77,7 +77,7 @@ class Runner:
                 on_frame=advance,
                 **self._cutting,
             )
-            if count == 0:
+            if frames == 0:  # and no error: nothing was left to do
                 return Outcome(job, "complete", device=str(self._segmenter.device))
         except DdealError as failure:
             error, bad_input = str(failure), isinstance(failure, InputError)

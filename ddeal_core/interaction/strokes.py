@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from ddeal_core.errors import InputError, MaskError
+from ddeal_core.errors import InputError, MaskError, MediaError
 from ddeal_core.media.mask_kinds import from_colours
+from ddeal_core.media.picture_files import opened_picture
 
 __all__ = ["read_strokes"]
 
@@ -39,20 +39,16 @@ def read_strokes(path: str | os.PathLike[str], *, size: tuple[int, int]) -> NDAr
             cannot be told apart.
     """
     where = Path(path)
+    if not where.exists():
+        raise MaskError(f"there is no image of strokes {where}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(where) as image:
-                if image.format in ("JPEG", "MPO"):
-                    raise MaskError("colours of a JPEG are not exact: save it as PNG")
-                image.load()
-                strokes = _ids(image)
-    except FileNotFoundError:
-        raise MaskError(f"there is no image of strokes {where}") from None
-    except UnidentifiedImageError:
-        raise MaskError(f"{where} is no image that can be read as strokes") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise MaskError(f"the strokes {where} cannot be read: {error}") from None
+        with opened_picture(where, named=f"the strokes {where}") as image:
+            if image.format in ("JPEG", "MPO"):
+                raise MaskError("colours of a JPEG are not exact: save it as PNG")
+            image.load()
+            strokes = _ids(image)
+    except MediaError as error:
+        raise MaskError(str(error)) from None
     except InputError as error:
         raise MaskError(f"the strokes {where}: {error}") from None
     if strokes.shape != size:

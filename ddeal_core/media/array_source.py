@@ -65,8 +65,7 @@ class ArraySource(FrameSource):
         """True: they were not read from image files."""
         return True
 
-    def identity(self) -> Settings:
-        """Checksum and rate of the frames."""
+    def _identify(self) -> Settings:
         return {
             "name": self.path.name,
             "rate": str(self._rate),

@@ -20,7 +20,7 @@ from ddeal_core.media.video_source import VideoSource
 
 __all__ = ["backwards", "last_frame"]
 
-_CHUNK_BYTES = 128 << 20
+_CHUNK_BYTES = 256 << 20
 _EARLIER = (3, 40)  # frames before a chunk at which decoding begins: weaving fields needs some
 
 
@@ -127,12 +127,13 @@ def _decoded(
     chunk: list[Frame] = []
     pictures = source.pictures_from(pts)
     try:
-        for stamp, image in pictures:
+        for stamp, made in pictures:
             mark = wanted[len(chunk)]
             if stamp is None or mark.frame.pts is None or stamp > mark.frame.pts:
                 return None
             if stamp < mark.frame.pts:
                 continue
+            image = made()
             if zlib.crc32(image.data) != mark.checksum:
                 return None
             chunk.append(replace(mark.frame, image=image))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ddeal_core.errors import MediaError
 from ddeal_core.media.colour import ColourTags, displayed_rgb
 from ddeal_core.media.demuxers import AWAY_FROM_FILES, harmless_demuxers
+from ddeal_core.media.ledger import Ledger
 from ddeal_core.media.pixel_limit import check_pixels, max_pixels
 from ddeal_core.media.rational import to_fraction
 from ddeal_core.media.tone_mapping import HDR_TRANSFERS
@@ -105,6 +106,7 @@ def pictures_of(
     named: Path,
     promised: int | None = None,
     checked: bool = True,
+    ledger: Ledger | None = None,
 ) -> Iterator[av.VideoFrame]:
     """Decode packets; interlaced pictures come out as whole ones, as many as went in.
 
@@ -114,6 +116,8 @@ def pictures_of(
         named: For messages.
         promised: Packets that there must be, or None where the container only estimates.
         checked: Complain of damage; without, give what the decoder makes of it.
+        ledger: Where packets and pictures are noted. With several threads, FFmpeg may lose the
+            last pictures and say nothing.
 
     Raises:
         MediaError: A packet is damaged or missing; the message has the frame's number.
@@ -123,9 +127,13 @@ def pictures_of(
     try:
         for packet in packets:
             seen += packet.size > 0
+            if ledger is not None and packet.size:
+                ledger.enter(packet)
             cut_off = packet.is_corrupt and checked
             decoded = stream.decode(None) if cut_off else packet.decode()  # else those on their way
             for picture in decoded:
+                if ledger is not None:
+                    ledger.tick(picture)
                 for whole in weaver.weave(picture):
                     yield whole
                     count += 1

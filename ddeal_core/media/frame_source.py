@@ -53,6 +53,7 @@ class FrameSource(ABC):
         self.path = path
         self.start = start or 0
         self.end = end
+        self._known: Settings | None = None
         self.on_error: OnError = on_error
         self.damage = DamageRecord(path, on_error)
 
@@ -138,9 +139,16 @@ class FrameSource(ABC):
     def identity(self) -> Settings:
         """Say what was opened, in plain JSON types: its name, and what tells it from others.
 
+        Worked out once: it is what was there when it was first asked for.
+
         Raises:
             MediaError: It cannot be read any more.
         """
+        if self._known is None:
+            self._known = self._identify()
+        return self._known
+
+    def _identify(self) -> Settings:
         return {"name": self.path.name, "live": self.is_live}
 
     def stop(self) -> None:  # noqa: B027 - files end by themselves

@@ -172,12 +172,7 @@ class ImageSource(FrameSource):
         """Index of the image with this stem, or None."""
         return self._indices.get(name)
 
-    def identity(self) -> Settings:
-        """How many images are given, their rate, and one checksum over their names and contents.
-
-        Raises:
-            MediaError: One of them cannot be read any more.
-        """
+    def _identify(self) -> Settings:
         files = self._files[self.start : self.end]
         digest = hashlib.sha256()
         for file in files:

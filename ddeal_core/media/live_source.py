@@ -22,8 +22,9 @@ from ddeal_core.media.damage import OnError
 from ddeal_core.media.decoding import Display, damage, open_container, pictures_of, video_stream
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.ledger import Lost
 from ddeal_core.media.sound import LiveSound, Sound
-from ddeal_core.media.tolerant_decoding import Lost, pictures_and_losses
+from ddeal_core.media.tolerant_decoding import pictures_and_losses
 
 __all__ = ["LiveSource", "open_camera"]
 

@@ -15,7 +15,7 @@ from ddeal_core.media.result_writer import ResultWriter
 from ddeal_core.media.video_writer import VideoWriter
 from ddeal_core.media.writers import Kind, fits, open_writer
 
-__all__ = ["check_place", "open_outputs"]
+__all__ = ["abandon_all", "check_free", "check_place", "open_outputs"]
 
 
 def open_outputs(
@@ -60,7 +60,7 @@ def open_outputs(
             )
             writers.append(writer)
             if not overwrite:
-                _check_free(path)
+                check_free([path])
         shown = any(isinstance(w, VideoWriter) and w.kind == "background" for w in writers)
         if background is not None and not shown:
             raise InputError(
@@ -68,10 +68,10 @@ def open_outputs(
                 f"background={named[0][1].with_suffix('.mov').name}"
             )
     except OutputError as error:  # nothing was begun: the name is at fault
-        _abandon(writers)
+        abandon_all(writers)
         raise InputError(str(error)) from None
     except BaseException:
-        _abandon(writers)
+        abandon_all(writers)
         raise
     return writers
 
@@ -101,7 +101,7 @@ def check_place(
         raise InputError(f"{path} is the input's own place: write the output somewhere else")
     _check_kept(path, keep)
     if not overwrite:
-        _check_free(path)
+        check_free([path])
 
 
 def _check_taken(path: Path, taken: Iterable[Path]) -> None:
@@ -115,7 +115,8 @@ def _check_kept(path: Path, keep: Iterable[Path]) -> None:
             raise InputError(f"{path} holds the mask {file}: write the output somewhere else")
 
 
-def _abandon(writers: Iterable[ResultWriter]) -> None:
+def abandon_all(writers: Iterable[ResultWriter]) -> None:
+    """Let go of outputs that were opened and are not wanted after all."""
     for writer in writers:
         writer.abandon()
 
@@ -131,13 +132,21 @@ def _parted(word: str | os.PathLike[str]) -> tuple[Kind | None, Path]:
     return None, Path(text)
 
 
-def _check_free(path: Path) -> None:
-    if path.is_dir():
-        if any(not entry.name.startswith(".") for entry in path.iterdir()):
-            raise InputError(f"the folder {path} is not empty: name another, or allow --overwrite")
-    elif path.exists() or path.is_symlink():
-        raise InputError(f"{path} exists: name another file, or allow --overwrite")
-    else:
+def check_free(paths: Iterable[Path]) -> None:
+    """Check that nothing would be replaced.
+
+    Raises:
+        InputError: A file is there, or a folder that is not empty.
+    """
+    for path in paths:
+        if path.is_dir():
+            if any(not entry.name.startswith(".") for entry in path.iterdir()):
+                raise InputError(
+                    f"the folder {path} is not empty: name another, or allow --overwrite"
+                )
+            continue
+        if path.exists() or path.is_symlink():
+            raise InputError(f"{path} exists: name another file, or allow --overwrite")
         beside = manifest_path(path)
         if beside.exists() and not is_manifest(beside):
             raise InputError(f"{beside} exists: name another file, or allow --overwrite")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["part_of", "publish", "sync_files", "write_whole"]
+__all__ = ["part_of", "publish", "remove_leftovers", "sync_files", "write_whole"]
 
 _AT_ONCE = 16  # a disk joins what waits for it: many files take little longer than one
 
@@ -52,6 +54,31 @@ def write_whole(path: Path, content: bytes, *, sync: bool = True) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
+
+
+def remove_leftovers(output: Path) -> None:
+    """Remove what dead processes left half-written for an output, a file or a folder."""
+    parts = list(output.parent.glob(f".{glob.escape(output.name)}.*.part"))
+    if output.is_dir():
+        parts += output.rglob(".*.part")
+    for part in parts:
+        match = re.fullmatch(r"\..+\.([0-9]+)\.part", part.name)
+        if match is not None and not _runs(int(match[1])):
+            with contextlib.suppress(OSError):
+                part.unlink()
+
+
+def _runs(process: int) -> bool:
+    """Whether there is such a process besides this one; where unknown, open files protect it."""
+    if process == os.getpid() or os.name == "nt":  # there, asking would end it
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def sync_files(paths: Iterable[Path]) -> None:

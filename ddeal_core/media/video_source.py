@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -21,10 +23,21 @@ from ddeal_core.media.decoding import Display, damage, open_container, pictures_
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.identity import Settings, file_identity
+from ddeal_core.media.ledger import Ledger, Lost
 from ddeal_core.media.sound import FileSound, Sound
-from ddeal_core.media.tolerant_decoding import Lost, pictures_and_losses
+from ddeal_core.media.tolerant_decoding import pictures_and_losses
 
 __all__ = ["VideoSource"]
+
+
+def _up_to_a_hole(
+    packets: Iterator[Packet[VideoStream]], holes: list[MediaError]
+) -> Iterator[Packet[VideoStream]]:
+    """End at a hole as if the file did, so that pictures before it still come; note the error."""
+    try:
+        yield from packets
+    except MediaError as error:
+        holes.append(error)
 
 
 _Numbered = tuple[int, av.VideoFrame | Lost]
@@ -153,12 +166,7 @@ class VideoSource(FrameSource):
         """The file's sound, opened anew for each who asks; None if it has none."""
         return FileSound(self.path) if self._has_sound else None
 
-    def identity(self) -> Settings:
-        """Name, size and sampled checksum of the file.
-
-        Raises:
-            MediaError: It cannot be read any more.
-        """
+    def _identify(self) -> Settings:
         try:
             return file_identity(self.path)
         except OSError as error:
@@ -206,9 +214,7 @@ class VideoSource(FrameSource):
         promised = stream.frames if self._sure_count else None
         pictures: Iterator[av.VideoFrame | Lost]
         if self.on_error == "stop":
-            stream.thread_type = "AUTO"
-            packets = without_holes(container, stream, path=self.path)
-            pictures = pictures_of(packets, stream, named=self.path, promised=promised)
+            pictures = self._until_damage(container, stream, promised)
         else:
             packets = without_holes(container, stream, path=self.path, record=record)
             pictures = pictures_and_losses(packets, stream, record=record, promised=promised)
@@ -222,7 +228,47 @@ class VideoSource(FrameSource):
                     continue
             yield index, picture
 
-    def pictures_from(self, pts: int) -> Iterator[tuple[int | None, NDArray[np.uint8]]]:
+    def _until_damage(
+        self, container: InputContainer, stream: VideoStream, promised: int | None
+    ) -> Iterator[av.VideoFrame | Lost]:
+        """Decode in several threads; where that fails, look again, in one, for the very frame.
+
+        Several threads lose good pictures around a failure, and report it late or, at the end of
+        a file, never.
+        """
+        stream.thread_type = "AUTO"
+        ledger = Ledger()
+        given = 0
+        try:
+            packets = without_holes(container, stream, path=self.path)
+            for picture in pictures_of(
+                packets, stream, named=self.path, promised=promised, ledger=ledger
+            ):
+                yield picture
+                given += 1
+            if not ledger.is_short:
+                return
+        except MediaError:
+            pass
+        holes: list[MediaError] = []
+        record = DamageRecord(self.path, self.on_error)
+        index = -1
+        with self._opened() as (again, stream):
+            packets = _up_to_a_hole(without_holes(again, stream, path=self.path), holes)
+            found = pictures_and_losses(packets, stream, record=record, promised=promised)
+            for index, each in enumerate(found):
+                if isinstance(each, Lost) and index >= self.start:
+                    raise damage(self.path, index, each.why)
+                if index >= given:
+                    yield each
+        if holes:
+            raise holes[0]
+        if record.others:
+            raise damage(self.path, index + 1, record.others[0])
+
+    def pictures_from(
+        self, pts: int
+    ) -> Iterator[tuple[int | None, Callable[[], NDArray[np.uint8]]]]:
         """Decode from the last key frame that the container knows before a time stamp.
 
         Whether a picture is what decoding from the beginning gives depends on the stream: the
@@ -232,7 +278,7 @@ class VideoSource(FrameSource):
             pts: In units of `time_base`.
 
         Yields:
-            A picture's time stamp, and its image as displayed.
+            A picture's time stamp, and what makes its image as displayed, which takes time.
 
         Raises:
             MediaError: The container cannot seek, or a picture cannot be decoded.
@@ -245,7 +291,7 @@ class VideoSource(FrameSource):
                 raise MediaError(f"{self.path} cannot be read from the middle") from None
             packets = container.demux(stream)
             for picture in pictures_of(packets, stream, named=self.path, checked=False):
-                yield picture.pts, self._display.image(picture)
+                yield picture.pts, partial(self._display.image, picture)
 
     def close(self) -> None:
         """End iterations that were left half-way."""

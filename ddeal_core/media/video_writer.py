@@ -100,7 +100,7 @@ class VideoWriter(ResultWriter):
         self._origin: int | None = None
         self._last: int | None = None
         self._first_seconds = self._ends = Fraction(0)
-        self._count = 0
+        self._count = self._restamped = 0
 
     @property
     def kind(self) -> VideoKind:
@@ -137,7 +137,7 @@ class VideoWriter(ResultWriter):
                 self._encode_cut_out(timed, cutout)
             else:
                 self._encode(timed, self._composite(timed, cutout))
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except (av.FFmpegError, OSError, ValueError, OverflowError) as error:
             raise output_error(self.path, error) from None
         self._count += 1
         self._ends = self._seconds(timed) + (timed.duration or 0) * self._time_base
@@ -156,6 +156,8 @@ class VideoWriter(ResultWriter):
             self._publish(self._partial)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise output_error(self.path, error) from None
+        if self._restamped > 1:
+            _log.warning("%s: %d frames got other time stamps", self.path, self._restamped)
         self._let_go()
 
     def keep_part(self) -> Path:
@@ -240,15 +242,18 @@ class VideoWriter(ResultWriter):
         else:
             pts = round(frame.pts * frame.time_base / self._time_base)
         if self._origin is None:
-            self._origin = pts if self._shift_to_zero else 0
+            # what is before 0 would be left out, or put anywhere, by containers and players
+            self._origin = pts if self._shift_to_zero or pts < 0 else 0
         pts -= self._origin
         if self._last is not None and pts <= self._last:
-            _log.warning(
-                "frame %d comes at time stamp %d, not after the one before; %d is written",
-                frame.index,
-                pts,
-                self._last + 1,
-            )
+            self._restamped += 1
+            if self._restamped == 1:
+                _log.warning(
+                    "frame %d comes at time stamp %d, not after the one before; %d is written",
+                    frame.index,
+                    pts,
+                    self._last + 1,
+                )
             pts = self._last + 1
         self._last = pts
         return replace(frame, pts=pts, time_base=self._time_base)

@@ -91,6 +91,17 @@ class ObjectState:
         """K."""
         return self.mean_directions.shape[1]
 
+    @property
+    def last_shares(self) -> Tensor:
+        """Share of each cell that each object took up in the last frame.
+
+        ``[G, K, H/8, W/8]`` where there is matching at stride 8, else ``[G, K, H/16, W/16]``.
+        """
+        if self.last_dense_keys is None or self.last_dense_weights is None:
+            return self.last_masks[:, :, 1]
+        shares = self.last_dense_weights[:, :, 1].exp()
+        return shares.view(*shares.shape[:2], *self.last_dense_keys.shape[-2:])
+
     def select(self, indices: list[int]) -> "ObjectState":
         """Keep only some objects, ``indices`` into K in ascending order."""
         references = []

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -10,17 +11,14 @@ from ddeal_core.errors import InputError
 from ddeal_core.interaction.hints import Hints
 from ddeal_core.media.background import Background, Colour
 from ddeal_core.media.damage import OnError
-from ddeal_core.media.identity import Settings
-from ddeal_core.media.manifest import is_complete
-from ddeal_core.media.outputs import open_outputs
-from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.media.outputs import abandon_all, open_outputs
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import Kind
 from ddeal_core.tracking.directions import Direction
 from ddeal_core.tracking.given_masks import given_masks
 from ddeal_core.tracking.pipeline import Progress, segment_video
-from ddeal_core.tracking.run_settings import output_settings, run_settings
 from ddeal_core.tracking.segmenter import Segmenter
+from ddeal_core.tracking.unfinished import all_whole, open_journal
 
 __all__ = ["cut_out"]
 
@@ -48,7 +46,7 @@ def cut_out(
     cues: Named | Sequence[Named] = (),
     cue_frames: str | None = None,
     on_error: OnError = "stop",
-    skip_complete: bool = False,
+    resume: bool = False,
     on_frame: Callable[[Progress], None] | None = None,
 ) -> int:
     """Cut objects out of a video and write all outputs in one pass, as ``ddeal segment`` does.
@@ -82,12 +80,12 @@ def cut_out(
         cues: What led to the answer, as figures, arrays or a video: see `open_cue_writer`.
         cue_frames: Frames of the cues: see `FrameChoice.parse`.
         on_error: What to do about frames that cannot be read: see `open_source`.
-        skip_complete: Do nothing where an earlier run made all outputs from the same video and
-            masks, with the same weights and settings: see `is_complete`.
+        resume: Do nothing where all outputs are there, whole and of these settings; else go on
+            from what an unfinished run of them left. See `all_whole` and `open_journal`.
         on_frame: Called after each frame.
 
     Returns:
-        How many frames were written; 0 where all was complete before.
+        How many frames were written.
 
     Raises:
         InputError: Something that was named cannot be used; nothing was written.
@@ -107,24 +105,16 @@ def cut_out(
         )
         loaded = segmenter or Segmenter.load(keep_cues=bool(cue_words))
 
-        def opened(*, overwrite: bool) -> list[ResultWriter]:
-            return open_outputs(
-                output_words,
-                source=source,
-                kind=kind,
-                background=background,
-                hard=hard,
-                sound=sound,
-                overwrite=overwrite,
-                keep=files,
-            )
-
-        def run() -> Settings:
-            return run_settings(loaded, source, given, direction=direction)
-
-        if skip_complete and _are_complete(run, opened(overwrite=True)):
-            return 0
-        writers = opened(overwrite=overwrite)
+        writers = open_outputs(
+            output_words,
+            source=source,
+            kind=kind,
+            background=background,
+            hard=hard,
+            sound=sound,
+            overwrite=True,  # asked below, where an unfinished run is known of
+            keep=files,
+        )
         writers += open_cues(
             cue_words,
             cue_frames,
@@ -136,20 +126,26 @@ def cut_out(
             keep=files,
             overwrite=overwrite,
         )
-        steps = segment_video(loaded, source, given, writers, direction=direction)
-        for progress in steps:
-            done = progress.done
-            if on_frame is not None:
-                on_frame(progress)
+        try:
+            whole = resume and all_whole(loaded, source, given, writers, direction=direction)
+            journal = None
+            if not whole:
+                journal = open_journal(
+                    *(loaded, source, given, writers),
+                    direction=direction,
+                    resume=resume,
+                    overwrite=overwrite,
+                )
+        except BaseException:
+            abandon_all(writers)
+            raise
+        if whole:
+            abandon_all(writers)
+            return 0
+        steps = segment_video(loaded, source, given, writers, direction=direction, journal=journal)
+        with closing(steps):
+            for progress in steps:
+                done = progress.done
+                if on_frame is not None:
+                    on_frame(progress)
     return done
-
-
-def _are_complete(run: Callable[[], Settings], writers: Sequence[ResultWriter]) -> bool:
-    try:
-        if not all(writer.path.exists() for writer in writers):
-            return False  # nothing needs to be read
-        settings = run()
-        return all(is_complete(w.path, output_settings(settings, w)) for w in writers)
-    finally:
-        for writer in writers:
-            writer.abandon()

@@ -43,17 +43,21 @@ class Maps:
         merged: ``[1, 1 + K, h, w]``, background first; they sum to 1.
         size: (height, width) of the frame.
         given: What was given on this frame, for the last maps; or None.
+
+    Attributes:
+        merged: As given.
+        given: As given.
     """
 
     def __init__(self, merged: Tensor, size: tuple[int, int], given: Given | None) -> None:
-        self._merged, self._size, self._given = merged, size, given
+        self.merged, self._size, self.given = merged, size, given
 
     def probabilities(self) -> Tensor:
         """``[1 + K, H, W]`` float32 at the frame's size, background first."""
-        given, count = self._given, self._merged.shape[1]
+        given, count = self.given, self.merged.shape[1]
         if given is None and count <= self._step:
             return next(self._enlarged(count))[1]
-        maps = torch.empty((count, *self._size), device=self._merged.device)
+        maps = torch.empty((count, *self._size), device=self.merged.device)
         predicted = count - (0 if given is None else len(given.ids))
         for place, part in self._enlarged(predicted):
             maps[place : place + len(part)] = part
@@ -66,21 +70,21 @@ class Maps:
 
     def background(self) -> Tensor:
         """Probability of the background, ``[H, W]``."""
-        if self._given is None:
+        if self.given is None:
             return next(self._enlarged(1))[1][0]
         # what was predicted for the given objects outside their masks falls to the background
-        rest = torch.ones(self._size, device=self._merged.device)
-        for place, part in self._enlarged(self._merged.shape[1] - len(self._given.ids)):
+        rest = torch.ones(self._size, device=self.merged.device)
+        for place, part in self._enlarged(self.merged.shape[1] - len(self.given.ids)):
             rest -= part[1 if place == 0 else 0 :].sum(0)
-        return rest * self._given.free(rest)
+        return rest * self.given.free(rest)
 
     def labels(self) -> NDArray[np.uint8]:
         """Places of the most probable maps, ``[H, W]``: 0 for the background, k for object k.
 
         The first one where two are equal.
         """
-        given = self._given
-        predicted = self._merged.shape[1] - (0 if given is None else len(given.ids))
+        given = self.given
+        predicted = self.merged.shape[1] - (0 if given is None else len(given.ids))
         parts = self._enlarged(predicted)
         _, first = next(parts)
         labels = torch.zeros(self._size, dtype=torch.uint8, device=first.device)
@@ -106,7 +110,7 @@ class Maps:
     def _enlarged(self, count: int) -> Iterator[tuple[int, Tensor]]:
         """The first maps at the frame's size, ``[*, H, W]`` each, and where each part begins."""
         for begin in range(0, count, self._step):
-            part = self._merged[:, begin : min(begin + self._step, count)]
+            part = self.merged[:, begin : min(begin + self._step, count)]
             if part.shape[-2:] != self._size:
                 part = F.interpolate(part.float(), self._size, mode="bilinear", align_corners=False)
             yield begin, part[0].float()

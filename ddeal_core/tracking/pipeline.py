@@ -1,19 +1,17 @@
 """From a source of frames to finished outputs: the loop that the command line runs."""
 
-import contextlib
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.errors import DdealError, InputError, MaskError, MediaError, OutputError
-from ddeal_core.media.cutout import Cutout
+from ddeal_core.errors import InputError, MaskError, MediaError, StoppedError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.masks import Mask
-from ddeal_core.media.result_writer import ResultWriter, output_error
+from ddeal_core.media.result_writer import ResultWriter
 from ddeal_core.tracking.directions import (
     Direction,
     Earlier,
@@ -21,8 +19,10 @@ from ddeal_core.tracking.directions import (
     check_direction,
     followed_back,
 )
+from ddeal_core.tracking.journal import Journal
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.run_outputs import Progress, RunOutputs
 from ddeal_core.tracking.run_record import RunRecord
 from ddeal_core.tracking.segmenter import Labels, Segmenter
 from ddeal_core.tracking.stages import Consumer, ahead
@@ -30,23 +30,6 @@ from ddeal_core.tracking.stages import Consumer, ahead
 __all__ = ["Progress", "segment_video"]
 
 _WAITING = 4  # Frames between two stages: evens out their pace, and bounds the memory.
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One frame that has been segmented and handed to all writers.
-
-    Attributes:
-        frame: As it came from the source.
-        result: What was found in it.
-        done: Frames so far, this one included.
-        total: Frames that the source promises, or None.
-    """
-
-    frame: Frame
-    result: Result
-    done: int
-    total: int | None
 
 
 def segment_video(
@@ -57,6 +40,8 @@ def segment_video(
     *,
     direction: Direction = "forward",
     on_back: Callable[[int, int], None] | None = None,
+    journal: Journal | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Progress]:
     """Segment a video and write it, frame by frame.
 
@@ -84,6 +69,10 @@ def segment_video(
             the last frame.
         on_back: Called after each frame of the way back, all of which come before the first
             result, with how many are done and how many there are.
+        journal: Where results are kept until the outputs are whole, see `open_journal`; frames
+            that it holds are not computed again. It belongs to this call.
+        stop: Asked after each frame of a file; True ends the run as an error does, once the
+            frames in hand are written.
 
     Yields:
         Each frame, once it is written.
@@ -94,46 +83,64 @@ def segment_video(
         MediaError: A frame cannot be read; the message has its number, and where the results of
             those before it are.
         OutputError: An output cannot be written; the message names it.
+        StoppedError: `stop` said so.
     """
-    check_direction(direction, source)
-    by_frame = masks if isinstance(masks, Mapping) else {anchor(direction, source): masks}
-    given = _checked(by_frame, source)
-    return _segment(segmenter, source, given, tuple(writers), direction, on_back)
+    outputs = RunOutputs(writers, journal)
+    try:
+        check_direction(direction, source)
+        by_frame = masks if isinstance(masks, Mapping) else {anchor(direction, source): masks}
+        given = _checked(by_frame, source)
+    except BaseException:
+        outputs.abandon()
+        raise
+    return _segment(segmenter, source, given, outputs, direction, on_back, journal, stop)
 
 
 def _segment(
     segmenter: Segmenter,
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
-    writers: tuple[ResultWriter, ...],
+    outputs: RunOutputs,
     direction: Direction,
     on_back: Callable[[int, int], None] | None,
+    journal: Journal | None,
+    stop: Callable[[], bool],
 ) -> Generator[Progress]:
     done = 0
+
+    def went_back(so_far: int, total: int) -> None:
+        if on_back is not None:
+            on_back(so_far, total)
+        if stop():
+            raise StoppedError("stopped on the way back")
+
     try:
-        record = RunRecord.of(segmenter, source, given, direction)
+        outputs.record = RunRecord.of(segmenter, source, given, direction)
         if source.is_live:  # wanted at once, and its sound is read along with its frames
-            for progress in _results(segmenter, source, given, iter(source)):
-                _write(progress, writers, record)
-                done = progress.done
-                yield progress
+            for step in _results(segmenter, source, given, iter(source)):
+                outputs.write(step)
+                done = step.done
+                yield step
         else:
-            back = followed_back(segmenter, source, given, direction, on_frame=on_back)
+            back = followed_back(segmenter, source, given, direction, on_frame=went_back)
             with back as (left, earlier):
-                for progress in _side_by_side(segmenter, source, left, writers, record, earlier):
-                    done = progress.done
-                    yield progress
+                results = partial(
+                    _results, segmenter, source, left, earlier=earlier, journal=journal
+                )
+                for step in _side_by_side(source, results, outputs, stop):
+                    done = step.done
+                    yield step
     except MediaError as error:
         if not done:
-            _abandon(writers)
+            outputs.abandon()
             raise
-        kept = _keep_parts(writers)
+        kept = outputs.keep_parts()
         where = f"; results of the {done} frames before it: {', '.join(kept)}" if kept else ""
         raise MediaError(f"{error}{where}") from None
     except BaseException:
-        _abandon(writers)
+        outputs.abandon()
         raise
-    _finish(writers, record)
+    outputs.finish()
 
 
 def _results(
@@ -141,20 +148,32 @@ def _results(
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
     frames: Iterator[Frame],
+    *,
     earlier: Earlier | None = None,
+    journal: Journal | None = None,
 ) -> Iterator[Progress]:
     tracker = segmenter.tracker()
     done, total = 0, source.frame_count
     last = source.start - 1
+    before_objects = min(given) - source.start if given else sys.maxsize
+    result: Result | None = None
+    if journal is not None and journal.state is not None:
+        mask: NDArray[np.integer] | None = None
+        for kept, frame in zip(journal.replay(), frames, strict=False):
+            mask = given.pop(frame.index, mask)
+            result = kept.result(frame.size, mask, segmenter.device)
+            last, done = frame.index, done + 1
+            yield Progress(frame, result, done, total, restored=True)
+        tracker.restore(journal.state)
+    count = 1 if source.is_live else segmenter.look_ahead
     pairs = encoded(
         tracker,
         frames,
         lambda frame: frame.image,
-        count=1 if source.is_live else segmenter.look_ahead,
-        skip=min(given) - source.start if given else sys.maxsize,
+        count=count,
+        skip=max(0, before_objects - done),
     )
-    result: Result | None = None
-    for done, (frame, encoding) in enumerate(pairs, start=1):
+    for frame, encoding in pairs:
         lost = next((index for index in given if index < frame.index), None)
         if lost is not None or (frame.held and frame.index in given):
             raise _unseen(source, frame.index if lost is None else lost)
@@ -162,48 +181,35 @@ def _results(
             result = tracker.step(frame.image, given.pop(frame.index, None), encoding)
             if earlier is not None:
                 result = earlier.joined(frame.index, result)
-        last = frame.index
-        yield Progress(frame, result, done, total)
+        last, done = frame.index, done + 1
+        # Batches of frames begin where they would have begun.
+        whole_batch = done <= before_objects or (done - before_objects) % count == 0
+        state = tracker.snapshot() if journal is not None and whole_batch else None
+        yield Progress(frame, result, done, total, state=state)
     if given:
         raise _beyond(source, min(given), last + 1)
     if not done:
         raise InputError(f"{source.path} gave no frame from number {source.start} on")
 
 
-def _write(progress: Progress, writers: tuple[ResultWriter, ...], record: RunRecord) -> None:
-    frame, result = progress.frame, progress.result
-    cutout = Cutout.of(
-        frame.image,
-        result.labels,
-        lambda: result.probabilities,
-        result.object_ids,
-        cues=lambda: result.cues,
-    )
-    for writer in writers:
-        writer.write(frame, cutout)
-    record.add(frame)
-
-
 def _side_by_side(
-    segmenter: Segmenter,
     source: FrameSource,
-    given: dict[int, NDArray[np.integer]],
-    writers: tuple[ResultWriter, ...],
-    record: RunRecord,
-    earlier: Earlier | None,
+    results: Callable[[Iterator[Frame]], Iterator[Progress]],
+    outputs: RunOutputs,
+    stop: Callable[[], bool],
 ) -> Generator[Progress]:
     """Decode and write in threads of their own while the network computes in the caller's."""
     with (
         ahead(iter(source), capacity=_WAITING) as frames,
-        Consumer[Progress](
-            lambda item: _write(item, writers, record), capacity=_WAITING
-        ) as writing,
+        Consumer[Progress](outputs.write, capacity=_WAITING) as writing,
     ):
         error: Exception | None = None
         try:
-            for progress in _results(segmenter, source, given, frames, earlier):
-                writing.put(progress)
+            for step in results(frames):
+                writing.put(step)
                 yield from writing.done()
+                if stop():
+                    raise StoppedError(f"stopped after frame {step.frame.index}")
         except Exception as caught:  # what was segmented before is still written
             error = caught
         yield from writing.finish()
@@ -256,40 +262,3 @@ def _beyond(source: FrameSource, index: int, count: int) -> MaskError:
         f"a mask is given for frame {index}, but {source.path} ends after frame {count - 1} "
         "(frames are counted from 0)"
     )
-
-
-def _abandon(writers: Sequence[ResultWriter]) -> None:
-    for writer in writers:
-        with contextlib.suppress(DdealError, OSError):
-            writer.abandon()
-
-
-def _keep_parts(writers: Sequence[ResultWriter]) -> list[str]:
-    """Complete outputs that end too early; gives where they are."""
-    kept: list[str] = []
-    for position, writer in enumerate(writers):
-        try:
-            kept.append(str(writer.keep_part()))
-        except (DdealError, OSError):
-            _abandon([writer])
-        except BaseException:
-            _abandon(writers[position:])
-            raise
-    return kept
-
-
-def _finish(writers: Sequence[ResultWriter], record: RunRecord) -> None:
-    failures: list[str] = []
-    for position, writer in enumerate(writers):
-        try:
-            writer.finish()
-            record.describe(writer)
-        except (DdealError, OSError) as error:
-            _abandon([writer])
-            known = isinstance(error, DdealError)
-            failures.append(str(error if known else output_error(writer.path, error)))
-        except BaseException:
-            _abandon(writers[position:])
-            raise
-    if failures:
-        raise OutputError("; ".join(failures))

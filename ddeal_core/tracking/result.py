@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddeal_core.cues.frame_cues import FrameCues
+from ddeal_core.tracking.maps import Maps
 
 __all__ = ["Result"]
 
@@ -23,6 +24,7 @@ class Result:
         index: Position of the frame among those that the tracker was fed, from 0.
         object_ids: Ids of the K objects known by now, in the order of the probabilities.
         labels: ``[H, W]`` uint8, id of the most probable object, 0 for the background.
+        maps: What it grows from; None before any object is given, and for joined results.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Result:
         labels: NDArray[np.uint8],
         enlarge: Callable[[int | None], Tensor],
         read_cues: Callable[[], FrameCues | None] | None = None,
+        maps: Maps | None = None,
     ) -> None:
         """Take what the tracker found.
 
@@ -43,12 +46,46 @@ class Result:
             enlarge: Computes the first so many maps of the probabilities, all for None, at the
                 frame's size: ``[*, H, W]``, on any device.
             read_cues: Reads the cues of the frame; None where there are none.
+            maps: What all of it is made of, where a tracker made it.
         """
         self.index = index
         self.object_ids = object_ids
         self.labels = labels
         self._enlarge = enlarge
         self._read_cues = read_cues
+        self.maps = maps
+
+    @classmethod
+    def without_objects(cls, index: int, size: tuple[int, int]) -> "Result":
+        """Make the result of a frame before any object is given: all is background."""
+        return cls(
+            index=index,
+            object_ids=(),
+            labels=np.zeros(size, np.uint8),
+            enlarge=lambda _: torch.ones(1, *size),
+        )
+
+    @classmethod
+    def of_maps(
+        cls,
+        maps: Maps,
+        *,
+        index: int,
+        object_ids: tuple[int, ...],
+        read_cues: Callable[[], FrameCues | None] | None = None,
+    ) -> "Result":
+        """Make the result that grows from a frame's maps."""
+        table = np.array([0, *object_ids], np.uint8)
+        with torch.inference_mode():
+            labels = table[maps.labels()]
+        return cls(
+            index=index,
+            object_ids=object_ids,
+            labels=labels,
+            enlarge=lambda count: maps.background()[None] if count == 1 else maps.probabilities(),
+            read_cues=read_cues,
+            maps=maps,
+        )
 
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:

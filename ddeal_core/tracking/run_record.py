@@ -34,7 +34,7 @@ class RunRecord:
         segmenter: Segmenter,
         source: FrameSource,
         masks: Mapping[int, Labels],
-        direction: Direction,
+        direction: Direction = "forward",
     ) -> Self:
         """Begin the record of a run."""
         return cls(run_settings(segmenter, source, masks, direction=direction), source)

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.identity import Settings, sha256_of_array
@@ -77,5 +76,6 @@ def versions() -> dict[str, str]:
 
 
 def _checksum(mask: Labels) -> str:
-    labels: NDArray[np.integer] = mask.labels if isinstance(mask, Mask) else np.asarray(mask)
-    return sha256_of_array(labels.astype(np.int32))
+    labels = mask.labels if isinstance(mask, Mask) else np.asarray(mask)
+    small = labels.size and labels.min() >= 0 and labels.max() < 256
+    return sha256_of_array(labels.astype(np.uint8 if small else np.int64))

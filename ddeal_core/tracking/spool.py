@@ -47,8 +47,8 @@ class Spool:
     """Keeps results in a temporary file; use it with `with`, which removes the file.
 
     Labels come back as they were; objects' probabilities rounded to multiples of 1/4095, and the
-    background's as what is left of 1. Memory does not grow but for some numbers a frame. One thread
-    at a time may use it; what `get` returned may be used anywhere.
+    background's as what is left of 1. Memory does not grow but for some numbers a frame. One
+    thread at a time may use it; what `get` returned may be used anywhere.
     """
 
     def __init__(self) -> None:

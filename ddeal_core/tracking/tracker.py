@@ -17,11 +17,14 @@ from ddeal_core.errors import InputError, MaskError, WeightsError
 from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
 from ddeal_core.tracking.batches import Batches
+from ddeal_core.tracking.continuity import without_jumps
 from ddeal_core.tracking.cue_reading import read_cues
 from ddeal_core.tracking.maps import Given, Maps
 from ddeal_core.tracking.merging import merge
 from ddeal_core.tracking.padding import Padding
 from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.steps import rounded
+from ddeal_core.tracking.tracker_state import TrackerState
 
 __all__ = ["MAX_OBJECT_ID", "Tracker"]
 
@@ -90,6 +93,15 @@ class Tracker:
     def state(self) -> ObjectState | None:
         """What is known of the objects by now; None before any is given."""
         return self._state
+
+    def snapshot(self) -> TrackerState:
+        """All that is known between two frames. Tensors are shared: they are never written to."""
+        return TrackerState(self._index, self._size, self.object_ids, self._state)
+
+    def restore(self, state: TrackerState) -> None:
+        """Go on from a snapshot of a tracker of the same network and settings."""
+        self._index, self._size = state.index, state.size
+        self._object_ids, self._state = list(state.object_ids), state.objects
 
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[FrameEncoding | None]:
         """Compute in advance, as one batch, what depends on coming frames alone.
@@ -199,13 +211,7 @@ class Tracker:
         encoding: FrameEncoding | None,
     ) -> Result:
         if self._state is None and not ids:
-            shape = image.shape[:2]
-            return Result(
-                index=self._index,
-                object_ids=(),
-                labels=np.zeros(shape, np.uint8),
-                enlarge=lambda _: torch.ones(1, *shape),
-            )
+            return Result.without_objects(self._index, (image.shape[0], image.shape[1]))
         size = self._network_size(*image.shape[:2])
         padding = Padding(*size)
         encoding = encoding or self._encode([image])
@@ -235,6 +241,7 @@ class Tracker:
                 )
             merged = merge(prediction.log_odds)
             self._check_numbers(merged)
+            merged = without_jumps(merged, known.last_shares, self._network.config.reach)
             if fresh is not None:
                 merged = torch.cat([merged, torch.zeros_like(masks)], dim=1)
                 merged = _impose(merged, masks)
@@ -322,16 +329,10 @@ class Tracker:
     ) -> Result:
         """Bring ``[1, 1 + K, h, w]`` to the frame's size; put given masks in as they are."""
         assert self._size is not None
-        size = self._size
-        maps = Maps(merged, size, Given(given, ids) if given is not None and ids else None)
-        table = np.array([0, *self._object_ids], np.uint8)
-        return Result(
-            index=self._index,
-            object_ids=self.object_ids,
-            labels=table[maps.labels()],
-            enlarge=lambda count: maps.background()[None] if count == 1 else maps.probabilities(),
-            read_cues=read,
+        maps = Maps(
+            rounded(merged), self._size, Given(given, ids) if given is not None and ids else None
         )
+        return Result.of_maps(maps, index=self._index, object_ids=self.object_ids, read_cues=read)
 
 
 def _is_image(image: object) -> TypeGuard[NDArray[np.uint8]]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ BUNDLED = Path(__file__).with_name("compact.safetensors")
 """The weights that come with the package."""
 
 _FORMAT = "ddeal-1"
+_MOST_BYTES = 8_000_000_000
 _MOST_PARAMETERS = 1_000_000_000  # the largest preset has 65 million
 
 
@@ -69,7 +71,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path, *, half: bool = False) -
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            file.write(serialize(state, metadata))
+            file.write(_in_order(serialize(state, metadata)))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -78,6 +80,15 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path, *, half: bool = False) -
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _in_order(data: bytes) -> bytes:
+    """Sort a file's header, whose metadata safetensors writes in any order."""
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":"))
+    text = header.encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at multiples of 8
+    return struct.pack("<Q", len(text)) + text + data[8 + length :]
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -92,6 +103,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise WeightsError(f"no weights at {path}")
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise WeightsError(
+            f"{path} has {size / 1e9:.0f} GB, more than the weights of any network here"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -118,8 +134,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ValueError,
         TypeError,
         KeyError,
-        RecursionError,
         OverflowError,
+        MemoryError,
+        RuntimeError,  # also where there is no address space for the file
         ConfigError,
     ) as error:
         raise WeightsError(f"{path} is no whole weights file: {_first_line(error)}") from None

@@ -114,6 +114,16 @@ def test_segment_by_a_box_is_mask_then_segment(ddeal, segment, tiny_clip, tiny_w
         assert len(contents) == 1
 
 
+def test_a_box_on_a_live_source_does_not_use_up_its_first_frame(tiny_clip, tiny_weights, tmp_path):
+    segmenter = Segmenter.load(tiny_weights, device="cpu")
+    hints = {1: Hints(box=(16, 24, 32, 32))}
+    cut_out(tiny_clip.video, [], "file", segmenter=segmenter, hints=hints)
+    with tiny_clip.video.open("rb") as pipe:
+        assert cut_out(pipe, [], "live", segmenter=segmenter, hints=hints) == 8
+    for name in (f"{index:05d}.png" for index in range(8)):
+        assert (tmp_path / "file" / name).read_bytes() == (tmp_path / "live" / name).read_bytes()
+
+
 def test_segment_adds_a_box_to_a_mask(segment, tiny_clip):
     words = ["--mask", tiny_clip.first_mask, "--box", "7=80,60,30,20", "-o", "out"]
     assert segment(*words).status == 0

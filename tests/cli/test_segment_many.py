@@ -149,7 +149,7 @@ def test_ctrl_c_ends_all_workers(begin, long_clip):
     while members(process.pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not members(process.pid)
-    assert not list((long_clip / "out").glob("*0.mov*"))
+    assert not (long_clip / "out/0.mov").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are found by way of /proc")

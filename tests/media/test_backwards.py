@@ -84,8 +84,8 @@ def test_where_a_key_frame_does_not_do_it_the_result_is_right_all_the_same(
     before = module.VideoSource.pictures_from
 
     def damaged(self, pts):
-        for stamp, image in before(self, pts):
-            yield stamp, image ^ 1
+        for stamp, made in before(self, pts):
+            yield stamp, lambda made=made: made() ^ 1
 
     monkeypatch.setattr(module.VideoSource, "pictures_from", damaged)
     with open_source(path) as source:

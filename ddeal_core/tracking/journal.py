@@ -1,0 +1,277 @@
+"""What a run has found so far, on the disk: a killed run goes on from it.
+
+A hidden folder beside the first output holds
+
+    run.json             what the run is: a run that differs from it does not go on from it
+    results.log          every frame's probabilities at the network's size, one after the other
+    tracker.safetensors  what the tracker knew after some frame, and how long the log was then
+    lock                 held while a process writes here
+
+Outputs are made anew from the log, without the network: an encoder cannot go on in the middle of
+a video, and results grow from the log to the bytes that they had. So it matters little when a run
+is killed: what lies behind the last tracker state is found again.
+"""
+
+import json
+import os
+import shutil
+import struct
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddeal_core.errors import OutputError
+from ddeal_core.media.publishing import write_whole
+from ddeal_core.media.result_writer import output_error
+from ddeal_core.tracking.file_lock import FileLock
+from ddeal_core.tracking.maps import Given, Maps
+from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.steps import from_steps, to_steps
+from ddeal_core.tracking.tracker_state import TrackerState, pack, unpack
+
+__all__ = ["Journal"]
+
+_RUN, _LOG, _STATE, _LOCK = "run.json", "results.log", "tracker.safetensors", "lock"
+_HEAD = struct.Struct("<II")  # length and CRC-32 of what follows
+_LEAST_PAUSE = 1.0  # seconds between two states,
+_SHARE = 100  # and so many times what writing one took
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A frame of the log.
+
+    Attributes:
+        object_ids: Of the objects known by then.
+        index: Position among the frames that the tracker was fed.
+        steps: ``[K, h, w]`` uint16, see `to_steps`; None before any object was given.
+        given_ids: Objects whose given masks are results as they are.
+    """
+
+    object_ids: tuple[int, ...]
+    index: int
+    steps: NDArray[np.uint16] | None
+    given_ids: tuple[int, ...]
+
+    def result(
+        self, size: tuple[int, int], given: NDArray[np.integer] | None, device: torch.device
+    ) -> Result:
+        """Make the result that it was.
+
+        Args:
+            size: (H, W) of the frame.
+            given: The mask that was given last.
+            device: Where results are made.
+        """
+        if self.steps is None:
+            return Result.without_objects(self.index, size)
+        own = None
+        if self.given_ids:
+            assert given is not None
+            own = Given(given, list(self.given_ids))
+        maps = Maps(from_steps(self.steps, device), size, own)
+        return Result.of_maps(maps, index=self.index, object_ids=self.object_ids)
+
+
+class Journal:
+    """Keeps results and states of one run; one process at a time.
+
+    Args:
+        folder: Made if it is not there.
+
+    Attributes:
+        folder: Where it is.
+        done: Frames that need not be found again.
+
+    Raises:
+        BlockingIOError: Another process writes here.
+        OSError: The folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.done = 0
+        self._pause = _LEAST_PAUSE
+        self._told = time.monotonic()
+        self._state: TrackerState | None = None  # of the file
+        # newer than the file's, with the number of frames and the log's length then
+        self._latest: tuple[TrackerState, int, int] | None = None
+        self._log: Any = None
+        self._offset = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(folder / _LOCK)
+
+    def description(self) -> dict[str, Any] | None:
+        """What the run is that was begun here, or None if there is none."""
+        try:
+            record = json.loads((self.folder / _RUN).read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return None
+        return record if isinstance(record, dict) else None
+
+    @property
+    def has_state(self) -> bool:
+        """Whether there is something to go on from."""
+        return (self.folder / _STATE).is_file()
+
+    def start(self, description: Mapping[str, Any]) -> None:
+        """Forget what is there and begin with the first frame.
+
+        Raises:
+            OSError: The folder cannot be written to.
+        """
+        for name in (_STATE, _LOG, _RUN):  # in this order it is never taken for another run's
+            (self.folder / name).unlink(missing_ok=True)
+        write_whole(self.folder / _RUN, json.dumps(description, indent=1).encode())
+        self._log = (self.folder / _LOG).open("ab", buffering=0)
+
+    def resume(self, device: torch.device) -> bool:
+        """Take up what is there; False if it is damaged, and `start` remains.
+
+        Args:
+            device: Where the tracker computes.
+        """
+        try:
+            state, notes = unpack((self.folder / _STATE).read_bytes(), device)
+            done, offset = notes["done"], notes["offset"]
+            if (self.folder / _LOG).stat().st_size < offset:
+                return False
+            self._log = (self.folder / _LOG).open("r+b", buffering=0)
+            self._log.truncate(offset)
+            self._log.seek(offset)
+        except (OSError, ValueError, KeyError):
+            return False
+        self._state, self.done, self._offset = state, done, offset
+        return True
+
+    @property
+    def state(self) -> TrackerState | None:
+        """What the tracker knew after frame `done`; None at the beginning."""
+        return self._state
+
+    def replay(self) -> Iterator[Kept]:
+        """Give the frames that are done, in order.
+
+        Raises:
+            OutputError: One of them is damaged.
+        """
+        damaged = OutputError(
+            f"{self.folder} is damaged: start afresh with --overwrite, or remove it"
+        )
+        try:
+            with (self.folder / _LOG).open("rb") as file:
+                for _ in range(self.done):
+                    length, checksum = _HEAD.unpack(file.read(_HEAD.size))
+                    payload = file.read(length)
+                    if zlib.crc32(payload) != checksum:
+                        raise damaged
+                    yield _decoded(payload)
+        except OSError as error:
+            raise output_error(self.folder, error) from None
+        except (ValueError, KeyError, TypeError, struct.error, zlib.error):
+            raise damaged from None
+
+    def add(self, result: Result) -> None:
+        """Keep what was found in the next frame.
+
+        Raises:
+            OutputError: The disk does not take it.
+        """
+        payload = _encoded(result)
+        record = _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
+        try:
+            written = self._log.write(record)
+            if written < len(record):  # a full disk takes a part
+                self._log.write(record[written:])
+        except OSError as error:
+            raise output_error(self.folder, error) from None
+        self._offset += len(record)
+
+    def reached(self, done: int, state: TrackerState) -> None:
+        """Note that so many results are kept and written; save the state if it is time.
+
+        Args:
+            done: Frames so far.
+            state: What the tracker knows after them.
+
+        Raises:
+            OutputError: The disk does not take it.
+        """
+        self._latest = state, done, self._offset
+        if time.monotonic() - self._told >= self._pause:
+            try:
+                self._save()
+            except OSError as error:
+                raise output_error(self.folder, error) from None
+
+    def close(self) -> None:
+        """Save the state that was reached, if the disk takes it; without any, nothing stays."""
+        if self._latest is not None:
+            with suppress(OSError):
+                self._save()
+        if self._state is None:
+            self.discard()
+        else:
+            self.release()
+
+    def release(self) -> None:
+        """Leave everything as it is."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        self._lock.release()
+
+    def discard(self) -> None:
+        """Remove everything."""
+        with suppress(OSError):  # first: a removal cut short leaves nothing to go on from
+            (self.folder / _STATE).unlink(missing_ok=True)
+        self.release()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _save(self) -> None:
+        assert self._latest is not None
+        began = time.monotonic()
+        os.fsync(self._log.fileno())  # never a state ahead of its log
+        state, done, offset = self._latest
+        write_whole(self.folder / _STATE, pack(state, done=done, offset=offset))
+        self._state, self._latest = state, None
+        self.done = done
+        self._told = time.monotonic()
+        self._pause = max(_LEAST_PAUSE, _SHARE * (self._told - began))
+
+
+def _encoded(result: Result) -> bytes:
+    maps = result.maps
+    steps = None if maps is None else to_steps(maps.merged)
+    head = {
+        "ids": result.object_ids,
+        "index": result.index,
+        "shape": None if steps is None else steps.shape,
+        "given": [] if maps is None or maps.given is None else maps.given.ids,
+    }
+    text = json.dumps(head).encode()
+    packed = b"" if steps is None else zlib.compress(steps.astype("<u2").tobytes(), 1)
+    return struct.pack("<I", len(text)) + text + packed
+
+
+def _decoded(payload: bytes) -> Kept:
+    (length,) = struct.unpack_from("<I", payload)
+    head = json.loads(payload[4 : 4 + length])
+    steps = None
+    if head["shape"] is not None:
+        flat = np.frombuffer(zlib.decompress(payload[4 + length :]), "<u2")
+        steps = flat.reshape(head["shape"]).astype(np.uint16)
+    return Kept(
+        tuple(int(i) for i in head["ids"]),
+        int(head["index"]),
+        steps,
+        tuple(int(i) for i in head["given"]),
+    )

@@ -1,0 +1,134 @@
+"""All outputs of one run, written frame by frame and finished or abandoned together."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ddeal_core.errors import DdealError, OutputError
+from ddeal_core.media.cutout import Cutout
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.result_writer import ResultWriter, output_error
+from ddeal_core.tracking.journal import Journal
+from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.run_record import RunRecord
+from ddeal_core.tracking.tracker_state import TrackerState
+
+__all__ = ["Progress", "RunOutputs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One frame that has been segmented and handed to all writers.
+
+    Attributes:
+        frame: As it came from the source.
+        result: What was found in it.
+        done: Frames so far, this one included.
+        total: Frames that the source promises, or None.
+        restored: Whether the result was found by an earlier run that did not end.
+        state: What the tracker knows now, where a run could go on from here.
+    """
+
+    frame: Frame
+    result: Result
+    done: int
+    total: int | None
+    restored: bool = False
+    state: TrackerState | None = None
+
+
+class RunOutputs:
+    """Writers, their manifests, and the journal.
+
+    Args:
+        writers: Finished or abandoned by this.
+        journal: Where results are kept until all outputs are whole, or None.
+
+    Attributes:
+        record: What manifests say; None while it is not known.
+    """
+
+    def __init__(self, writers: Sequence[ResultWriter], journal: Journal | None) -> None:
+        self._writers = tuple(writers)
+        self._journal = journal
+        self.record: RunRecord | None = None
+
+    def write(self, step: Progress) -> None:
+        """Write a frame to all outputs; it is in the journal before.
+
+        Raises:
+            OutputError: One of them cannot be written.
+        """
+        frame, result = step.frame, step.result
+        if self._journal is not None and not step.restored:
+            self._journal.add(result)
+        cutout = Cutout.of(
+            frame.image,
+            result.labels,
+            lambda: result.probabilities,
+            result.object_ids,
+            cues=lambda: result.cues,
+        )
+        for writer in self._writers:
+            writer.write(frame, cutout)
+        if self.record is not None:
+            self.record.add(frame)
+        if self._journal is not None and step.state is not None:
+            self._journal.reached(step.done, step.state)
+
+    def finish(self) -> None:
+        """Finish all outputs; one that cannot be finished does not keep the others from it.
+
+        Raises:
+            OutputError: What could not be finished, and why. The journal stays.
+        """
+        failures: list[str] = []
+        for position, writer in enumerate(self._writers):
+            try:
+                writer.finish()
+                if self.record is not None:
+                    self.record.describe(writer)
+            except (DdealError, OSError) as error:
+                _abandon([writer])
+                known = isinstance(error, DdealError)
+                failures.append(str(error if known else output_error(writer.path, error)))
+            except BaseException:
+                _abandon(self._writers[position:])
+                self._close()
+                raise
+        if failures:
+            self._close()
+            raise OutputError("; ".join(failures))
+        if self._journal is not None:
+            self._journal.discard()
+
+    def keep_parts(self) -> list[str]:
+        """Complete outputs that end too early; gives where they are. The journal stays."""
+        kept: list[str] = []
+        try:
+            for position, writer in enumerate(self._writers):
+                try:
+                    kept.append(str(writer.keep_part()))
+                except (DdealError, OSError):
+                    _abandon([writer])
+                except BaseException:
+                    _abandon(self._writers[position:])
+                    raise
+        finally:
+            self._close()
+        return kept
+
+    def abandon(self) -> None:
+        """Remove what is not whole; the journal stays."""
+        _abandon(self._writers)
+        self._close()
+
+    def _close(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+
+
+def _abandon(writers: Sequence[ResultWriter]) -> None:
+    for writer in writers:
+        with contextlib.suppress(DdealError, OSError):
+            writer.abandon()

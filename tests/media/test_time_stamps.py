@@ -1,0 +1,86 @@
+"""Twins of videos with odd time stamps."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ddeal_core.errors import OutputError
+from ddeal_core.media import Cutout, Frame, open_source, open_writer
+from ddeal_core.media.array_source import ArraySource
+from ddeal_core.media.run_lengths import run_lengths
+
+IMAGE = np.full((16, 16, 3), 90, np.uint8)
+LABELS = np.eye(16, dtype=np.uint8)
+
+
+class Stamped(ArraySource):
+    """Frames whose time stamps are given."""
+
+    def __init__(self, stamps, time_base):
+        super().__init__(np.stack([IMAGE] * len(stamps)))
+        self.stamps, self.base = stamps, time_base
+
+    @property
+    def time_base(self):
+        return self.base
+
+    def __iter__(self):
+        for index, pts in enumerate(self.stamps):
+            yield Frame(IMAGE, index, pts, None, self.base, f"{index:05d}")
+
+
+@pytest.mark.parametrize("ending", [".mov", ".mp4", ".mkv", ".webm"])
+@given(
+    stamps=st.lists(st.none() | st.integers(0, 5000) | st.integers(-50, 50), min_size=1, max_size=9)
+)
+@example(stamps=[7, 7, 7])
+@example(stamps=[100, 50, None, 0, 4000])
+@example(stamps=[-9, -3, 0])
+@settings(max_examples=15, deadline=None)
+def test_stamps_rise_and_good_ones_stay(tmp_path_factory, ending, stamps):
+    path = tmp_path_factory.mktemp("stamps") / f"twin{ending}"
+    source = Stamped(stamps, Fraction(1, 1000))
+    with open_writer(path, source=source) as writer:
+        for frame in source:
+            writer.write(frame, Cutout(IMAGE, LABELS))
+    twin = [frame.pts * frame.time_base for frame in open_source(path)]
+    assert len(twin) == len(stamps)
+    assert all(a < b for a, b in pairwise(twin))
+    good = None not in stamps and all(a < b for a, b in pairwise(stamps)) and stamps[0] >= 0
+    if good:
+        shift = twin[0] - Fraction(stamps[0], 1000)
+        assert [t - shift for t in twin] == [Fraction(s, 1000) for s in stamps]
+
+
+@pytest.mark.parametrize("pts", [2**62, -(2**62), 2**63 - 1, 2**70])
+def test_absurd_stamps_are_an_error_or_a_video(tmp_path, pts):
+    source = Stamped([0, pts], Fraction(1, 1000))
+    failed = False
+    try:
+        with open_writer(tmp_path / "twin.mkv", source=source) as writer:
+            for frame in source:
+                writer.write(frame, Cutout(IMAGE, LABELS))
+    except OutputError:
+        failed = True
+    if failed:
+        assert list(tmp_path.iterdir()) == []
+    else:
+        assert len(list(open_source(tmp_path / "twin.mkv"))) == 2
+
+
+@given(
+    rows=st.integers(1, 9), columns=st.integers(1, 9), seed=st.integers(0, 999), full=st.booleans()
+)
+@settings(max_examples=80, deadline=None)
+def test_run_lengths_say_the_mask(rows, columns, seed, full):
+    rng = np.random.default_rng(seed)
+    mask = np.ones((rows, columns), bool) if full else rng.random((rows, columns)) < 0.5
+    runs = run_lengths(mask)
+    assert sum(runs) == mask.size
+    assert all(length > 0 for length in runs[1:])
+    values = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    np.testing.assert_array_equal(values.reshape(columns, rows).T, mask)

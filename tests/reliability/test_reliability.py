@@ -1,0 +1,138 @@
+"""Short versions of the long tests, and that they would notice."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ddeal_core.errors import MediaError
+from reliability import faults, soak
+from reliability.fuzz import Inputs, main
+from reliability.mutations import damaged
+from reliability.samples import make_samples
+from reliability.targets import TARGETS
+from reliability.workers import Worker
+
+
+def misbehave(kind, path, choice):
+    """What a worker is given to run here."""
+    del choice
+    if kind == "hang":
+        import time
+
+        time.sleep(60)
+    if kind == "die":
+        import os
+
+        os._exit(7)
+    if kind == "fail":
+        raise KeyError(path)
+    if kind == "lines":
+        raise MediaError("one\ntwo")
+    if kind == "refuse":
+        raise MediaError("one")
+
+
+def test_a_worker_tells_what_happens(tmp_path):
+    worker = Worker(misbehave, seconds=1.0)
+    try:
+        seen = {
+            kind: worker.try_out(kind, tmp_path, 0)
+            for kind in ("read", "refuse", "fail", "lines", "hang", "die", "again")
+        }
+    finally:
+        worker.close()
+    kinds = {kind: outcome.kind for kind, outcome in seen.items()}
+    assert kinds == {
+        "read": "read",
+        "refuse": "refused",
+        "fail": "traceback",
+        "lines": "several lines",
+        "hang": "hung",
+        "die": "died",
+        "again": "read",  # in a new process
+    }
+    assert "KeyError" in seen["fail"].detail
+    assert [k for k, outcome in seen.items() if outcome.is_bad] == ["fail", "lines", "hang", "die"]
+
+
+def test_samples_are_whole(tmp_path):
+    """A fuzzer that is refused at the first byte finds nothing."""
+    read = 0
+    samples = make_samples(tmp_path / "samples")
+    assert set(samples) == set(TARGETS)
+    for kind, paths in samples.items():
+        if kind == "pickle":  # networks that are none of the authors'
+            continue
+        for path in paths:
+            place = tmp_path / f"{kind}-{path.name}"
+            place.mkdir()
+            copy = place / path.name
+            copy.write_bytes(path.read_bytes())
+            TARGETS[kind](copy, 2)
+            read += 1
+    assert read > 20
+
+
+def test_an_input_is_the_same_every_time(tmp_path):
+    first, second = Inputs(tmp_path / "a", 5), Inputs(tmp_path / "b", 5)
+    some = [first.input(number) for number in range(40)]
+    assert some == [second.input(number) for number in range(40)]
+    assert len({tried.kind for tried in some}) > 4
+    assert some != [Inputs(tmp_path / "c", 6).input(number) for number in range(40)]
+    rng = np.random.default_rng(0)
+    assert any(damaged(b"abc" * 99, b"", rng) != b"abc" * 99 for _ in range(3))
+
+
+def test_fuzzing_finds_nothing(capsys, tmp_path):
+    words = ["--inputs", "150", "--seed", "3", "--workers", "1", "--json"]
+    assert main([*words, "--keep", str(tmp_path / "kept")]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["bad"] == 0
+    seen = {outcome for counts in record["counts"].values() for outcome in counts}
+    assert seen == {"read", "refused"}
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return faults.Case(tmp_path_factory.mktemp("case"))
+
+
+def test_killed_runs_leave_nothing_half_written(case):
+    assert list(faults.killed(case, range(1), seed=4)) == [None]
+
+
+def test_a_file_that_is_cut_off(case):
+    assert [finding for finding in faults.cut_off(case) if finding is not None] == []
+
+
+def test_a_full_disk(case):
+    if not faults.can_mount():
+        pytest.skip("mounting a disk needs root")
+    assert [f for f in faults.full_disk(case, (8,), ("masks", "cut.mov")) if f is not None] == []
+
+
+def test_half_written_files_would_be_noticed(case, tmp_path):
+    whole = (case.expected / "cut.mov").read_bytes()
+    (tmp_path / "cut.mov").write_bytes(whole[: len(whole) // 2])
+    assert faults._half_written(tmp_path, "made up") is not None
+    (tmp_path / "cut.mov").write_bytes(whole)
+    assert faults._half_written(tmp_path, "made up") is None
+    (tmp_path / "00000.png").write_bytes(b"\x89PNG")
+    assert faults._half_written(tmp_path, "made up") is not None
+
+
+def test_memory_stays_flat(tmp_path):
+    long = soak.one_long(tmp_path, 120, every=4)
+    assert len(long) == 30
+    # tens of kilobytes a frame would be a frame that is kept
+    assert soak.growth(long) < 4608 * 3
+    short = soak.many_short(tmp_path, 6, frames=4)
+    assert {reading.threads for reading in short[2:]} == {short[1].threads}
+    assert {reading.files for reading in short[2:]} == {short[1].files}
+
+
+def test_growth_is_seen():
+    leaking = [soak.Reading(i, 10**8 + 5000 * i, 3, 9) for i in range(100)]
+    assert abs(soak.growth(leaking) - 5000) < 1

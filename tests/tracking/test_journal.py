@@ -1,0 +1,365 @@
+"""Runs that are broken off and go on: the bytes of an unbroken run, whatever happened."""
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import ddeal_core
+from ddeal_core import Segmenter
+from ddeal_core.errors import InputError, OutputError, StoppedError
+from ddeal_core.media import open_outputs, open_source, verify
+from ddeal_core.media.array_source import ArraySource
+from ddeal_core.tracking import Tracker, all_whole, cut_out, open_journal, segment_video
+from ddeal_core.tracking import journal as journal_module
+from ddeal_core.tracking.tracker_state import pack, unpack
+from ddeal_core.tracking.unfinished import unfinished_folder
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+WORDS = ("masks", "mattes=mattes", "rgba=rgba", "cut.mov", "cut.webm", "over.mp4", "all.json")
+
+
+@pytest.fixture
+def segmenter(make_network):
+    return Segmenter(make_network("compact"), resolution=64)
+
+
+@pytest.fixture(autouse=True)
+def _states_after_every_frame(monkeypatch):
+    monkeypatch.setattr(journal_module, "_LEAST_PAUSE", 0.0)
+    monkeypatch.setattr(journal_module, "_SHARE", 0)
+
+
+@pytest.fixture
+def masks(tiny_clip):
+    """One object from frame 1 on, two more on frame 4; one of them corrected on frame 6."""
+    later = np.zeros((96, 128), np.uint8)
+    later[60:90, 90:120] = 38
+    later[5:20, 90:120] = 7
+    corrected = np.zeros((96, 128), np.uint8)
+    corrected[50:80, 80:125] = 38
+    return {1: tiny_clip.masks[1], 4: later, 6: corrected}
+
+
+def outputs(folder, source, words=WORDS):
+    folder.mkdir(exist_ok=True)
+    named = [w.replace("=", f"={folder}/") if "=" in w else folder / w for w in words]
+    return open_outputs(named, source=source, overwrite=True)
+
+
+def checksums(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): hashlib.md5(path.read_bytes()).hexdigest() for path in files
+    }
+
+
+def run(segmenter, clip, masks, folder, *, words=WORDS, frames=None, **options):
+    """Run to the end, or break off after so many frames; how many were taken up."""
+    with open_source(clip.video) as source:
+        writers = outputs(folder, source, words)
+        journal = open_journal(segmenter, source, masks, writers, **options)
+        done = journal.done
+        with closing(segment_video(segmenter, source, masks, writers, journal=journal)) as steps:
+            for step in steps:
+                assert step.restored is (step.done <= done)
+                if step.done == frames:
+                    break
+        return done
+
+
+@pytest.mark.parametrize("look_ahead", [1, 3])
+@pytest.mark.parametrize("preset", ["compact", "paper-resnet50"])
+def test_broken_off_twice_it_ends_with_the_bytes_of_an_unbroken_run(
+    make_network, tiny_clip, masks, tmp_path, look_ahead, preset
+):
+    segmenter = Segmenter(make_network(preset), resolution=64, look_ahead=look_ahead)
+    words = WORDS if preset == "compact" and look_ahead == 1 else ("mattes=mattes", "cut.mov")
+    run(segmenter, tiny_clip, masks, tmp_path / "whole", words=words)
+    broken = tmp_path / "broken"
+    assert run(segmenter, tiny_clip, masks, broken, words=words, frames=3) == 0
+    assert not (broken / "cut.mov").exists()
+    first = run(segmenter, tiny_clip, masks, broken, words=words, frames=6, resume=True)
+    second = run(segmenter, tiny_clip, masks, broken, words=words, resume=True)
+    assert 1 <= first <= second <= 8
+    assert second >= 4
+    assert checksums(broken) == checksums(tmp_path / "whole")
+    assert all(verify(broken / word.split("=")[-1]).whole for word in words)
+
+
+def test_a_state_survives_the_file_bit_by_bit(make_network, tiny_clip):
+    for preset in ("compact", "paper-resnet50"):
+        tracker = Tracker(make_network(preset))
+        for index, frame in enumerate(tiny_clip.frames[:4]):
+            tracker.step(frame, tiny_clip.masks[0] if index == 0 else None)
+        state, notes = unpack(pack(tracker.snapshot(), offset=7), torch.device("cpu"))
+        assert notes == {"offset": 7}
+        assert pack(state, offset=7) == pack(tracker.snapshot(), offset=7)
+        other = Tracker(make_network(preset))
+        other.restore(state)
+        for frame in tiny_clip.frames[4:]:
+            first, second = tracker.step(frame), other.step(frame)
+            assert np.array_equal(first.probabilities, second.probabilities)
+            assert (first.index, first.object_ids) == (second.index, second.object_ids)
+
+
+def test_damaged_states_are_noticed(make_network, tiny_clip):
+    tracker = Tracker(make_network("compact"))
+    tracker.step(tiny_clip.frames[0], tiny_clip.masks[0])
+    content = pack(tracker.snapshot())
+    for damaged in (b"", content[:100], content[:-9], b"{}" + content, bytes(len(content))):
+        with pytest.raises(ValueError, match="no tracker state"):
+            unpack(damaged, torch.device("cpu"))
+
+
+def test_an_unfinished_run_is_not_lost_by_accident(segmenter, tiny_clip, masks, tmp_path):
+    words = ("cut.mov",)
+    run(segmenter, tiny_clip, masks, tmp_path, words=words, frames=4)
+    before = checksums(tmp_path)
+    with pytest.raises(InputError, match=r"--resume to go on"):
+        run(segmenter, tiny_clip, masks, tmp_path, words=words)
+    other = Segmenter(segmenter._network, resolution=80)
+    with pytest.raises(InputError, match=r"resolution was 64 and is 80 now"):
+        run(other, tiny_clip, masks, tmp_path, words=words, resume=True)
+    fewer = {1: masks[1]}
+    with pytest.raises(InputError, match=r"masks\.4 was .* and is nothing now"):
+        run(segmenter, tiny_clip, fewer, tmp_path, words=words, resume=True)
+    with pytest.raises(InputError, match=r"outputs was 1 entries and is 2 entries now"):
+        run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov", "cut.webm"), resume=True)
+    assert checksums(tmp_path) == before
+    assert run(segmenter, tiny_clip, masks, tmp_path, words=words, overwrite=True) == 0
+    assert {p.name for p in tmp_path.iterdir()} == {"cut.mov", "cut.mov.manifest.json"}
+
+
+def test_another_video_is_not_gone_on_with(segmenter, tiny_clip, masks, make_clip, tmp_path):
+    words = ("cut.mov",)
+    run(segmenter, tiny_clip, masks, tmp_path / "out", words=words, frames=4)
+    make_clip(tmp_path / tiny_clip.video.name, list(tiny_clip.frames), options={"crf": "14"})
+    with open_source(tmp_path / tiny_clip.video.name) as source:
+        writers = outputs(tmp_path / "out", source, words)
+        with pytest.raises(InputError, match=r"its input\.bytes was"):
+            open_journal(segmenter, source, masks, writers, resume=True)
+
+
+def test_on_another_processor_it_is_not_gone_on_with(
+    segmenter, tiny_clip, masks, tmp_path, monkeypatch
+):
+    words = ("cut.mov",)
+    run(segmenter, tiny_clip, masks, tmp_path, words=words, frames=4)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "ANOTHER")
+    with pytest.raises(InputError, match=r"machine\.processor was .* and is ANOTHER now"):
+        run(segmenter, tiny_clip, masks, tmp_path, words=words, resume=True)
+
+
+def test_one_process_at_a_time(segmenter, tiny_clip, masks, tmp_path):
+    with open_source(tiny_clip.video) as source:
+        writers = outputs(tmp_path, source, ("cut.mov",))
+        first = open_journal(segmenter, source, masks, writers)
+        for option in ({"resume": True}, {"overwrite": True}, {}):
+            with pytest.raises(InputError, match="another process"):
+                open_journal(segmenter, source, masks, writers, **option)
+        first.close()
+        assert not unfinished_folder(tmp_path / "cut.mov").exists()
+        open_journal(segmenter, source, masks, writers).close()
+
+
+def cut_short(folder, name, size):
+    os.truncate(folder / name, size)
+
+
+def garble(folder, name):
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 255
+    (folder / name).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: cut_short(folder, "tracker.safetensors", 50),
+        lambda folder: cut_short(folder, "results.log", 100),
+        lambda folder: (folder / "tracker.safetensors").unlink(),
+        lambda folder: (folder / "run.json").write_text("{"),
+    ],
+)
+def test_what_is_damaged_is_begun_anew(segmenter, tiny_clip, masks, tmp_path, damage):
+    run(segmenter, tiny_clip, masks, tmp_path / "whole", words=("cut.mov",))
+    broken = tmp_path / "broken"
+    run(segmenter, tiny_clip, masks, broken, words=("cut.mov",), frames=5)
+    damage(broken / ".cut.mov.unfinished")
+    assert run(segmenter, tiny_clip, masks, broken, words=("cut.mov",), resume=True) == 0
+    assert checksums(broken) == checksums(tmp_path / "whole")
+
+
+def test_a_frame_that_rotted_is_an_error_and_no_wrong_result(segmenter, tiny_clip, masks, tmp_path):
+    run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), frames=5)
+    garble(tmp_path / ".cut.mov.unfinished", "results.log")
+    with pytest.raises(OutputError, match="is damaged: start afresh with --overwrite"):
+        run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), resume=True)
+    assert not (tmp_path / "cut.mov").exists()
+
+
+def test_records_behind_the_last_state_are_found_again(segmenter, tiny_clip, masks, tmp_path):
+    run(segmenter, tiny_clip, masks, tmp_path / "whole", words=("cut.mov",))
+    broken = tmp_path / "broken"
+    run(segmenter, tiny_clip, masks, broken, words=("cut.mov",), frames=5)
+    with (broken / ".cut.mov.unfinished/results.log").open("ab") as file:
+        file.write(b"\x40\0\0\0half a record")
+    assert run(segmenter, tiny_clip, masks, broken, words=("cut.mov",), resume=True) >= 4
+    assert checksums(broken) == checksums(tmp_path / "whole")
+
+
+def test_stopped_on_request_all_frames_in_hand_are_kept(segmenter, tiny_clip, masks, tmp_path):
+    asked = []
+
+    def stop():
+        asked.append(1)
+        return len(asked) == 5
+
+    with open_source(tiny_clip.video) as source:
+        writers = outputs(tmp_path, source, ("masks", "cut.mov"))
+        journal = open_journal(segmenter, source, masks, writers)
+        steps = segment_video(segmenter, source, masks, writers, journal=journal, stop=stop)
+        with pytest.raises(StoppedError):
+            list(steps)
+    assert journal.done == 5
+    assert not list(tmp_path.glob("*cut.mov*"))
+    assert len(list((tmp_path / "masks").glob("*.png"))) == 5
+    assert not (tmp_path / "masks" / "manifest.json").exists()
+    assert run(segmenter, tiny_clip, masks, tmp_path, words=("masks", "cut.mov"), resume=True) == 5
+
+
+def test_a_full_disk_keeps_what_was_found(segmenter, tiny_clip, masks, tmp_path, full_disk):
+    run(segmenter, tiny_clip, masks, tmp_path / "whole", words=("cut.mov", "masks"))
+    broken = tmp_path / "broken"
+    with full_disk(90_000), pytest.raises(OutputError, match=r"cut\.mov|unfinished"):
+        run(segmenter, tiny_clip, masks, broken, words=("cut.mov", "masks"))
+    assert not (broken / "cut.mov").exists()
+    again = run(segmenter, tiny_clip, masks, broken, words=("cut.mov", "masks"), resume=True)
+    assert again >= 1
+    assert checksums(broken) == checksums(tmp_path / "whole")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="open folders cannot be moved there")
+def test_a_folder_that_vanishes_is_one_error(segmenter, tiny_clip, masks, tmp_path):
+    with open_source(tiny_clip.video) as source:
+        writers = outputs(tmp_path / "out", source, ("cut.mov",))
+        journal = open_journal(segmenter, source, masks, writers)
+        steps = segment_video(segmenter, source, masks, writers, journal=journal)
+        next(steps)
+        (tmp_path / "out").rename(tmp_path / "moved")
+        with pytest.raises(OutputError, match=r"out"):
+            list(steps)
+    assert not (tmp_path / "out").exists()
+
+
+def test_whole_outputs_are_known(segmenter, tiny_clip, masks, tmp_path):
+    run(segmenter, tiny_clip, masks, tmp_path, words=("masks", "cut.mov"))
+    with open_source(tiny_clip.video) as source:
+        writers = outputs(tmp_path, source, ("masks", "cut.mov"))
+        assert all_whole(segmenter, source, masks, writers)
+        assert not all_whole(segmenter, source, {1: masks[1]}, writers)
+        (tmp_path / "masks/00003.png").unlink()
+        assert not all_whole(segmenter, source, masks, writers)
+
+
+def test_a_live_source_is_not_resumed(segmenter, tiny_clip, tmp_path):
+    class Live(ArraySource):
+        is_live = True
+
+    source = Live(np.stack(tiny_clip.frames))
+    writers = outputs(tmp_path, source, ("cut.mov",))
+    with pytest.raises(InputError, match="once only"):
+        open_journal(segmenter, source, tiny_clip.masks[0], writers, resume=True)
+    assert open_journal(segmenter, source, tiny_clip.masks[0], writers) is None
+
+
+def test_where_no_journal_can_be_kept_it_runs_without(
+    segmenter, tiny_clip, masks, tmp_path, caplog
+):
+    (tmp_path / ".cut.mov.unfinished").write_text("in the way")
+    with open_source(tiny_clip.video) as source:
+        writers = outputs(tmp_path, source, ("cut.mov",))
+        assert open_journal(segmenter, source, masks, writers) is None
+    assert "could not be resumed" in caplog.text
+
+
+PROGRAM = """
+import sys, torch
+from ddeal_core import Segmenter, cut_out
+from ddeal_core.tracking import journal
+torch.set_num_threads(1)
+journal._LEAST_PAUSE, journal._SHARE = 0.0, 0
+weights, video, mask, folder, *resume = sys.argv[1:]
+segmenter = Segmenter.load(weights, device="cpu")
+def tell(step):
+    print(step.done, flush=True)
+cut_out(video, mask, [folder + "/masks", folder + "/cut.mov", folder + "/all.json"],
+        segmenter=segmenter, resume=bool(resume), on_frame=tell)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
+def test_killed_at_any_moment(make_network, make_clip, tmp_path):
+    """Real processes, killed after a random frame and a random part of the next one."""
+    from conftest import moving_square
+
+    from ddeal_core.media import write_mask
+    from ddeal_core.weights import Checkpoint, save_checkpoint
+
+    network = make_network("compact")
+    weights, video, mask = (tmp_path / n for n in ("w.safetensors", "clip.mp4", "first.png"))
+    save_checkpoint(Checkpoint(network.config, network.state_dict()), weights)
+    frames, labels = moving_square(24)
+    make_clip(video, frames)
+    write_mask(mask, labels[0])
+
+    def start(folder, *words):
+        root = str(Path(ddeal_core.__file__).parents[1])
+        return subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, weights, video, mask, str(tmp_path / folder), *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+        )
+
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "broken").mkdir()
+    cut_out(
+        video,
+        mask,
+        [tmp_path / "whole" / name for name in ("masks", "cut.mov", "all.json")],
+        segmenter=Segmenter.load(weights, device="cpu"),
+    )
+    chance = random.Random(11)
+    killed = 0
+    for last in (chance.randint(2, 11), chance.randint(12, 22)):
+        process = start("broken", "resume")
+        for line in process.stdout:
+            if int(line) >= last:
+                break
+        time.sleep(chance.random() * 0.05)
+        process.send_signal(signal.SIGKILL)
+        _, complaint = process.communicate()
+        assert not complaint
+        killed += process.returncode == -signal.SIGKILL
+        assert verify(tmp_path / "broken/cut.mov").whole is (tmp_path / "broken/cut.mov").exists()
+    assert killed
+    cut_out(
+        video,
+        mask,
+        [tmp_path / "broken" / name for name in ("masks", "cut.mov", "all.json")],
+        segmenter=Segmenter.load(weights, device="cpu"),
+        resume=True,
+    )
+    assert checksums(tmp_path / "broken") == checksums(tmp_path / "whole")

@@ -1,0 +1,263 @@
+"""Checkpoints from the internet: nothing in them runs, and no memory is taken on their word."""
+
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+
+import pytest
+import torch
+
+import ddeal_core
+from ddeal_core.errors import WeightsError
+from ddeal_core.training.checkpoint import load_run
+from ddeal_core.weights import Checkpoint, load_checkpoint, read_released, save_checkpoint
+from ddeal_core.weights.imagenet import read_imagenet
+from ddeal_core.weights.inspection import inspect_checkpoint, load_checked
+
+LOADERS = (load_checked, read_released, read_imagenet, load_run)
+
+
+class Evil:
+    """A pickle that makes a file when it is loaded by the book."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.mark),)
+
+
+def refused(path, message):
+    for load in LOADERS:
+        with pytest.raises(WeightsError, match=message) as caught:
+            load(path)
+        text = str(caught.value)
+        assert "\n" not in text
+        assert "weights_only" not in text  # torch's advice
+    return text
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "legacy"])
+def test_code_is_named_and_not_run(tmp_path, new):
+    path, mark = tmp_path / "evil.pth", tmp_path / "mark"
+    content = {"net": {"w": torch.ones(2)}, "extra": Evil(mark)}
+    torch.save(content, path, _use_new_zipfile_serialization=new)
+    refused(path, r"would call \w+\.mkdir; it was not loaded")
+    assert not mark.exists()
+    torch.load(path, weights_only=False)  # that it would have
+    assert mark.exists()
+
+
+def test_a_bare_pickle_and_a_program(tmp_path):
+    bare, mark = tmp_path / "bare.pth", tmp_path / "mark"
+    bare.write_bytes(pickle.dumps(Evil(mark)))
+    refused(bare, "mkdir")
+    assert not mark.exists()
+    program = tmp_path / "program.pt"
+    with zipfile.ZipFile(program, "w") as archive:
+        archive.writestr("m/data.pkl", pickle.dumps({}, 2))
+        archive.writestr("m/constants.pkl", b"")
+    refused(program, "TorchScript")
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "legacy"])
+def test_what_torch_saves_is_loaded(tmp_path, new):
+    layer = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    optimiser = torch.optim.Adam(layer.parameters())
+    layer(torch.ones(1, 3, 8, 8)).sum().backward()
+    optimiser.step()
+    everything = torch.arange(6.0)
+    content = {
+        "net": layer.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "views": [everything, everything[2:4], everything.expand(3, 6)],
+        "kinds": [torch.ones(2, dtype=d) for d in (torch.half, torch.bfloat16, torch.bool)],
+        "parameter": torch.nn.Parameter(torch.ones(2)),
+        "plain": OrderedDict(a=1, b=[None, 2.5, "x", (True, b"y")], c={1, 2}),
+        "random": torch.get_rng_state(),
+        "type": torch.float16,
+    }
+    path = tmp_path / "fine.pth"
+    torch.save(content, path, _use_new_zipfile_serialization=new)
+    loaded = load_checked(path)
+    assert loaded["plain"] == content["plain"]
+    assert loaded["type"] is torch.float16
+    for name, tensor in content["net"].items():
+        assert torch.equal(loaded["net"][name], tensor)
+
+
+def test_packed_archives(tmp_path):
+    """A kilobyte could become gigabytes."""
+    fine, path = tmp_path / "fine.pth", tmp_path / "packed.pth"
+    torch.save({"w": torch.zeros(1 << 20)}, fine)
+    with (
+        zipfile.ZipFile(fine) as source,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for entry in source.infolist():
+            archive.writestr(entry.filename, source.read(entry))
+    assert path.stat().st_size < 20_000
+    refused(path, "packed archive")
+
+
+def lying(path, count):
+    """A checkpoint whose storage claims `count` floats and holds two."""
+
+    class Storage:
+        def __init__(self, size):
+            self.size = size
+
+    class Tensor:
+        def __reduce__(self):
+            shape = (count,)
+            return torch._utils._rebuild_tensor_v2, (Storage(count), 0, shape, (1,), False, {})
+
+    class Pickler(pickle._Pickler):
+        def persistent_id(self, item):
+            if isinstance(item, Storage):
+                return ("storage", torch.FloatStorage, "0", "cpu", item.size)
+            return None
+
+    with zipfile.ZipFile(path, "w") as archive:
+        with archive.open("m/data.pkl", "w") as file:
+            Pickler(file, 2).dump({"w": Tensor()})
+        archive.writestr("m/data/0", bytes(8))
+        archive.writestr("m/version", b"3\n")
+    return path
+
+
+def test_claims_of_sizes(tmp_path):
+    inspect_checkpoint(lying(tmp_path / "honest.pth", 2))
+    refused(lying(tmp_path / "liar.pth", 10**11), r"claims 4\d+ bytes of weights where it holds 8")
+    path = tmp_path / "expanded.pth"
+    torch.save({"w": torch.zeros(1).expand(10**12)}, path)
+    refused(path, "claims a tensor of shape")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x80",
+        b"PK\x03\x04",
+        b"\x80\x04r\xff\xff\xff\x7f.",  # a place of the memo that would take gigabytes
+        b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\x00\x00.",  # bytes without end
+        b"\x80\x04" + b"]" * 100_000 + b"a" * 99_999 + b".",  # lists in lists
+    ],
+    ids=["empty", "begun", "zip", "memo", "bytes", "deep"],
+)
+def test_odd_files(tmp_path, data):
+    path = tmp_path / "odd.pth"
+    path.write_bytes(data)
+    refused(path, "it was not loaded")
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "legacy"])
+def test_cut_off_anywhere(tmp_path, new):
+    path = tmp_path / "cut.pth"
+    torch.save({"net": {"w": torch.ones(50)}}, path, _use_new_zipfile_serialization=new)
+    whole = path.read_bytes()
+    for length in range(0, len(whole) - 1, 37):
+        path.write_bytes(whole[:length])
+        with pytest.raises(WeightsError, match="not loaded"):
+            load_checked(path)
+
+
+@pytest.fixture
+def saved(tmp_path, make_network):
+    network = make_network("compact")
+    path = tmp_path / "w.safetensors"
+
+    def save(change=lambda state: None):
+        state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        change(state)
+        from safetensors.torch import save_file
+
+        save_checkpoint(Checkpoint(network.config, network.state_dict()), path)
+        from safetensors import safe_open
+
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+        save_file(state, path, metadata=metadata)
+        return path
+
+    return save
+
+
+def test_numbers_that_no_training_gives(saved):
+    assert load_checkpoint(saved()).state
+    name = "backbone.bn1.running_var"
+
+    def put(key, value):
+        return lambda state: state[key].view(-1)[:1].fill_(value)
+
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(WeightsError, match="not finite"):
+            load_checkpoint(saved(put("fusion.conv1.weight", value)))
+    with pytest.raises(WeightsError, match="negative variances"):
+        load_checkpoint(saved(put(name, -1.0)))
+
+
+def test_headers_of_safetensors(saved):
+    data = saved().read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    path = saved()
+    for claim in (0, 1, length - 1, length + 1, 2**31, 2**63):
+        path.write_bytes(struct.pack("<Q", claim) + data[8:])
+        with pytest.raises(WeightsError) as caught:
+            load_checkpoint(path)
+        assert "\n" not in str(caught.value)
+    for end in (0, 7, 8, 100, length, len(data) - 1):
+        path.write_bytes(data[:end])
+        with pytest.raises(WeightsError):
+            load_checkpoint(path)
+
+
+def test_a_sparse_file_of_a_huge_network(tmp_path):
+    """A terabyte of holes that a small disk holds: refused in little memory."""
+    pytest.importorskip("resource")
+    script = """
+import json, resource, struct, sys
+from dataclasses import replace
+from pathlib import Path
+import torch
+from ddeal_core.network import Ddeal, NetworkConfig
+from ddeal_core.weights import load_checkpoint
+config = replace(NetworkConfig.from_preset("compact"), backbone_width=4096)
+with torch.device("meta"):
+    state = Ddeal(config).state_dict()
+entries, place = {}, 0
+for name, tensor in state.items():
+    size = tensor.numel() * 4
+    offsets = [place, place + size]
+    entries[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": offsets}
+    place += size
+entries["__metadata__"] = {"format": "ddeal-1", "config": json.dumps(config.to_dict())}
+head = json.dumps(entries).encode()
+path = Path(sys.argv[1])
+with path.open("wb") as file:
+    file.write(struct.pack("<Q", len(head)) + head)
+    file.truncate(8 + len(head) + place)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    load_checkpoint(path)
+except Exception as error:
+    print(type(error).__name__, error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "huge.safetensors")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(ddeal_core.__file__).parents[1])},
+        check=True,
+    )
+    said, grown = run.stdout.splitlines()
+    assert said.startswith("WeightsError")
+    assert "GB, more than" in said
+    assert int(grown) < 200_000  # kB
