@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from ddeal_core.errors import DdealError
 from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = ["Studio"]
+
+_log = logging.getLogger("ddeal_core")
 
 _SAVE_AFTER = 0.6  # seconds without a change
 _STOP_WITHIN = 5.0  # seconds: longer than a frame takes
@@ -52,6 +55,8 @@ class Studio:
         self._timing = threading.Lock()
         self.jobs = Jobs(self._changed)
         project.on_change = self._changed_by_hand
+        self._notices = _Notices(self._changed)
+        _log.addHandler(self._notices)
 
     def segment(self) -> None:
         """Bring the results up to date, in the background.
@@ -101,6 +106,7 @@ class Studio:
         Raises:
             OutputError: The masks could not be saved.
         """
+        _log.removeHandler(self._notices)
         with self._timing:
             if self._timer is not None:
                 self._timer.cancel()
@@ -164,6 +170,7 @@ class Studio:
             "session": _shown(self.session.path),
             "saved": self.is_saved,
             "problem": self._save_error,
+            "notice": {"number": self._notices.number, "text": self._notices.text},
         }
 
     def _changed(self) -> None:
@@ -184,6 +191,27 @@ class Studio:
         except DdealError as error:
             self._save_error = str(error)
             self._changed()
+
+
+class _Notices(logging.Handler):
+    """What the library warns of, for the page.
+
+    Attributes:
+        number: How often it has.
+        text: The last time, in one line.
+    """
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._on_change = on_change
+        self.number = 0
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a warning."""
+        self.text = " ".join(record.getMessage().split())
+        self.number += 1
+        self._on_change()
 
 
 def _spans(flags: NDArray[np.bool_]) -> list[list[int]]:

@@ -346,6 +346,17 @@ def test_errors_are_a_line_on_the_page(person):
     person.errors = [each for each in person.errors if "400" not in each]
 
 
+def test_warnings_are_a_line_on_the_page(chromium, serve, make_clip, tmp_path):
+    flat = np.full((96, 128, 3), 90, np.uint8)
+    with serve(make_clip(tmp_path / "flat.mp4", [flat] * 3)) as served:
+        person = Person(chromium, served)
+        person.drag((30, 30), (90, 70))
+        message = person.page.locator("#message")
+        message.wait_for()
+        assert "nothing stands out in the box of object 1" in message.inner_text()
+        person.leave()
+
+
 def test_a_reload_goes_on_where_it_was(person):
     page = person.page
     page.keyboard.press("d")

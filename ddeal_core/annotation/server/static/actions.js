@@ -6,17 +6,22 @@ import { complain, hide } from "./message.js";
 import { fitPicture, whileBusy, zoom } from "./stage.js";
 import { isRunning, setState, setView, state, touch, view } from "./store.js";
 
+let noticed = null; // number of the last warning that was shown
+
 export function accept(record) {
   setState(record);
+  const { number, text } = state.notice;
+  if (noticed !== null && number > noticed) complain(text);
+  noticed = Math.max(noticed ?? 0, number);
   invalidate();
   touch();
 }
 
 /** Do it, show the state after it, or say what went wrong; gives whether it worked. */
 export async function doing(path, body) {
+  hide(); // what was said of the action before; a warning of this one may come before its answer
   try {
     accept(await whileBusy(act(path, body)));
-    hide();
     return true;
   } catch (error) {
     complain(error.message);
