@@ -1,8 +1,6 @@
 """The page in a real browser, with real clicks, on the clip that the package renders."""
 
 import io
-import os
-import shutil
 import time
 
 import numpy as np
@@ -12,18 +10,6 @@ from PIL import Image
 from ddeal_core.datasets.sample import FISH, TURTLE, sample_clip
 from ddeal_core.media import write_mask
 from ddeal_core.tracking import cut_out
-
-playwright = pytest.importorskip("playwright.sync_api")
-
-CHROMIUM = os.environ.get("DDEAL_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (DDEAL_CHROMIUM names one)")
-
-ARGUMENTS = [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -37,75 +23,10 @@ def video(reef, make_clip, tmp_path_factory):
     return make_clip(path, list(reef.images), options={"crf": "14", "g": "5"})
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-class Person:
-    """Sits before the page; complains of every error that the browser sees."""
-
-    def __init__(self, browser, served, **options):
-        self.served = served
-        self.context = browser.new_context(accept_downloads=True, **options)
-        self.page = self.context.new_page()
-        self.errors = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
-        self.page.goto(served.client.address)
-        self.at_frame(0)
-
-    def leave(self):
-        self.context.close()
-        assert self.errors == []
-
-    def at_frame(self, index):
-        self.page.wait_for_selector(f'#picture[data-frame="{index}"]')
-
-    def state(self):
-        return self.served.client.get("/api/project").json
-
-    def until(self, holds):
-        deadline = time.monotonic() + 60
-        while not holds(state := self.state()):
-            assert time.monotonic() < deadline, state
-            self.page.wait_for_timeout(30)
-        return state
-
-    def place(self, x, y):
-        """Where a pixel of the frame is on the screen."""
-        return self.page.evaluate(
-            """async ([x, y]) => {
-                const stage = await import("/static/stage.js");
-                const corner = stage.picture.getBoundingClientRect();
-                const [left, top] = stage.toScreen(x, y);
-                return [left + corner.left, top + corner.top];
-            }""",
-            [x, y],
-        )
-
-    def drag(self, *points, button="left"):
-        self.page.mouse.move(*self.place(*points[0]))
-        self.page.mouse.down(button=button)
-        for point in points[1:]:
-            self.page.mouse.move(*self.place(*point), steps=4)
-        self.page.mouse.up(button=button)
-
-    def box(self, mask):
-        y, x = np.nonzero(mask)
-        self.drag((x.min() - 2.0, y.min() - 2.0), (x.max() + 3.0, y.max() + 3.0))
-
-    def shown(self, index):
-        return self.served.studio.project.shown(index)
-
-
 @pytest.fixture
-def person(chromium, serve, video):
+def person(sit, serve, video):
     with serve(video) as served:
-        someone = Person(chromium, served, viewport={"width": 1100, "height": 700})
+        someone = sit(served, viewport={"width": 1100, "height": 700})
         yield someone
         someone.leave()
 
@@ -288,11 +209,9 @@ def test_the_keyboard_alone_is_enough(person):
     person.until(lambda state: state["objects"][0]["name"] == "fish")
 
 
-def test_a_finger_paints_and_two_zoom(chromium, serve, video):
+def test_a_finger_paints_and_two_zoom(sit, serve, video):
     with serve(video) as served:
-        person = Person(
-            chromium, served, viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True
-        )
+        person = sit(served, viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
         page = person.page
         page.locator("[data-tool=brush]").tap()
         devices = person.context.new_cdp_session(page)
@@ -346,10 +265,10 @@ def test_errors_are_a_line_on_the_page(person):
     person.errors = [each for each in person.errors if "400" not in each]
 
 
-def test_warnings_are_a_line_on_the_page(chromium, serve, make_clip, tmp_path):
+def test_warnings_are_a_line_on_the_page(sit, serve, make_clip, tmp_path):
     flat = np.full((96, 128, 3), 90, np.uint8)
     with serve(make_clip(tmp_path / "flat.mp4", [flat] * 3)) as served:
-        person = Person(chromium, served)
+        person = sit(served)
         person.drag((30, 30), (90, 70))
         message = person.page.locator("#message")
         message.wait_for()
@@ -392,13 +311,13 @@ def test_zoom_and_pan_keep_marks_where_they_are_put(person):
     assert person.state()["revision"] == 2
 
 
-def test_a_mask_of_a_file_is_there_from_the_beginning(chromium, serve, video, reef, tmp_path):
+def test_a_mask_of_a_file_is_there_from_the_beginning(sit, serve, video, reef, tmp_path):
     session = tmp_path / "out/session"
     session.mkdir(parents=True)
     write_mask(session / "00003.png", reef.labels[3])
     (session / "objects.json").write_text('{"objects": [{"id": 2, "name": "turtle"}]}')
     with serve(video) as served:
-        person = Person(chromium, served)
+        person = sit(served)
         assert person.page.locator("#objects .name").all_inner_texts() == ["object 1", "turtle"]
         person.page.keyboard.press("PageDown")
         person.at_frame(3)
