@@ -15,8 +15,8 @@ from ddeal_core.weights import BUNDLED
 
 README = Path(__file__).parents[1] / "README.md"
 
-# Elsewhere: the demo and the authors' checkpoint (163 MB) in tests/cli and tests/weights.
-LEFT_OUT = ("ddeal demo", "authors")
+# Elsewhere: the demo, the page and the authors' checkpoint (163 MB) in tests/cli and tests/weights.
+LEFT_OUT = ("ddeal demo", "authors", "ddeal annotate")  # a server does not end by itself
 # A real run takes hours; the words that the README has are kept.
 TINY_RUN = ["--steps", "2", "--size", "32x48", "--frames", "3", "--clips", "1", "--workers", "0"]
 
@@ -38,6 +38,13 @@ def home(tiny_clip, tmp_path_factory) -> Path:
     shutil.copy(tiny_clip.video, home / "clip.mp4")
     write_mask(home / "first.png", tiny_clip.masks[0])
     write_mask(home / "more.png", tiny_clip.masks[3] * 2)
+    write_mask(home / "last.png", tiny_clip.masks[-1])
+    write_mask(home / "rough.png", tiny_clip.masks[1])
+    for name in ("a", "b"):
+        (home / "clips").mkdir(exist_ok=True)
+        shutil.copy(tiny_clip.video, home / f"clips/{name}.mp4")
+        (home / "first-masks").mkdir(exist_ok=True)
+        write_mask(home / f"first-masks/{name}.png", tiny_clip.masks[0])
     Image.fromarray(tiny_clip.frames[0]).save(home / "beach.jpg")
     (home / "given-masks").mkdir()
     write_mask(home / "given-masks/00000.png", tiny_clip.masks[0] * 38)
