@@ -54,8 +54,11 @@ def without_jumps(merged: Tensor, shares: Tensor, reach: float) -> Tensor:
 def _mark_jumps(
     mask: NDArray[np.bool_], there: NDArray[np.bool_], cells: float, gone: NDArray[np.bool_]
 ) -> None:
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    box = slice(top, top + height), slice(left, left + width)
+    inside = np.ascontiguousarray(mask[box])
     count, pieces, measures, _ = cv2.connectedComponentsWithStats(
-        mask.view(np.uint8), connectivity=8
+        inside.view(np.uint8), connectivity=8
     )
     if count <= 2:  # the background and one piece, which has nothing to be measured by
         return
@@ -63,11 +66,11 @@ def _mark_jumps(
     stride = mask.shape[0] // there.shape[0]
     within = (away <= cells).repeat(stride, 0).repeat(stride, 1)
     near = np.zeros(count, bool)
-    near[np.unique(pieces[within & mask])] = True
+    near[np.unique(pieces[within[box] & inside])] = True
     if not near.any():
         return
     areas = measures[:, cv2.CC_STAT_AREA]
     near |= areas > areas[near].sum()
     near[0] = True
     if not near.all():
-        gone[:] = ~near[pieces]
+        gone[box] = ~near[pieces]
