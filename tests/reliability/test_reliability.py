@@ -79,13 +79,14 @@ def test_an_input_is_the_same_every_time(tmp_path):
     some = [first.input(number) for number in range(40)]
     assert some == [second.input(number) for number in range(40)]
     assert len({tried.kind for tried in some}) > 4
-    assert some != [Inputs(tmp_path / "c", 6).input(number) for number in range(40)]
+    other = Inputs(tmp_path / "c", 6)
+    assert some != [other.input(number) for number in range(40)]
     rng = np.random.default_rng(0)
     assert any(damaged(b"abc" * 99, b"", rng) != b"abc" * 99 for _ in range(3))
 
 
 def test_fuzzing_finds_nothing(capsys, tmp_path):
-    words = ["--inputs", "150", "--seed", "3", "--workers", "1", "--json"]
+    words = ["--inputs", "100", "--seed", "3", "--workers", "1", "--json"]
     assert main([*words, "--keep", str(tmp_path / "kept")]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["bad"] == 0
@@ -110,7 +111,7 @@ def test_a_file_that_is_cut_off(case):
 def test_a_full_disk(case):
     if not faults.can_mount():
         pytest.skip("mounting a disk needs root")
-    assert [f for f in faults.full_disk(case, (8,), ("masks", "cut.mov")) if f is not None] == []
+    assert [f for f in faults.full_disk(case, (8,), ("cut.mov",)) if f is not None] == []
 
 
 def test_half_written_files_would_be_noticed(case, tmp_path):
