@@ -110,9 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except InputError as error:
             complain(error)
             return 2
-        except StoppedError as error:
-            complain(f"interrupted: {error}")
-            return 130
+        except StoppedError:
+            return _interrupted()
         except DdealError as error:
             complain(error)
             return 1

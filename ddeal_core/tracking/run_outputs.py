@@ -120,8 +120,13 @@ class RunOutputs:
 
     def abandon(self) -> None:
         """Remove what is not whole; the journal stays."""
-        _abandon(self._writers)
-        self._close()
+        try:
+            _abandon(self._writers)
+            self._close()
+        except BaseException:  # Ctrl-C while it tidies up
+            _abandon(self._writers)
+            self._close()
+            raise
 
     def _close(self) -> None:
         if self._journal is not None:

@@ -43,8 +43,8 @@ def all_whole(
 
     Going by names and sizes, see `is_complete`; `writers` are opened, and may be abandoned after.
     """
-    if not all(writer.path.exists() for writer in writers):
-        return False  # nothing needs to be read
+    if segmenter.keep_cues or not all(writer.path.exists() for writer in writers):
+        return False  # outputs of cues have no settings to go by
     run = run_settings(segmenter, source, masks, direction=direction)
     return all(is_complete(writer.path, output_settings(run, writer)) for writer in writers)
 

@@ -91,8 +91,7 @@ def test_the_second_ctrl_c_stops_at_once(start, words, tmp_path):
     process = start(*words, *OUTPUTS)
     wait_for(tmp_path / "masks/00003.png")
     process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.05)
+    time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

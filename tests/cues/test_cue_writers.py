@@ -47,7 +47,7 @@ def test_one_pass_gives_figures_arrays_and_a_video(cut, tmp_path):
     # on frame 0 the mask is given and nothing predicted
     assert names(folder) == ["1/00002.png", "1/00004.png", "1/00005.png"]
     assert names(arrays) == ["00002.npz", "00004.npz", "00005.npz"]
-    assert len(names(tmp_path / "masks")) == 8
+    assert len(list((tmp_path / "masks").glob("*.png"))) == 8
     with np.load(arrays / "00004.npz", allow_pickle=False) as held:
         assert held["matching"].shape == (1, 2, 6, 8)
         assert held["object_ids"].tolist() == [1]
@@ -56,7 +56,8 @@ def test_one_pass_gives_figures_arrays_and_a_video(cut, tmp_path):
         assert [frame.time for frame in frames] == pytest.approx([i / 24 for i in (0, 2, 4, 5)])
         assert not container.streams.audio
     assert min(read_image(folder / "1" / "00002.png").shape[:2]) > 400
-    assert {p.name for p in tmp_path.iterdir()} == {"cues", "cues.mp4", "raw", "masks"}
+    left = {p.name for p in tmp_path.iterdir()} - {"cues.mp4.manifest.json"}
+    assert left == {"cues", "cues.mp4", "raw", "masks"}
 
 
 def test_the_same_pass_gives_the_same_bytes(cut, tmp_path):

@@ -309,19 +309,16 @@ cut_out(video, mask, [folder + "/masks", folder + "/cut.mov", folder + "/all.jso
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
-def test_killed_at_any_moment(make_network, make_clip, tmp_path):
+def test_killed_at_any_moment(make_network, make_clip, tiny_clip, tmp_path):
     """Real processes, killed after a random frame and a random part of the next one."""
-    from conftest import moving_square
-
     from ddeal_core.media import write_mask
     from ddeal_core.weights import Checkpoint, save_checkpoint
 
     network = make_network("compact")
     weights, video, mask = (tmp_path / n for n in ("w.safetensors", "clip.mp4", "first.png"))
     save_checkpoint(Checkpoint(network.config, network.state_dict()), weights)
-    frames, labels = moving_square(24)
-    make_clip(video, frames)
-    write_mask(mask, labels[0])
+    make_clip(video, list(tiny_clip.frames) * 3)
+    write_mask(mask, tiny_clip.masks[0])
 
     def start(folder, *words):
         root = str(Path(ddeal_core.__file__).parents[1])
