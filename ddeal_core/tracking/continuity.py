@@ -55,6 +55,8 @@ def _mark_jumps(
     mask: NDArray[np.bool_], there: NDArray[np.bool_], cells: float, gone: NDArray[np.bool_]
 ) -> None:
     left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    if not width:
+        return
     box = slice(top, top + height), slice(left, left + width)
     inside = np.ascontiguousarray(mask[box])
     count, pieces, measures, _ = cv2.connectedComponentsWithStats(

@@ -55,6 +55,11 @@ def test_an_object_that_was_hidden_may_appear_anywhere():
     assert without_jumps(merged, torch.zeros(1, 1, 8, 12), 0.1) is merged
 
 
+def test_an_object_that_is_nowhere_stays_nowhere(here):
+    merged = predicted(torch.zeros(HEIGHT, WIDTH))
+    assert without_jumps(merged, shares(here), 0.1) is merged
+
+
 def test_a_piece_larger_than_all_near_ones_stays(here):
     # Better than to follow the crumb that is left where it was.
     merged = predicted(disc(24, 24, 3) + disc(44, 76, 12))
