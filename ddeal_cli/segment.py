@@ -277,7 +277,7 @@ def segment(
             say(f"wrote {writer.path}", quiet=quiet)
         kept = f" ({summary.restored} of them kept from before)" if summary.restored else ""
         say(
-            f"{summary.frames} frames{kept} of {width}x{height} in {summary.seconds:.1f} s: "
+            f"{summary.frames} frame{'' if summary.frames == 1 else 's'}{kept} of {width}x{height} in {summary.seconds:.1f} s: "
             f"{summary.frame_rate:.1f} frames/s on {segmenter.device}",
             quiet=quiet,
         )
