@@ -48,8 +48,8 @@ class VideoWriter(ResultWriter):
     """Encodes one composite a frame; time stamps, colour tags and sound are the source's.
 
     The time stamps of a source that was cut at its beginning are shifted to start at 0, and so is
-    the clock of a broadcast. The same frames give the same bytes. Alpha is straight: ProRes 4444 keeps it within 1 of 255, VP9
-    exactly (its alpha is coded without loss beside lossy colour).
+    the clock of a broadcast. The same frames give the same bytes. Alpha is straight: ProRes 4444
+    keeps it within 1 of 255, VP9 exactly (its alpha is coded without loss beside lossy colour).
 
     Args:
         path: The finished file.
