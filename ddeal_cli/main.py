@@ -129,7 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except _UsageError as error:
             # `str` of a missing option is empty; its own formatting names it.
             tell = getattr(error, "format_message", error.__str__)
-            complain(f"{tell()} (--help tells more)")
+            told = tell().replace("Value error, ", "")  # Pydantic's words
+            complain(f"{told} (--help tells more)")
             return 2
     if code == 130:  # Typer's way to hand on Ctrl-C
         return _interrupted()

@@ -53,7 +53,8 @@ def mask(
         ),
     ] = None,
     frame: Annotated[
-        int | None, typer.Option("--frame", metavar="N", help="Frame, counted from 0. Default: 0.")
+        int | None,
+        typer.Option("--frame", "--at", metavar="N", help="Frame, counted from 0. Default: 0."),
     ] = None,
     output: Annotated[
         Path | None,

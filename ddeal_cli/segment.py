@@ -275,10 +275,11 @@ def segment(
     if summary.restored < summary.frames:
         for writer in writers:
             say(f"wrote {writer.path}", quiet=quiet)
+        plural = "" if summary.frames == 1 else "s"
         kept = f" ({summary.restored} of them kept from before)" if summary.restored else ""
         say(
-            f"{summary.frames} frames{kept} of {width}x{height} in {summary.seconds:.1f} s: "
-            f"{summary.frame_rate:.1f} frames/s on {segmenter.device}",
+            f"{summary.frames} frame{plural}{kept} of {width}x{height} in "
+            f"{summary.seconds:.1f} s: {summary.frame_rate:.1f} frames/s on {segmenter.device}",
             quiet=quiet,
         )
     if json_:

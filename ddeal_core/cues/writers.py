@@ -6,6 +6,7 @@ import logging
 import os
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from io import BytesIO
 from pathlib import Path
 
@@ -76,6 +77,9 @@ def open_cue_writer(
     text = os.fspath(word)
     arrays = text.startswith("arrays=")
     path = Path(text.removeprefix("arrays="))
+    front, sign, rest = text.partition("=")
+    if sign and not arrays and get_close_matches(front, ["arrays"], cutoff=0.7):
+        raise InputError(f"there is no kind {front!r} of cues: write arrays={rest}")
     if not path.name:
         raise InputError(f"cues go to a folder or a video, not to {text!r}")
     video = path.suffix.lower() in VIDEO_ENDINGS and not path.is_dir()

@@ -174,7 +174,7 @@ def as_background(what: str | os.PathLike[str] | Colour | Background) -> Backgro
     text = os.fspath(what)
     if text == "-":
         raise InputError("a background cannot come from standard input: name a file")
-    if not Path(text).exists():
+    if not text or not Path(text).exists():
         if text == "blur":
             return BlurredBackground()
         digits = re.fullmatch(r"#?([0-9a-fA-F]{6}|[0-9a-fA-F]{3})", text)

@@ -27,7 +27,7 @@ from ddeal_core.media.pixel_limit import check_pixels, max_pixels
 from ddeal_core.media.rational import to_fraction
 from ddeal_core.media.tone_mapping import HDR_TRANSFERS
 
-__all__ = ["Display", "Weaver", "open_container", "pictures_of", "video_stream"]
+__all__ = ["Display", "Weaver", "clock_zero", "open_container", "pictures_of", "video_stream"]
 
 _log = logging.getLogger(__name__)
 
@@ -91,6 +91,17 @@ def video_stream(container: InputContainer, *, named: Path) -> VideoStream:
     # pictures may grow later on; FFmpeg looks before it takes memory
     stream.codec_context.options = {"max_pixels": str(max_pixels())}
     return stream
+
+
+def clock_zero(container: InputContainer) -> Fraction:
+    """Where a broadcast clock stood when the recording began, in seconds; else 0.
+
+    Transport and program streams carry the sender's clock, which may have run for hours. In other
+    containers a late beginning is meant.
+    """
+    if container.start_time is None or container.format.name not in ("mpegts", "mpeg"):
+        return Fraction(0)
+    return Fraction(container.start_time, 1_000_000)  # FFmpeg's AV_TIME_BASE
 
 
 def damage(named: Path, index: int, why: str) -> MediaError:

@@ -83,6 +83,11 @@ class FrameSource(ABC):
         """Seconds per unit of the frames' time stamps, or None."""
 
     @property
+    def zero(self) -> Fraction:
+        """Time stamp, in seconds, that stands for the beginning; not 0 in a broadcast stream."""
+        return Fraction(0)
+
+    @property
     @abstractmethod
     def is_video(self) -> bool:
         """Whether the frames come from one video rather than from image files."""

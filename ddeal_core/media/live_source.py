@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media.colour import ColourTags
 from ddeal_core.media.damage import OnError
-from ddeal_core.media.decoding import Display, damage, open_container, pictures_of, video_stream
+from ddeal_core.media.decoding import (
+    Display,
+    clock_zero,
+    damage,
+    open_container,
+    pictures_of,
+    video_stream,
+)
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.ledger import Lost
@@ -85,6 +92,7 @@ class LiveSource(FrameSource):
         """Decode the first frame."""
         self._stream: VideoStream = video_stream(self._container, named=self.path)
         self._stream.thread_type = "SLICE"  # one packet in, one picture out
+        self._zero = clock_zero(self._container)
         self._early: list[Packet[AudioStream]] = []
         self._pictures: Iterator[VideoFrame | Lost]
         if self.on_error == "stop":
@@ -118,6 +126,11 @@ class LiveSource(FrameSource):
     def time_base(self) -> Fraction | None:
         """The stream's time base."""
         return self._display.time_base
+
+    @property
+    def zero(self) -> Fraction:
+        """Where the clock of a transport or program stream stood at the beginning; else 0."""
+        return self._zero
 
     @property
     def is_video(self) -> bool:

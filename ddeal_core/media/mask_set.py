@@ -49,6 +49,8 @@ def mask_files(
 
     for word in words:
         text = os.fspath(word)
+        if not text:
+            raise InputError("a mask has no name: give an image, or a folder of them")
         match = re.match(r"([0-9]{1,9})=", text)
         if match is not None and not Path(text).exists():
             take(int(match[1]), Path(text[match.end() :]))

@@ -62,7 +62,8 @@ class Mask:
 def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = None) -> Mask:
     """Read a mask of any usual kind; `Mask.understood` says how it was taken.
 
-    - Palette: the indices are the ids; 255 ("ignore") becomes background.
+    - Palette: the indices are the ids; 255 ("ignore") becomes background. In a GIF colours of
+      the DAVIS palette count instead.
     - Two grey values, 0 with 1 or 255, or black and white: one object, id 1.
     - Other grey: areas of one value each are ids; values only along edges are a soft mask,
       whose object (id 1) is where it is 128 or more of 255.
@@ -88,6 +89,8 @@ def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = No
             lossy = _is_lossy(where, opened.format)
             image = ImageOps.exif_transpose(opened)
             image.load()
+            if opened.format == "GIF":
+                image = _by_colours(image)
     except MediaError as error:
         raise MaskError(str(error)) from None
     try:
@@ -167,6 +170,16 @@ def _read(image: Image.Image, *, lossy: bool) -> Reading:
     if mode.startswith(("I", "F")):
         return from_grey(_eight_bits(np.asarray(image)), lossy=lossy)
     return from_colours(np.asarray(image.convert("RGB")), lossy=lossy)
+
+
+def _by_colours(image: Image.Image) -> Image.Image:
+    """Let colours of the DAVIS palette say the ids; whoever writes a GIF numbers them anew."""
+    if image.mode != "P":
+        return image
+    shown = image.convert("RGB")
+    colours = shown.getcolors(256) or []
+    known = {tuple(colour) for colour in davis_palette().tolist()}
+    return shown if all(colour in known for _, colour in colours) else image
 
 
 def _palette_of(image: Image.Image) -> NDArray[np.uint8]:

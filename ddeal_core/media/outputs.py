@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import get_args
 
@@ -128,8 +129,24 @@ def _parted(word: str | os.PathLike[str]) -> tuple[Kind | None, Path]:
     front, sign, rest = text.partition("=")
     for kind in get_args(Kind):
         if sign and front == kind and rest:
-            return kind, Path(rest)
-    return None, Path(text)
+            return kind, _nameable(rest)
+    meant = get_close_matches(front.lower(), get_args(Kind), n=1, cutoff=0.7) if sign else []
+    if meant:
+        raise InputError(
+            f"there is no kind {front!r}: write {meant[0]}={rest}, or ./{text} if that is the "
+            "output's name"
+        )
+    return None, _nameable(text)
+
+
+def _nameable(text: str) -> Path:
+    """A path that ends with a name, also for ``.`` and ``..``: things are put beside it."""
+    path = Path(text)
+    if path.name in ("", ".."):
+        path = path.resolve()
+        if not path.name:
+            raise InputError(f"{text} is the root of all folders: name one inside it")
+    return path
 
 
 def check_free(paths: Iterable[Path]) -> None:

@@ -74,7 +74,7 @@ def opened_picture(path: str | PathLike[str], *, named: object = None) -> Iterat
         raise MediaError(f"{name} is no image that can be read") from None
     except Image.DecompressionBombError:
         raise MediaError(
-            f"{name} is far larger than the limit of {max_pixels() / 1e6:.4g} million pixels: "
+            f"{name} is far larger than the limit of {max_pixels()} pixels: "
             "if you trust it, raise the limit (--max-pixels, or DDEAL_MAX_PIXELS)"
         ) from None
     except MemoryError:

@@ -57,8 +57,8 @@ def check_pixels(width: int, height: int, *, named: object) -> None:
         raise MediaError(f"{named} is {width}x{height}: it has no pixels")
     if width * height > max_pixels():
         raise MediaError(
-            f"{named} is {width}x{height}, {width * height / 1e6:.0f} million pixels, more than "
-            f"the limit of {max_pixels() / 1e6:.4g} million: if you trust it, raise the limit "
+            f"{named} is {width}x{height}, {width * height} pixels, more than the limit of "
+            f"{max_pixels()}: if you trust it, raise the limit "
             f"(--max-pixels, or {_VARIABLE})"
         )
     if max(width, height) > _LONGEST_SIDE:

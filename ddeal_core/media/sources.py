@@ -51,6 +51,8 @@ def open_source(
         named = str(getattr(path, "name", "the open file"))
         return LiveSource(path, named=named, start=start, end=end, on_error=on_error)
     text = os.fspath(path)
+    if not text:
+        raise MediaError("a video has no name: give a file, a folder or a pattern")
     where = Path(path)
     if text == "-":
         # unbuffered: what has come is given at once

@@ -19,7 +19,14 @@ from ddeal_core.errors import MediaError
 from ddeal_core.media.colour import ColourTags
 from ddeal_core.media.continuity import without_holes
 from ddeal_core.media.damage import DamageRecord, OnError
-from ddeal_core.media.decoding import Display, damage, open_container, pictures_of, video_stream
+from ddeal_core.media.decoding import (
+    Display,
+    clock_zero,
+    damage,
+    open_container,
+    pictures_of,
+    video_stream,
+)
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.identity import Settings, file_identity
@@ -111,6 +118,7 @@ class VideoSource(FrameSource):
                 raise MediaError(f"{path} has a video stream but no frame that can be decoded")
             self._display = Display.of(first, stream, named=path)
             self._declared = stream.frames or None
+            self._zero = clock_zero(container)
             self._has_sound = bool(container.streams.audio)
             # the sample table of MP4 and QuickTime is exact; other containers only estimate
             self._sure_count = "mov" in container.format.name.split(",")
@@ -151,6 +159,11 @@ class VideoSource(FrameSource):
     def time_base(self) -> Fraction | None:
         """The stream's time base."""
         return self._display.time_base
+
+    @property
+    def zero(self) -> Fraction:
+        """Where the clock of a transport or program stream stood at the beginning; else 0."""
+        return self._zero
 
     @property
     def is_video(self) -> bool:

@@ -47,9 +47,9 @@ _DEFAULT_RATE = Fraction(24)
 class VideoWriter(ResultWriter):
     """Encodes one composite a frame; time stamps, colour tags and sound are the source's.
 
-    The time stamps of a source that was cut at its beginning are shifted to start at 0. The same
-    frames give the same bytes. Alpha is straight: ProRes 4444 keeps it within 1 of 255, VP9
-    exactly (its alpha is coded without loss beside lossy colour).
+    The time stamps of a source that was cut at its beginning are shifted to start at 0, and so is
+    the clock of a broadcast. The same frames give the same bytes. Alpha is straight: ProRes 4444
+    keeps it within 1 of 255, VP9 exactly (its alpha is coded without loss beside lossy colour).
 
     Args:
         path: The finished file.
@@ -92,6 +92,7 @@ class VideoWriter(ResultWriter):
         self._picture_size = picture_size or source.size
         self._colour = source.colour
         self._shift_to_zero = source.start > 0
+        self._zero = source.zero
         self._rate = (source.frame_rate or _DEFAULT_RATE).limit_denominator(1001)
         self._time_base = source.time_base or 1 / self._rate
         self._container: OutputContainer | None = None
@@ -243,7 +244,8 @@ class VideoWriter(ResultWriter):
             pts = round(frame.pts * frame.time_base / self._time_base)
         if self._origin is None:
             # what is before 0 would be left out, or put anywhere, by containers and players
-            self._origin = pts if self._shift_to_zero or pts < 0 else 0
+            zero = round(self._zero / self._time_base)
+            self._origin = pts if self._shift_to_zero or pts < zero else zero
         pts -= self._origin
         if self._last is not None and pts <= self._last:
             self._restamped += 1

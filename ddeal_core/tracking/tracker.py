@@ -62,7 +62,7 @@ class Tracker:
         if network.training:
             raise InputError("the tracker wants a network in evaluation mode: call network.eval()")
         if short_side is not None and short_side < 16:
-            raise InputError(f"short_side is at least 16 pixels, not {short_side}")
+            raise InputError(f"the resolution (short side) is at least 16 pixels, not {short_side}")
         self._network = network
         self._device = network.device
         self._precision = precision

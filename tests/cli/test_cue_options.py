@@ -22,6 +22,9 @@ def test_wrong_words_are_told_before_anything_is_written(ddeal, tiny_clip, tiny_
     for words, why in (
         (("--cues", "cues.gif"), "cues go to a folder"),
         (("--cues", "masks"), "named twice"),
+        (("--cues", "array=raw"), "write arrays=raw"),
+        (("-o", "rbga=frames"), "write rgba=frames"),
+        (("--format", "prores"), "'prores' is not one of 'masks'"),
         (("--cues", "seen", "--cue-frames", "ten"), "frames are all"),
         (("--cue-frames", "1"), "give --cues too"),
     ):

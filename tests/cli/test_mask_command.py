@@ -45,7 +45,7 @@ def test_a_box_becomes_a_mask_and_a_preview(ddeal, tiny_clip, tmp_path):
 
 
 def test_the_default_name_and_another_frame(ddeal, tiny_clip, tmp_path):
-    assert ddeal("mask", tiny_clip.video, "--point", "48,46", "--frame", 7).status == 0
+    assert ddeal("mask", tiny_clip.video, "--point", "48,46", "--at", 7).status == 0
     assert overlap(read_mask("square_mask.png").labels, tiny_clip.masks[7]) > 0.8
 
 

@@ -68,3 +68,12 @@ def test_a_mask_of_another_size_is_brought_to_the_videos(source, tmp_path):
     write_mask(tmp_path / "half.png", labels)
     (mask,) = read_masks([tmp_path / "half.png"], source=source).values()
     assert np.array_equal(mask.labels, np.kron(labels, np.ones((2, 2), np.uint8)))
+
+
+def test_an_empty_word_is_not_the_folder_one_is_in(source, tmp_path, monkeypatch):
+    save(tmp_path / "00000.png", 1)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="no name"):
+        mask_files([""], source=source)
+    with pytest.raises(InputError, match="no name"):
+        open_source("")

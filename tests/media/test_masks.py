@@ -215,6 +215,17 @@ def test_all_254_ids(tmp_path):
         assert np.array_equal(mask.labels, labels)
 
 
+@pytest.mark.parametrize("ids", [(1, 38), (3, 7), (200, 254)])
+def test_a_gif_keeps_ids_though_its_writer_numbers_colours_anew(tmp_path, ids):
+    labels = two_objects(*ids)
+    write_mask(tmp_path / "mask.png", labels)
+    with Image.open(tmp_path / "mask.png") as image:
+        image.save(tmp_path / "mask.gif")
+    mask = read_mask(tmp_path / "mask.gif")
+    assert mask.object_ids == ids
+    np.testing.assert_array_equal(mask.labels, labels)
+
+
 def test_ignore_in_a_palette_becomes_background(tmp_path):
     labels = two_objects()
     expected = labels.copy()

@@ -195,3 +195,30 @@ def test_refusals_leave_nothing(tiny_clip, tmp_path, monkeypatch, words, options
     with open_source(tiny_clip.video) as source, pytest.raises(InputError, match=reason):
         open_outputs(words, source=source, **options)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("rbga=frames", "write rgba=frames"),
+        ("mask=out", "write masks=out"),
+        ("/", "root"),
+        ("mattes=/", "root"),
+        ("", "no name"),
+    ],
+)
+def test_a_word_that_is_no_output_is_refused(tiny_clip, tmp_path, monkeypatch, word, says):
+    monkeypatch.chdir(tmp_path)
+    with open_source(tiny_clip.video) as source, pytest.raises(InputError, match=says):
+        open_outputs([word], source=source)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("word", [".", "./rbga=frames", "date=2024", "masks=../here"])
+def test_unusual_names_are_taken(tiny_clip, tmp_path, monkeypatch, word):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (writer,) = write(tiny_clip.video, [word])
+    assert len(list(writer.path.resolve().glob("*.png"))) == 8
+    assert writer.path.name not in ("", "..")

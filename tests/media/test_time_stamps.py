@@ -3,6 +3,7 @@
 from fractions import Fraction
 from itertools import pairwise
 
+import av
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -54,6 +55,43 @@ def test_stamps_rise_and_good_ones_stay(tmp_path_factory, ending, stamps):
     if good:
         shift = twin[0] - Fraction(stamps[0], 1000)
         assert [t - shift for t in twin] == [Fraction(s, 1000) for s in stamps]
+
+
+def first_stamps(path):
+    """Seconds at which picture and sound of a file begin."""
+    found = {}
+    with av.open(path) as container:
+        for packet in container.demux():
+            if packet.size:
+                found.setdefault(packet.stream.type, packet.pts * packet.time_base)
+    return found["video"], found["audio"]
+
+
+def test_the_clock_of_a_broadcast_begins_at_zero(tmp_path):
+    hours = 11 * 3600
+    path = tmp_path / "broadcast.ts"
+    with av.open(path, "w", format="mpegts") as container:
+        picture = container.add_stream("mpeg2video", rate=25, width=16, height=16)
+        picture.pix_fmt = "yuv420p"
+        sound = container.add_stream("mp2", rate=48000, layout="mono")
+        for index in range(4):
+            image = av.VideoFrame.from_ndarray(IMAGE, format="rgb24")
+            image.pts = hours * 25 + index
+            container.mux(picture.encode(image))
+            samples = av.AudioFrame.from_ndarray(
+                np.zeros((1, 1152), np.int16), format="s16", layout="mono"
+            )
+            samples.rate, samples.pts = 48000, hours * 48000 + index * 1152
+            container.mux(sound.encode(samples))
+        container.mux(picture.encode(None))
+        container.mux(sound.encode(None))
+    with open_source(path) as source, open_writer(tmp_path / "twin.mkv", source=source) as writer:
+        for frame in source:
+            writer.write(frame, Cutout(frame.image, LABELS))
+    late, firsts = first_stamps(path), first_stamps(tmp_path / "twin.mkv")
+    assert min(late) > hours - 1
+    assert min(firsts) < Fraction(1, 500)
+    assert abs((firsts[1] - firsts[0]) - (late[1] - late[0])) < Fraction(1, 500)
 
 
 @pytest.mark.parametrize("pts", [2**62, -(2**62), 2**63 - 1, 2**70])
