@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from importlib.resources import files
 from io import BytesIO
+from typing import Any
 
 from PIL import Image
 from starlette.applications import Starlette
@@ -150,7 +152,7 @@ class _Actions:
         ]
 
     def project(self, _: Request) -> Response:
-        return JSONResponse(self._studio.describe())
+        return _Json(self._studio.describe())
 
     async def events(self, _: Request) -> Response:
         return StreamingResponse(self._stream.events(), media_type="text/event-stream")
@@ -225,11 +227,18 @@ class _Actions:
     async def _done(self, action: Callable[..., object], *words: object) -> Response:
         """Do it in a thread, and answer with the state after it."""
         await run_in_threadpool(action, *words)
-        return JSONResponse(await run_in_threadpool(self._studio.describe))
+        return _Json(await run_in_threadpool(self._studio.describe))
+
+
+class _Json(JSONResponse):
+    """JSON in ASCII: names of files and objects may hold what is no text, lone surrogates."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, separators=(",", ":")).encode("ascii")
 
 
 def _problem(status: int, text: object) -> Response:
-    return JSONResponse({"error": " ".join(str(text).split())}, status_code=status)
+    return _Json({"error": " ".join(str(text).split())}, status_code=status)
 
 
 async def _bad_input(_: Request, error: Exception) -> Response:

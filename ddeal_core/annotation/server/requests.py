@@ -87,7 +87,7 @@ def mark_of(record: dict[str, Any]) -> Mark:
         points, radius = record.get("points"), record.get("radius")
         if not isinstance(points, list):
             raise InputError("a stroke has points")
-        if isinstance(radius, bool) or not isinstance(radius, int | float):
+        if isinstance(radius, bool) or not isinstance(radius, int | float) or radius > _FAR:
             raise InputError("a stroke has a radius")
         return Stroke(object_id, kind, float(radius), tuple(_point(each) for each in points))
     raise InputError("a mark is a box, a click, or a stroke")

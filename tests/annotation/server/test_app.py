@@ -3,6 +3,8 @@
 import http.client
 import io
 import json
+import os
+import shutil
 import threading
 import time
 import zipfile
@@ -305,3 +307,21 @@ def test_many_at_once_find_whole_answers(page):
         thread.join()
     assert not failures
     assert page.studio.project.revision == 1 + 4 * 8
+
+
+def test_names_that_are_no_text_do_not_stop_the_page(serve, tiny_clip, tmp_path):
+    video = tmp_path / os.fsdecode(b"a\xff.mp4")
+    try:
+        shutil.copy(tiny_clip.video, video)
+    except OSError:
+        pytest.skip("this system has no such names")
+    with serve(video) as page:
+        state = page.client.post("objects", {"name": "\ud800"})
+        assert (state["video"], state["objects"][0]["name"]) == (video.name, "\ud800")
+        assert page.client.get("/api/project").json == state
+
+
+def test_a_number_beyond_all_numbers_is_refused(page):
+    page.client.post("objects")
+    answer = page.client.ask("POST", "/api/frames/0/mark", {**stroke(), "radius": 10**400})
+    assert answer.status == 400
