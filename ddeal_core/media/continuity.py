@@ -44,7 +44,16 @@ def without_holes(
         MediaError: There is a hole; the message has the number of the frame after it.
     """
     if "matroska" not in container.format.name.split(","):
-        yield from container.demux(stream)
+        count = 0
+        for packet in container.demux(stream):
+            yield packet
+            count += bool(packet.size)
+        missing = _missing_of_riff(path) if container.format.name == "avi" else 0
+        if missing:
+            what = f"the file is cut off: {missing} bytes are missing at its end"
+            if record is None:
+                raise damage(path, count, what)
+            record.note(f"at frame {count}: {what}")
         return
 
     def found(what: str) -> None:
@@ -71,6 +80,20 @@ def without_holes(
             continue
         count += 1
         yield cast("Packet[VideoStream]", packet)
+
+
+def _missing_of_riff(path: Path) -> int:
+    """Bytes that an AVI's outer chunks promise beyond its end; long files have several chunks."""
+    length, at = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while at + 8 <= length:
+            file.seek(at)
+            head = file.read(8)
+            size = int.from_bytes(head[4:], "little")
+            if head[:4] != b"RIFF" or size in (0, 2**32 - 1):  # a size that was never filled in
+                return 0
+            at += 8 + size + size % 2
+    return max(0, at - size % 2 - length) if at else 0
 
 
 def _beside(packet: Packet[Any]) -> int:

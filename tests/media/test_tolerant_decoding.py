@@ -29,6 +29,8 @@ def hurt(path, number, how="noise"):
         data[place + 4 : place + size] = np.random.default_rng(3).bytes(size - 4)
     elif how == "nothing":
         data[place : place + size] = bytes(size)
+    elif how == "before":
+        del data[place - 8 :]  # with its chunk's head
     else:
         del data[place + size // 2 :]
     path.write_bytes(data)
@@ -129,6 +131,17 @@ def test_a_file_that_is_cut_off(clip, name, caplog):
     assert 5 <= len(frames) <= 10
     assert damage.count or damage.others
     assert any("short" in r.getMessage() for r in caplog.records)
+
+
+def test_an_avi_that_is_cut_off_between_frames(clip):
+    whole = clip("whole.avi", "mjpeg", pix_fmt="yuvj420p")
+    count = len(read(whole, "stop")[0])
+    path = hurt(clip("short.avi", "mjpeg", pix_fmt="yuvj420p"), 9, "before")
+    with pytest.raises(MediaError, match="frame 9: the file is cut off"):
+        read(path, "stop")
+    frames, damage = read(path, "hold")
+    assert len(frames) == 9 < count
+    assert damage.others
 
 
 def test_what_matroska_promises(clip):
