@@ -44,16 +44,7 @@ def without_holes(
         MediaError: There is a hole; the message has the number of the frame after it.
     """
     if "matroska" not in container.format.name.split(","):
-        count = 0
-        for packet in container.demux(stream):
-            yield packet
-            count += bool(packet.size)
-        missing = _missing_of_riff(path) if container.format.name == "avi" else 0
-        if missing:
-            what = f"the file is cut off: {missing} bytes are missing at its end"
-            if record is None:
-                raise damage(path, count, what)
-            record.note(f"at frame {count}: {what}")
+        yield from _to_the_end(container, stream, path=path, record=record)
         return
 
     def found(what: str) -> None:
@@ -80,6 +71,22 @@ def without_holes(
             continue
         count += 1
         yield cast("Packet[VideoStream]", packet)
+
+
+def _to_the_end(
+    container: InputContainer, stream: VideoStream, *, path: Path, record: DamageRecord | None
+) -> Iterator[Packet[VideoStream]]:
+    """Give the packets; see whether an AVI ends where it says, for FFmpeg does not tell."""
+    count = 0
+    for packet in container.demux(stream):
+        yield packet
+        count += bool(packet.size)
+    missing = _missing_of_riff(path) if container.format.name == "avi" else 0
+    if missing:
+        what = f"the file is cut off: {missing} bytes are missing at its end"
+        if record is None:
+            raise damage(path, count, what)
+        record.note(f"at frame {count}: {what}")
 
 
 def _missing_of_riff(path: Path) -> int:
