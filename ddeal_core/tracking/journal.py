@@ -185,6 +185,7 @@ class Journal:
 
     def damaged(self) -> OutputError:
         """What to raise where something that was kept makes no sense."""
+        self.done = 0  # nothing to go on from
         return OutputError(f"{self.folder} is damaged: start afresh with --overwrite, or remove it")
 
     def add(self, result: Result) -> None:
