@@ -362,6 +362,15 @@ def test_a_live_source_is_not_resumed(segmenter, tiny_clip, tmp_path):
     assert open_journal(segmenter, source, tiny_clip.masks[0], writers) is None
 
 
+def test_a_run_backwards_is_not_resumed_and_says_so(segmenter, tiny_clip, masks, tmp_path):
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks/00000.png").touch()
+    with open_source(tiny_clip.video) as source:
+        writers = outputs(tmp_path, source, ("masks",))
+        with pytest.raises(InputError, match="backwards: such a run cannot be resumed"):
+            open_journal(segmenter, source, masks, writers, direction="both", resume=True)
+
+
 def test_where_no_journal_can_be_kept_it_runs_without(
     segmenter, tiny_clip, masks, tmp_path, caplog
 ):
