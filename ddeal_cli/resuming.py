@@ -65,6 +65,6 @@ def telling_what_is_kept(journal: "Journal | None") -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if journal is not None and journal.done:
+        if journal is not None and journal.done and journal.has_state:
             say(f"{journal.done} frames are kept: run the same command with --resume to go on")
         raise

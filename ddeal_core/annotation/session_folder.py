@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from ddeal_core.errors import InputError
 from ddeal_core.media.frame_reader import FrameReader
 from ddeal_core.media.mask_set import mask_files, read_masks
 from ddeal_core.media.masks import write_mask
-from ddeal_core.media.result_writer import output_error
+from ddeal_core.media.result_writer import output_error, write_output
 from ddeal_core.tracking.tracker import MAX_OBJECT_ID
 
 __all__ = ["SessionFolder"]
@@ -121,11 +120,4 @@ def _names(path: Path) -> dict[int, str]:
 
 def _write_names(path: Path, names: dict[int, str], *, video: str) -> None:
     record = {"video": video, "objects": [{"id": i, "name": n} for i, n in names.items()]}
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise output_error(path, error) from None
+    write_output(path, (json.dumps(record, indent=1) + "\n").encode())

@@ -1,15 +1,15 @@
 """Records as files, and two of them side by side."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ddeal_core.benchmark.machine import describe_machine
-from ddeal_core.errors import InputError, OutputError
+from ddeal_core.errors import InputError
 from ddeal_core.json_files import read_json
+from ddeal_core.media.result_writer import write_output
 
 __all__ = ["SCHEMA", "Comparison", "compare_records", "new_record", "read_record", "write_record"]
 
@@ -49,14 +49,7 @@ def write_record(record: dict[str, Any], path: Path) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+    write_output(path, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ is killed: what lies behind the last tracker state is found again.
 import json
 import os
 import shutil
+import stat
 import struct
 import time
 import zlib
@@ -28,14 +29,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddeal_core.errors import OutputError
+from ddeal_core.errors import InputError, OutputError
+from ddeal_core.media.pixel_limit import check_pixels
 from ddeal_core.media.publishing import write_whole
 from ddeal_core.media.result_writer import output_error
 from ddeal_core.tracking.file_lock import FileLock
 from ddeal_core.tracking.maps import Given, Maps
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.steps import from_steps, to_steps
-from ddeal_core.tracking.tracker_state import TrackerState, pack, unpack
+from ddeal_core.tracking.tracker_state import TrackerState, are_ids, pack, unpack
 
 __all__ = ["Journal"]
 
@@ -75,7 +77,8 @@ class Kept:
             return Result.without_objects(self.index, size)
         own = None
         if self.given_ids:
-            assert given is not None
+            if given is None:
+                raise OutputError(f"the kept result {self.index} is damaged: use --overwrite")
             own = Given(given, list(self.given_ids))
         maps = Maps(from_steps(self.steps, device), size, own)
         return Result.of_maps(maps, index=self.index, object_ids=self.object_ids)
@@ -93,6 +96,7 @@ class Journal:
 
     Raises:
         BlockingIOError: Another process writes here.
+        InputError: What is there leads to another place, or is no file.
         OSError: The folder cannot be written to.
     """
 
@@ -106,6 +110,7 @@ class Journal:
         self._latest: tuple[TrackerState, int, int] | None = None
         self._log: Any = None
         self._offset = 0
+        _check_own(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(folder / _LOCK)
 
@@ -142,7 +147,7 @@ class Journal:
         try:
             state, notes = unpack((self.folder / _STATE).read_bytes(), device)
             done, offset = notes["done"], notes["offset"]
-            if (self.folder / _LOG).stat().st_size < offset:
+            if not 0 <= done * _HEAD.size <= offset <= (self.folder / _LOG).stat().st_size:
                 return False
             self._log = (self.folder / _LOG).open("r+b", buffering=0)
             self._log.truncate(offset)
@@ -163,21 +168,25 @@ class Journal:
         Raises:
             OutputError: One of them is damaged.
         """
-        damaged = OutputError(
-            f"{self.folder} is damaged: start afresh with --overwrite, or remove it"
-        )
         try:
             with (self.folder / _LOG).open("rb") as file:
+                left = self._offset
                 for _ in range(self.done):
                     length, checksum = _HEAD.unpack(file.read(_HEAD.size))
-                    payload = file.read(length)
+                    left -= _HEAD.size + length
+                    payload = file.read(length) if left >= 0 else b""
                     if zlib.crc32(payload) != checksum:
-                        raise damaged
+                        raise self.damaged()
                     yield _decoded(payload)
         except OSError as error:
             raise output_error(self.folder, error) from None
-        except (ValueError, KeyError, TypeError, struct.error, zlib.error):
-            raise damaged from None
+        except (ArithmeticError, KeyError, TypeError, ValueError, struct.error, zlib.error):
+            raise self.damaged() from None
+
+    def damaged(self) -> OutputError:
+        """What to raise where something that was kept makes no sense."""
+        self.done = 0  # nothing to go on from
+        return OutputError(f"{self.folder} is damaged: start afresh with --overwrite, or remove it")
 
     def add(self, result: Result) -> None:
         """Keep what was found in the next frame.
@@ -265,13 +274,32 @@ def _encoded(result: Result) -> bytes:
 def _decoded(payload: bytes) -> Kept:
     (length,) = struct.unpack_from("<I", payload)
     head = json.loads(payload[4 : 4 + length])
+    ids, given, shape = tuple(head["ids"]), tuple(head["given"]), head["shape"]
+    if not are_ids(ids) or given != ids[len(ids) - len(given) :]:
+        raise ValueError("ids are wrong")
     steps = None
-    if head["shape"] is not None:
-        flat = np.frombuffer(zlib.decompress(payload[4 + length :]), "<u2")
-        steps = flat.reshape(head["shape"]).astype(np.uint16)
-    return Kept(
-        tuple(int(i) for i in head["ids"]),
-        int(head["index"]),
-        steps,
-        tuple(int(i) for i in head["given"]),
-    )
+    if shape is None:
+        if ids:
+            raise ValueError("objects have no maps")
+    else:
+        count, height, width = (int(side) for side in shape)
+        if count != len(ids) or min(height, width) < 1:
+            raise ValueError("maps have a wrong shape")
+        check_pixels(width, height, named="a kept map")
+        # never more than the maps take, whatever is packed
+        size = 2 * count * height * width
+        flat = np.frombuffer(zlib.decompressobj().decompress(payload[4 + length :], size), "<u2")
+        steps = flat.reshape(count, height, width).astype(np.uint16)
+    return Kept(ids, int(head["index"]), steps, given)
+
+
+def _check_own(folder: Path) -> None:
+    """Refuse what no run leaves behind, and by which writing here would change other files."""
+    for path in (folder, *(folder / name for name in (_RUN, _LOG, _STATE, _LOCK))):
+        try:
+            found = path.lstat()
+        except OSError:  # also where the folder is none: told by who makes it
+            continue
+        own = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+        if not (own if path != folder else not path.is_symlink()):
+            raise InputError(f"{path} leads to another place, or is no file: remove it")

@@ -12,6 +12,7 @@ from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.masks import Mask
 from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.tracking.batches import is_out_of_memory
 from ddeal_core.tracking.directions import (
     Direction,
     Earlier,
@@ -157,6 +158,7 @@ def _results(
     last = source.start - 1
     before_objects = min(given) - source.start if given else sys.maxsize
     result: Result | None = None
+    restored = False  # whether the tracker is as a file says, and did nothing yet
     if journal is not None and journal.state is not None:
         mask: NDArray[np.integer] | None = None
         for kept, frame in zip(journal.replay(), frames, strict=False):
@@ -165,6 +167,7 @@ def _results(
             last, done = frame.index, done + 1
             yield Progress(frame, result, done, total, restored=True)
         tracker.restore(journal.state)
+        restored = True
     count = 1 if source.is_live else segmenter.look_ahead
     pairs = encoded(
         tracker,
@@ -178,7 +181,15 @@ def _results(
         if lost is not None or (frame.held and frame.index in given):
             raise _unseen(source, frame.index if lost is None else lost)
         if not frame.held or result is None:
-            result = tracker.step(frame.image, given.pop(frame.index, None), encoding)
+            try:
+                result = tracker.step(frame.image, given.pop(frame.index, None), encoding)
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
+                    RuntimeError) as error:  # fmt: skip
+                if journal is None or not restored or is_out_of_memory(error):
+                    raise
+                # Shapes and values that no tracker of this network had.
+                raise journal.damaged() from error
+            restored = False
             if earlier is not None:
                 result = earlier.joined(frame.index, result)
         last, done = frame.index, done + 1

@@ -16,7 +16,7 @@ from torch import Tensor
 from ddeal_core.network.memory import Memory
 from ddeal_core.network.state import ObjectState, Reference
 
-__all__ = ["TrackerState", "pack", "unpack"]
+__all__ = ["TrackerState", "are_ids", "pack", "unpack"]
 
 _CLASSES = {kind.__name__: kind for kind in (Memory, ObjectState, Reference)}
 
@@ -69,6 +69,9 @@ def unpack(content: bytes, device: torch.device) -> tuple[TrackerState, dict[str
         objects = _put_together(record["objects"], load(content), device)
         if objects is not None and not isinstance(objects, ObjectState):
             raise ValueError("no state of objects")
+        count = 0 if objects is None else objects.objects
+        if not are_ids(tuple(record["object_ids"])) or len(record["object_ids"]) != count:
+            raise ValueError("ids do not fit the objects")
         size = record["size"]
         state = TrackerState(
             index=int(record["index"]),
@@ -79,6 +82,11 @@ def unpack(content: bytes, device: torch.device) -> tuple[TrackerState, dict[str
         return state, {str(name): int(note) for name, note in record["notes"].items()}
     except Exception as error:  # of many kinds: JSON, safetensors, torch, our classes
         raise ValueError(f"no tracker state can be read: {error}") from None
+
+
+def are_ids(ids: tuple[object, ...]) -> bool:
+    """Whether these are ids of objects: whole numbers from 1 to 254, each once."""
+    return len(set(ids)) == len(ids) and all(type(i) is int and 1 <= i <= 254 for i in ids)
 
 
 def _taken_apart(value: Any, tensors: dict[str, Tensor]) -> Any:

@@ -93,7 +93,12 @@ def open_journal(
         if resume and source.is_live:
             raise InputError(f"{reason}: a run on it cannot be resumed")
         if not overwrite:
-            check_free(paths)
+            try:
+                check_free(paths)
+            except InputError as error:
+                if not resume:
+                    raise
+                raise InputError(f"{error} ({reason}: such a run cannot be resumed)") from None
         return None
     folder = unfinished_folder(paths[0])
     if not folder.exists() and not overwrite:

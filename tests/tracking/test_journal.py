@@ -1,12 +1,14 @@
 """Runs that are broken off and go on: the bytes of an unbroken run, whatever happened."""
 
 import hashlib
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -208,6 +210,83 @@ def test_a_frame_that_rotted_is_an_error_and_no_wrong_result(segmenter, tiny_cli
     assert not (tmp_path / "cut.mov").exists()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights, and there are no such pipes")
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("", "link"),
+        ("lock", "link"),
+        ("run.json", "pipe"),
+        ("results.log", "link"),
+        ("results.log", "hard link"),
+        ("tracker.safetensors", "pipe"),
+    ],
+)
+def test_nothing_elsewhere_is_changed(segmenter, tiny_clip, masks, tmp_path, name, kind):
+    run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), frames=5)
+    place = tmp_path / ".cut.mov.unfinished"
+    path = place / name if name else place
+    victim = tmp_path / "victim"
+    path.rename(victim)
+    if kind == "link":
+        path.symlink_to(victim)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.hardlink_to(victim)
+    before = checksums(victim) if victim.is_dir() else victim.read_bytes()
+    with pytest.raises(InputError, match="leads to another place, or is no file: remove it"):
+        run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), resume=True)
+    assert (checksums(victim) if victim.is_dir() else victim.read_bytes()) == before
+
+
+def planted(segmenter, tiny_clip, masks, folder, change):
+    """A run that was broken off, whose state a stranger has changed."""
+    run(segmenter, tiny_clip, masks, folder, words=("cut.mov",), frames=5)
+    path = folder / ".cut.mov.unfinished" / "tracker.safetensors"
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    record = json.loads(header["__metadata__"]["state"])
+    change(record)
+    header["__metadata__"]["state"] = json.dumps(record)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record["notes"].update(done=-5),
+        lambda record: record["notes"].update(done=10**30),
+        lambda record: record["notes"].update(offset=10**30),
+        lambda record: record.update(object_ids=[300, 301, 302]),
+        lambda record: record.update(object_ids=[1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_absurd_states_are_begun_anew(segmenter, tiny_clip, masks, tmp_path, change):
+    run(segmenter, tiny_clip, masks, tmp_path / "whole", words=("cut.mov",))
+    planted(segmenter, tiny_clip, masks, tmp_path / "broken", change)
+    assert (
+        run(segmenter, tiny_clip, masks, tmp_path / "broken", words=("cut.mov",), resume=True) == 0
+    )
+    assert checksums(tmp_path / "broken") == checksums(tmp_path / "whole")
+
+
+def test_a_state_that_no_tracker_had_is_one_error(segmenter, tiny_clip, masks, tmp_path):
+    change = lambda record: record["objects"]["fields"].update(age="old")  # noqa: E731
+    planted(segmenter, tiny_clip, masks, tmp_path, change)
+    with pytest.raises(OutputError, match="is damaged: start afresh with --overwrite"):
+        run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), resume=True)
+
+
+def test_a_packed_map_is_not_unpacked_beyond_its_size():
+    head = json.dumps({"ids": [1], "index": 0, "shape": [1, 2, 2], "given": []}).encode()
+    bomb = zlib.compress(bytes(1 << 26))
+    kept = journal_module._decoded(len(head).to_bytes(4, "little") + head + bomb)
+    assert kept.steps.shape == (1, 2, 2)
+
+
 def test_records_behind_the_last_state_are_found_again(segmenter, tiny_clip, masks, tmp_path):
     run(segmenter, tiny_clip, masks, tmp_path / "whole", words=("cut.mov",))
     broken = tmp_path / "broken"
@@ -281,6 +360,15 @@ def test_a_live_source_is_not_resumed(segmenter, tiny_clip, tmp_path):
     with pytest.raises(InputError, match="once only"):
         open_journal(segmenter, source, tiny_clip.masks[0], writers, resume=True)
     assert open_journal(segmenter, source, tiny_clip.masks[0], writers) is None
+
+
+def test_a_run_backwards_is_not_resumed_and_says_so(segmenter, tiny_clip, masks, tmp_path):
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks/00000.png").touch()
+    with open_source(tiny_clip.video) as source:
+        writers = outputs(tmp_path, source, ("masks",))
+        with pytest.raises(InputError, match="backwards: such a run cannot be resumed"):
+            open_journal(segmenter, source, masks, writers, direction="both", resume=True)
 
 
 def test_where_no_journal_can_be_kept_it_runs_without(
