@@ -3,7 +3,7 @@
 A hidden folder beside the first output holds
 
     run.json             what the run is: a run that differs from it does not go on from it
-    results.log          every frame's probabilities at the network's size, one after the other
+    results.log          every frame's labels, and its probabilities at the network's size
     tracker.safetensors  what the tracker knew after some frame, and how long the log was then
     lock                 held while a process writes here
 
@@ -55,12 +55,14 @@ class Kept:
         object_ids: Of the objects known by then.
         index: Position among the frames that the tracker was fed.
         steps: ``[K, h, w]`` uint16, see `to_steps`; None before any object was given.
+        labels: ``[H, W]`` uint8, as they were; None with `steps`.
         given_ids: Objects whose given masks are results as they are.
     """
 
     object_ids: tuple[int, ...]
     index: int
     steps: NDArray[np.uint16] | None
+    labels: NDArray[np.uint8] | None
     given_ids: tuple[int, ...]
 
     def result(
@@ -73,15 +75,19 @@ class Kept:
             given: The mask that was given last.
             device: Where results are made.
         """
-        if self.steps is None:
+        if self.steps is None or self.labels is None:
             return Result.without_objects(self.index, size)
+        if self.labels.shape != size:
+            raise OutputError(f"the kept result {self.index} is damaged: use --overwrite")
         own = None
         if self.given_ids:
             if given is None:
                 raise OutputError(f"the kept result {self.index} is damaged: use --overwrite")
             own = Given(given, list(self.given_ids))
         maps = Maps(from_steps(self.steps, device), size, own)
-        return Result.of_maps(maps, index=self.index, object_ids=self.object_ids)
+        return Result.of_maps(
+            maps, labels=self.labels, index=self.index, object_ids=self.object_ids
+        )
 
 
 class Journal:
@@ -266,9 +272,13 @@ def _encoded(result: Result) -> bytes:
         "shape": None if steps is None else steps.shape,
         "given": [] if maps is None or maps.given is None else maps.given.ids,
     }
+    packed = labels = b""
+    if steps is not None:
+        packed = zlib.compress(steps.astype("<u2").tobytes(), 1)
+        labels = zlib.compress(result.labels.tobytes(), 1)
+        head |= {"packed": len(packed), "size": result.labels.shape}
     text = json.dumps(head).encode()
-    packed = b"" if steps is None else zlib.compress(steps.astype("<u2").tobytes(), 1)
-    return struct.pack("<I", len(text)) + text + packed
+    return struct.pack("<I", len(text)) + text + packed + labels
 
 
 def _decoded(payload: bytes) -> Kept:
@@ -277,7 +287,7 @@ def _decoded(payload: bytes) -> Kept:
     ids, given, shape = tuple(head["ids"]), tuple(head["given"]), head["shape"]
     if not are_ids(ids) or given != ids[len(ids) - len(given) :]:
         raise ValueError("ids are wrong")
-    steps = None
+    steps = labels = None
     if shape is None:
         if ids:
             raise ValueError("objects have no maps")
@@ -286,11 +296,23 @@ def _decoded(payload: bytes) -> Kept:
         if count != len(ids) or min(height, width) < 1:
             raise ValueError("maps have a wrong shape")
         check_pixels(width, height, named="a kept map")
-        # never more than the maps take, whatever is packed
-        size = 2 * count * height * width
-        flat = np.frombuffer(zlib.decompressobj().decompress(payload[4 + length :], size), "<u2")
+        begin, end = 4 + length, 4 + length + int(head["packed"])
+        flat = np.frombuffer(_unpacked(payload[begin:end], 2 * count * height * width), "<u2")
         steps = flat.reshape(count, height, width).astype(np.uint16)
-    return Kept(ids, int(head["index"]), steps, given)
+        rows, columns = (int(side) for side in head["size"])
+        check_pixels(columns, rows, named="kept labels")
+        labels = np.frombuffer(_unpacked(payload[end:], rows * columns), np.uint8)
+        labels = labels.reshape(rows, columns)
+        known = np.zeros(256, bool)
+        known[[0, *ids]] = True
+        if not known[labels].all():
+            raise ValueError("a label is no object's")
+    return Kept(ids, int(head["index"]), steps, labels, given)
+
+
+def _unpacked(packed: bytes, size: int) -> bytes:
+    """Never more than what belongs there, whatever is packed."""
+    return zlib.decompressobj().decompress(packed, max(1, size))
 
 
 def _check_own(folder: Path) -> None:

@@ -70,14 +70,12 @@ class Result:
         cls,
         maps: Maps,
         *,
+        labels: NDArray[np.uint8],
         index: int,
         object_ids: tuple[int, ...],
         read_cues: Callable[[], FrameCues | None] | None = None,
     ) -> "Result":
         """Make the result that grows from a frame's maps."""
-        table = np.array([0, *object_ids], np.uint8)
-        with torch.inference_mode():
-            labels = table[maps.labels()]
         return cls(
             index=index,
             object_ids=object_ids,

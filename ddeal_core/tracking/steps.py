@@ -1,7 +1,7 @@
 """Probabilities in steps that fit 16 bits: small enough to be kept, exact when read again.
 
-All results grow from maps that were rounded so, hence those that were kept give the bytes that
-they gave at first. A step is far below what 8 bits of alpha show.
+All probabilities that leave the tracker were rounded so, hence those that were kept are the ones
+that were given at first. A step is far below what 8 bits of alpha show. Labels come of all digits.
 """
 
 import numpy as np
@@ -15,8 +15,11 @@ _ONE = 65535  # 1.0 in steps
 
 
 def rounded(merged: Tensor) -> Tensor:
-    """Round ``[1, 1 + K, h, w]`` probabilities; the background takes what the objects leave."""
-    return _with_background((merged[:, 1:].float() * _ONE).round())
+    """Round ``[1, 1 + K, h, w]`` probabilities; the background takes what the objects leave.
+
+    Objects are rounded down: however many there are, they leave no less than nothing.
+    """
+    return _with_background((merged[:, 1:].float() * _ONE).floor())
 
 
 def to_steps(merged: Tensor) -> NDArray[np.uint16]:

@@ -329,10 +329,15 @@ class Tracker:
     ) -> Result:
         """Bring ``[1, 1 + K, h, w]`` to the frame's size; put given masks in as they are."""
         assert self._size is not None
-        maps = Maps(
-            rounded(merged), self._size, Given(given, ids) if given is not None and ids else None
+        mask = Given(given, ids) if given is not None and ids else None
+        table = np.array([0, *self._object_ids], np.uint8)
+        return Result.of_maps(
+            Maps(rounded(merged), self._size, mask),
+            labels=table[Maps(merged, self._size, mask).labels()],  # of all digits
+            index=self._index,
+            object_ids=self.object_ids,
+            read_cues=read,
         )
-        return Result.of_maps(maps, index=self._index, object_ids=self.object_ids, read_cues=read)
 
 
 def _is_image(image: object) -> TypeGuard[NDArray[np.uint8]]:

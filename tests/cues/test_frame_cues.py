@@ -54,8 +54,8 @@ def test_shapes_and_ranges_are_the_documented_ones(make_network, tiny_clip, pres
 
 
 def test_the_maps_are_those_of_the_answer(make_network, tiny_clip):
-    # Merging one object with the background squares its odds.
-    last = results(make_network(), tiny_clip)[-1]
+    # Merging one object with the background squares its odds. What is far leaves the answer only.
+    last = results(make_network(reach=0.0), tiny_clip)[-1]
     shown = last.cues.at_frame_size(last.cues.final[0], (96, 128)).astype(np.float64)
     odds = (shown / (1 - shown)) ** 2
     np.testing.assert_allclose(odds / (1 + odds), last.probabilities[1], atol=1e-4)
