@@ -280,11 +280,21 @@ def test_a_state_that_no_tracker_had_is_one_error(segmenter, tiny_clip, masks, t
         run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), resume=True)
 
 
-def test_a_packed_map_is_not_unpacked_beyond_its_size():
-    head = json.dumps({"ids": [1], "index": 0, "shape": [1, 2, 2], "given": []}).encode()
+def test_what_is_packed_is_not_unpacked_beyond_its_size():
     bomb = zlib.compress(bytes(1 << 26))
-    kept = journal_module._decoded(len(head).to_bytes(4, "little") + head + bomb)
+    facts = {"ids": [1], "index": 0, "shape": [1, 2, 2], "given": []}
+    head = json.dumps(facts | {"packed": len(bomb), "size": [3, 5]}).encode()
+    kept = journal_module._decoded(len(head).to_bytes(4, "little") + head + bomb + bomb)
     assert kept.steps.shape == (1, 2, 2)
+    assert kept.labels.shape == (3, 5)
+
+
+def test_kept_labels_are_those_of_objects():
+    maps, labels = zlib.compress(bytes(8)), zlib.compress(bytes([0, 1, 2, 0]))
+    facts = {"ids": [1], "index": 0, "shape": [1, 2, 2], "given": []}
+    head = json.dumps(facts | {"packed": len(maps), "size": [2, 2]}).encode()
+    with pytest.raises(ValueError, match="no object's"):
+        journal_module._decoded(len(head).to_bytes(4, "little") + head + maps + labels)
 
 
 def test_records_behind_the_last_state_are_found_again(segmenter, tiny_clip, masks, tmp_path):
