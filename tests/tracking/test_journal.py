@@ -448,7 +448,9 @@ def test_killed_at_any_moment(make_network, make_clip, tiny_clip, tmp_path):
         _, complaint = process.communicate()
         assert not complaint
         killed += process.returncode == -signal.SIGKILL
-        assert verify(tmp_path / "broken/cut.mov").whole is (tmp_path / "broken/cut.mov").exists()
+        if (tmp_path / "broken/cut.mov").exists():  # killed at the very end: its manifest may lack
+            whole = (tmp_path / "whole/cut.mov").read_bytes()
+            assert (tmp_path / "broken/cut.mov").read_bytes() == whole
     assert killed
     cut_out(
         video,
