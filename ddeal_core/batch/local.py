@@ -7,7 +7,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from collections import deque
@@ -185,8 +184,8 @@ def _work(connection: Connection, settings: Settings, share: int) -> None:
     """What the process does; told to end, it goes as soon as its outputs are tidied up."""
     try:
         _take_videos(connection, settings, share)
-    except SystemExit as leaving:
-        os._exit(int(leaving.code or 0))  # winding up Python and torch would take a second
+    except _ToldToEndError as told:
+        os._exit(128 + told.number)  # winding up Python and torch would take a second
 
 
 def _take_videos(connection: Connection, settings: Settings, share: int) -> None:
@@ -217,10 +216,18 @@ def _take_videos(connection: Connection, settings: Settings, share: int) -> None
             line.send(runner.run(job, line.report))
 
 
+class _ToldToEndError(BaseException):
+    """A signal said that this process shall end; not an `Exception`: no video shall catch it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def _leave(number: int, frame: object) -> NoReturn:
     del frame
     signal.signal(number, signal.SIG_IGN)  # once is enough
-    sys.exit(128 + number)
+    raise _ToldToEndError(number)
 
 
 class _Line:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from ddeal_core.errors import OutputError
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore
+from ddeal_core.media.publishing import write_whole
 
 __all__ = [
     "GLOBAL_COLUMNS",
@@ -112,7 +112,7 @@ def write_files(contents: Mapping[Path, str]) -> None:
     for path, text in contents.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, text)
+            write_whole(path, text.encode("utf-8"))
         except OSError as error:
             raise OutputError(
                 f"cannot write results to {path.parent} ({error}); choose -o"
@@ -189,12 +189,3 @@ def _record(score: DatasetScore) -> dict[str, Any]:
             for sequence in score.sequences
         },
     }
-
-
-def _write_whole(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -1,12 +1,12 @@
 """One HTML file: the frame ``page.html`` filled, and how numbers look in it."""
 
-import os
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
 from ddeal_core.errors import OutputError
+from ddeal_core.media.publishing import write_whole
 
 __all__ = ["counted", "or_dash", "signed", "write_document"]
 
@@ -25,15 +25,10 @@ def write_document(title: str, sections: list[str], path: str | Path) -> Path:
     template = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
     page = template.substitute(title=escape(title), body="\n".join(sections))
     target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            # File names may hold what is no text; those bytes are shown as escapes.
-            beside.write_bytes(page.encode("utf-8", "backslashreplace"))
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
+        # File names may hold what is no text; those bytes are shown as escapes.
+        write_whole(target, page.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise OutputError(f"cannot write the report {target} ({error}); name another") from error
     return target
