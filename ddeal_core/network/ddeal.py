@@ -210,6 +210,19 @@ class Ddeal(nn.Module):
         _, coarse = self._fuse(shown, torch.zeros_like(prediction.propagation).flatten(0, 1))
         return coarse.float().view(*prediction.coarse.shape)
 
+    def coarse_from_propagation(self, prediction: Prediction) -> Tensor:
+        """Predict the coarse map anew with every other cue set to zero.
+
+        Args:
+            prediction: From `segment`.
+
+        Returns:
+            (background, object) logits, ``[G, K, 2, H/16, W/16]``.
+        """
+        nothing = Ablation(matching=False, base=False, supplementary=False)
+        _, coarse = self._fuse(prediction.cues.shown(nothing), prediction.propagation.flatten(0, 1))
+        return coarse.float().view(*prediction.coarse.shape)
+
     def _fuse(self, cues: Cues, propagation: Tensor) -> tuple[Tensor, Tensor]:
         maps = [cues.matching.flatten(0, 1), cues.appearance.flatten(0, 1), propagation]
         if cues.dense is not None:

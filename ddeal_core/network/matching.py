@@ -54,7 +54,8 @@ def masked_maximum(
     Returns:
         ``[G, K, M, L]``.
     """
-    if torch.is_grad_enabled() and (query.requires_grad or kernels.requires_grad):
+    inputs = (query, kernels, scale, shift)
+    if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs):
         with torch.no_grad():
             winner = _reduce(query, kernels, scale, shift, index=True)  # [G, K, M, L]
         return _at(winner, query, kernels, scale, shift)

@@ -26,6 +26,10 @@ class MaskPropagation(nn.Module):
     def __init__(self, inputs: int, channels: int) -> None:
         super().__init__()
         self.conv_in = ConcatConv2d((inputs, inputs, 2, 2), channels, 1)
+        # Two channels of masks among hundreds of features would start too quiet to be heard, and
+        # be trained away: each part begins as if it were alone.
+        for part in (_LAST_MASK, _FIRST_MASK):
+            nn.init.kaiming_normal_(self.conv_in.part(part)[0], nonlinearity="relu")
         self.pyramid = nn.ModuleList(
             nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
             for dilation in (1, 3, 6)

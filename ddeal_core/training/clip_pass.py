@@ -56,7 +56,8 @@ class Recurrence:
         burn_in: Frames after the first that are followed without a gradient, before those that
             teach: what has gone wrong by then is what the network learns to live with.
         cue_dropout: Probability, a pass over clips, that some cues are kept from the fusion
-            module, as in one of lines 2 to 5 of Table V: it then works without them too.
+            module, as in one of lines 2 to 5 of Table V, or all but mask propagation: it then
+            works without them too.
     """
 
     truth: float = 0.0
@@ -118,7 +119,14 @@ class ClipPass(nn.Module):
         losses, jaccards = [], []
         for t, encoding in zip(teaching, encodings[1:], strict=True):
             prediction = self.network.segment(encoding, state, ablation=ablation)
-            losses.append(clip_loss(prediction, masks[t], valid[t], self.weights))
+            propagated = (
+                self.network.coarse_from_propagation(prediction)
+                if self.weights.propagation
+                else None
+            )
+            losses.append(
+                clip_loss(prediction, masks[t], valid[t], self.weights, propagated=propagated)
+            )
             merged = merge(prediction.log_odds)[:, 1:]
             jaccards.append(_jaccard(merged.detach(), masks[t], valid[t]))
             if t + 1 < frames:
@@ -162,7 +170,10 @@ def _chance(probability: float, generator: torch.Generator) -> bool:
 def _drawn_ablation(probability: float, generator: torch.Generator) -> Ablation | None:
     if not _chance(probability, generator):
         return None
-    return Ablation.table_v(int(torch.randint(2, 6, (), generator=generator)))
+    line = int(torch.randint(2, 7, (), generator=generator))
+    if line > 5:
+        return Ablation(matching=False, base=False, supplementary=False)
+    return Ablation.table_v(line)
 
 
 def _jaccard(probability: Tensor, target: Tensor, valid: Tensor) -> Tensor:

@@ -23,6 +23,9 @@ class LossWeights:
         dice: Dice loss of the final prediction, which small objects need.
         cues: Cross-entropy of each cue read as a classifier of its own, so that the embeddings
             learn to tell object from background before the fusion module can use them.
+        propagation: Cross-entropy of the coarse prediction from mask propagation alone. Where
+            matching is easy, the network does without propagation and its features die; with a
+            loss of its own it is there when matching is not.
         hard_pixels: Share of the pixels, those with the highest loss, that the final
             cross-entropy averages over; 1 takes all.
     """
@@ -31,6 +34,7 @@ class LossWeights:
     coarse: float = 1.0
     dice: float = 0.0
     cues: float = 0.0
+    propagation: float = 0.0
     hard_pixels: float = 1.0
 
     def __post_init__(self) -> None:
@@ -43,7 +47,12 @@ _COSINE_SCALE = 10.0
 
 
 def clip_loss(
-    prediction: Prediction, target: Tensor, valid: Tensor, weights: LossWeights
+    prediction: Prediction,
+    target: Tensor,
+    valid: Tensor,
+    weights: LossWeights,
+    *,
+    propagated: Tensor | None = None,
 ) -> Tensor:
     """Loss of one frame of G clips with K objects.
 
@@ -52,6 +61,8 @@ def clip_loss(
         target: 1 on the object, 0 elsewhere, ``[G, K, H, W]`` float.
         valid: 1 where the target is known, ``[G, 1, H, W]`` float.
         weights: Of the summands.
+        propagated: Coarse logits from mask propagation alone, ``[G, K, 2, H/16, W/16]``, if they
+            have a weight.
 
     Returns:
         A scalar.
@@ -61,10 +72,9 @@ def clip_loss(
     pixels = F.binary_cross_entropy_with_logits(fine, target, reduction="none") * valid
     loss = weights.fine * _hardest(pixels, valid, weights.hard_pixels)
     if weights.coarse:
-        # At full size, as the released code does.
-        coarse = _enlarge(_log_odds(prediction.coarse), target.shape[-2:])
-        pixels = F.binary_cross_entropy_with_logits(coarse, target, reduction="none") * valid
-        loss = loss + weights.coarse * pixels.sum() / valid.sum().clamp_min(1)
+        loss = loss + weights.coarse * _coarse_loss(prediction.coarse, target, valid)
+    if weights.propagation and propagated is not None:
+        loss = loss + weights.propagation * _coarse_loss(propagated, target, valid)
     if weights.dice:
         loss = loss + weights.dice * _dice(fine.sigmoid() * valid, target * valid)
     if weights.cues:
@@ -75,6 +85,13 @@ def clip_loss(
 def _log_odds(logits: Tensor) -> Tensor:
     """Softmax over (background, object) is a sigmoid of their difference: ``[G, K, ...]``."""
     return logits[:, :, 1] - logits[:, :, 0]
+
+
+def _coarse_loss(coarse: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """At full size, as the released code does."""
+    log_odds = _enlarge(_log_odds(coarse), target.shape[-2:])
+    pixels = F.binary_cross_entropy_with_logits(log_odds, target, reduction="none") * valid
+    return pixels.sum() / valid.sum().clamp_min(1)
 
 
 def _hardest(pixels: Tensor, valid: Tensor, share: float) -> Tensor:

@@ -40,6 +40,8 @@ class Stage:
         remembering: Probability that a frame enters the memory, for networks that have one.
         burn_in: Frames a clip, after the first, that are followed without teaching.
         cue_dropout: Probability that clips go through the network without some of its cues.
+        learns: Modules of the network that learn, such as "propagation"; the others stay as they
+            are. None is named where all learn.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Stage:
     remembering: float = 0.5
     burn_in: int = 0
     cue_dropout: float = 0.0
+    learns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if any(side < 32 or side % 16 for side in self.size):
@@ -77,6 +80,8 @@ class Stage:
             raise ConfigError(
                 f"{self.clips} clips a step cannot be split into passes of {self.clips_per_pass}"
             )
+        if not all(isinstance(name, str) for name in self.learns):
+            raise ConfigError(f"learns holds names of modules, not {self.learns!r}")
         for name in ("clips", "clips_per_pass", "epochs", "clips_per_epoch", "objects"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is at least 1, not {getattr(self, name)}")
@@ -177,11 +182,16 @@ class Recipe:
             values = dict(values)
             values["loss"] = _typed(LossWeights, values["loss"])
             values["stages"] = tuple(
-                _typed(Stage, {**stage, "size": tuple(stage["size"])}) for stage in values["stages"]
+                _typed(Stage, {**stage, **_tuples(stage)}) for stage in values["stages"]
             )
             return _typed(cls, values)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ConfigError(f"the recipe does not fit: {error}") from None
+
+
+def _tuples(stage: dict[str, Any]) -> dict[str, Any]:
+    """Lists of a stage as they came from JSON, or not."""
+    return {name: tuple(stage[name]) for name in ("size", "learns") if name in stage}
 
 
 def _typed(kind: type[T], values: dict[str, Any]) -> T:

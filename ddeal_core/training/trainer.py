@@ -18,7 +18,7 @@ from ddeal_core.datasets.real import RealClips
 from ddeal_core.datasets.sources import Sources
 from ddeal_core.datasets.synthetic import SyntheticClips
 from ddeal_core.datasets.synthetic_config import SyntheticConfig
-from ddeal_core.errors import InputError, OutputError, WeightsError
+from ddeal_core.errors import ConfigError, InputError, OutputError, WeightsError
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.training.averaging import MovingAverage
@@ -82,6 +82,7 @@ class Trainer:
         InputError: The folder holds another run, or the arguments contradict each other.
         DatasetError: A held-out sequence has nothing to score.
         OutputError: The folder cannot be made.
+        ConfigError: A stage names modules that the network does not have.
         WeightsError: The initial weights do not fit the recipe's network.
     """
 
@@ -116,6 +117,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         config = NetworkConfig.from_preset(recipe.preset)
         network = Ddeal(config)
+        _check_learning(recipe, network)
         if imagenet is not None:
             try:
                 network.backbone.load_imagenet(imagenet)
@@ -138,6 +140,9 @@ class Trainer:
             network.backbone.freeze_but_last_stage()
         self.network = network.to(world.device)
         self._average = MovingAverage(self.network, recipe.ema) if recipe.ema else None
+        self._trainable = {name for name, p in self.network.named_parameters() if p.requires_grad}
+        self._learning: tuple[str, ...] = ()
+        self._module = self._wrap()
         self._optimiser = self._make_optimiser()
         self._step = 0
         self._best = -math.inf
@@ -200,9 +205,7 @@ class Trainer:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
             group["weight_decay"] = stage.weight_decay if group["decays"] else 0.0
-        self.network.train()
-        if self._frozen:
-            _keep_frozen_statistics(self.network)
+        self._let_learn(stage)
         clips = batch.images.shape[1]
         passes = clips // stage.clips_per_pass
         loss_sum = jaccard_sum = 0.0
@@ -294,14 +297,25 @@ class Trainer:
             reason = str(error).splitlines()[0]
             raise InputError(f"the run in {self.folder} is of another network: {reason}") from None
 
-    @property
-    def _module(self) -> nn.Module:
-        if not hasattr(self, "_wrapped"):
-            clip_pass = ClipPass(self.network, self.recipe.loss)
-            self._wrapped: nn.Module = clip_pass
-            if self._world.size > 1:
-                self._wrapped = DistributedDataParallel(clip_pass)
-        return self._wrapped
+    def _let_learn(self, stage: Stage) -> None:
+        """Put the network in order for a step; what does not learn keeps its statistics too."""
+        network = self.network.train()
+        if self._learning != stage.learns:
+            for name, parameter in network.named_parameters():
+                learns = not stage.learns or name.split(".")[0] in stage.learns
+                parameter.requires_grad_(learns and name in self._trainable)
+            self._learning = stage.learns
+            self._module = self._wrap()
+        if stage.learns:
+            for name, module in network.named_children():
+                module.train(name in stage.learns)
+        if self._frozen:
+            _keep_frozen_statistics(network)
+
+    def _wrap(self) -> nn.Module:
+        """Loss over clips; with several processes they exchange the gradients of what learns."""
+        clip_pass = ClipPass(self.network, self.recipe.loss)
+        return DistributedDataParallel(clip_pass) if self._world.size > 1 else clip_pass
 
     def _without_exchange(self) -> Any:
         module = self._module
@@ -357,6 +371,17 @@ class Trainer:
         ]
         kind = torch.optim.AdamW if adamw else torch.optim.Adam
         return kind(groups, lr=self.recipe.stages[0].learning_rate)
+
+
+def _check_learning(recipe: Recipe, network: Ddeal) -> None:
+    modules = [name for name, _ in network.named_children()]
+    for stage in recipe.stages:
+        unknown = set(stage.learns) - set(modules)
+        if unknown:
+            raise ConfigError(
+                f"the network has no module {', '.join(sorted(unknown))} that stage {stage.name} "
+                f"could let learn: choose from {', '.join(modules)}"
+            )
 
 
 def _keep_frozen_statistics(network: Ddeal) -> None:

@@ -72,19 +72,24 @@ def naive_maximum(query, kernels, scale, shift):
 
 @pytest.mark.parametrize("chunk", [1, 40, 1 << 22], ids="chunk-{}".format)
 @pytest.mark.parametrize(("with_scale", "with_shift"), [(True, False), (False, True), (True, True)])
-def test_masked_maximum_and_its_gradient(monkeypatch, chunk, with_scale, with_shift):
+@pytest.mark.parametrize("learning", ["features", "weights", "both"])
+def test_masked_maximum_and_its_gradient(monkeypatch, chunk, with_scale, with_shift, learning):
     monkeypatch.setattr(matching_module, "_CHUNK", chunk)
-    inputs = [draw(2, 4, 9), draw(2, 4, 6, seed=1)]
-    scale = draw(2, 3, 2, 6, seed=2) if with_scale else None
-    shift = draw(2, 3, 2, 6, seed=3) if with_shift else None
+    features = [draw(2, 4, 9), draw(2, 4, 6, seed=1)]
+    weights = [
+        draw(2, 3, 2, 6, seed=2) if with_scale else None,
+        draw(2, 3, 2, 6, seed=3) if with_shift else None,
+    ]
     seen = []
     for maximum in (naive_maximum, lambda q, k, a, b: masked_maximum(q, k, scale=a, shift=b)):
-        leaves = [x.clone().requires_grad_() for x in inputs]
-        result = maximum(*leaves, scale, shift)
+        leaves = [x if x is None else x.clone() for x in (*features, *weights)]
+        learnt = {"features": leaves[:2], "weights": leaves[2:], "both": leaves}[learning]
+        learnt = [x.requires_grad_() for x in learnt if x is not None]
+        result = maximum(*leaves)
         (result * draw(*result.shape, seed=5)).sum().backward()
-        seen.append([result.detach(), *(x.grad for x in leaves)])
+        seen.append([result.detach(), *(x.grad for x in learnt)])
         with torch.no_grad():
-            torch.testing.assert_close(maximum(*leaves, scale, shift), result)
+            torch.testing.assert_close(maximum(*leaves), result)
     for theirs, ours in zip(*seen, strict=True):
         torch.testing.assert_close(ours, theirs)
 

@@ -84,6 +84,16 @@ def test_not_knowing_costs_the_logarithm_of_two():
     torch.testing.assert_close(loss, torch.tensor(2 * math.log(2)))
 
 
+def test_propagation_has_a_loss_of_its_own():
+    target, valid = full_and_empty()
+    weights = LossWeights(fine=0.0, coarse=0.0, propagation=2.0)
+    right = make_prediction((target - 0.5) * 60)
+    unsure = torch.zeros_like(right.coarse)
+    for propagated, expected in ((right.coarse, 0.0), (unsure, 2 * math.log(2))):
+        loss = clip_loss(right, target, valid, weights, propagated=propagated)
+        torch.testing.assert_close(loss, torch.tensor(expected), atol=1e-5, rtol=1e-5)
+
+
 def test_the_fine_loss_is_cross_entropy():
     log_odds, target = 2 * draw(2, 3, 32, 48), (draw(2, 3, 32, 48, seed=1) > 0.3).float()
     valid = (draw(2, 1, 32, 48, seed=2) > -0.5).float()

@@ -8,9 +8,9 @@ import pytest
 import torch
 from tiny_run import TINY, make_data, make_recipe, write_davis
 
-from ddeal_core.errors import InputError, OutputError, WeightsError
+from ddeal_core.errors import ConfigError, InputError, OutputError, WeightsError
 from ddeal_core.network import PRESETS, Backbone, Ddeal
-from ddeal_core.training import Stage, Trainer, TrainingData, World
+from ddeal_core.training import LossWeights, Stage, Trainer, TrainingData, World
 from ddeal_core.weights import load_checkpoint, load_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -224,6 +224,32 @@ def test_from_nothing_all_of_the_backbone_is_trained(root, tmp_path):
     run(trainer, 2)
     after = trainer.network.backbone.state_dict()
     assert not any(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+def test_a_stage_may_let_a_few_modules_learn(root, tmp_path):
+    first, second = make_recipe().stages
+    stages = (replace(first, learns=("propagation", "fusion"), cue_dropout=0.5), second)
+    recipe = make_recipe(stages=stages, loss=LossWeights(propagation=0.5))
+    trainer = make_trainer(root, tmp_path / "run", recipe=recipe)
+    before = {k: v.clone() for k, v in trainer.network.state_dict().items()}
+    run(trainer, 3)
+
+    def changed():
+        now = trainer.network.state_dict()
+        return {
+            name.split(".")[0] for name, old in before.items() if not torch.equal(now[name], old)
+        }
+
+    assert changed() == {"propagation", "fusion"}  # batch norm's statistics stay too
+    trainer = make_trainer(root, tmp_path / "run", recipe=recipe, resume=True)
+    run(trainer, 4)  # into the second stage
+    assert changed() == {name for name, _ in trainer.network.named_children()}
+
+
+def test_a_stage_names_modules_that_are_not_there(root, tmp_path):
+    stages = tuple(replace(stage, learns=("propagator",)) for stage in make_recipe().stages)
+    with pytest.raises(ConfigError, match=r"no module propagator.*choose from backbone, matching"):
+        make_trainer(root, tmp_path / "run", recipe=make_recipe(stages=stages))
 
 
 def test_initial_weights(straight, root, tmp_path):
