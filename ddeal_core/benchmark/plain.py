@@ -6,7 +6,7 @@ convolutions, whole maps of all products, a loop a component, eager float32. It 
 network's state dicts and configurations.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,7 +32,9 @@ class PlainObject:
     first_dense: torch.Tensor | None = None  # [2, H/8, W/8] shares of the classes
     last_frame: Frame | None = None
     last_dense: torch.Tensor | None = None
-    memory: dict[int, tuple[Frame, torch.Tensor]] = field(default_factory=dict)  # by age
+    # By age: a frame, the shares of the classes, and which positions are remembered.
+    memory: dict[int, tuple[Frame, torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    any_frame: list[torch.Tensor] = field(default_factory=list)  # matches of the last frame
 
     @property
     def last_share(self) -> torch.Tensor:
@@ -84,7 +86,13 @@ class PlainNetwork(PlainFeatures):
         return maps
 
     def match_dense(
-        self, frame: Frame, other: Frame, shares: torch.Tensor, *, near: bool
+        self,
+        frame: Frame,
+        other: Frame,
+        shares: torch.Tensor,
+        *,
+        near: bool,
+        only: torch.Tensor | None = None,
     ) -> list[torch.Tensor]:
         """``max kappa cos - distance^2 / (2 sigma^2) + log(share + 1e-3)``, distance in heights."""
         assert frame.dense is not None
@@ -98,6 +106,8 @@ class PlainNetwork(PlainFeatures):
             y, x = index // width / height, index % width / height
             square = (y[:, None] - y[None]) ** 2 + (x[:, None] - x[None]) ** 2
             scores = scores - square / (2 * sigma**2)
+        if only is not None:
+            scores[~only.flatten()] = -1e9
         return [
             (scores + (share.flatten()[:, None] + 1e-3).log()).amax(0).view(height, width)
             for share in shares
@@ -214,9 +224,13 @@ class PlainNetwork(PlainFeatures):
             maps = self.match_dense(frame, item.first_frame, item.first_dense, near=False)
             maps += self.match_dense(frame, item.last_frame, item.last_dense, near=True)
             if self.config.memory_frames:
-                remembered = [(item.first_frame, item.first_dense), *item.memory.values()]
-                found = [self.match_dense(frame, f, m, near=False) for f, m in remembered]
-                maps += [torch.stack(each).amax(0) for each in zip(*found, strict=True)]
+                found = [self.match_dense(frame, item.first_frame, item.first_dense, near=False)]
+                found += [
+                    self.match_dense(frame, f, m, near=False, only=novel)
+                    for f, m, novel in item.memory.values()
+                ]
+                item.any_frame = [torch.stack(each).amax(0) for each in zip(*found, strict=True)]
+                maps += item.any_frame
             if not ablation.matching:
                 maps = [torch.zeros_like(m) for m in maps]
             dense = [torch.stack(maps)[None]]
@@ -251,6 +265,19 @@ class PlainNetwork(PlainFeatures):
         item.means = self.estimate(self.appearance_features(frame), mask, item.means)
         item.last_frame = frame
         item.last_dense = self.dense_shares(merged)
+
+    def novel(self, items: Collection[PlainObject]) -> torch.Tensor:
+        """Positions at stride 8 of the last frame that some object's memory does not know."""
+        kappa = self.state["dense_matching.log_concentration"].exp()
+        novel = []
+        for item in items:
+            assert item.last_dense is not None
+            background, foreground = item.last_dense
+            own = torch.where(foreground > 0.5, item.any_frame[1], item.any_frame[0])
+            known = own >= self.config.memory_similarity * kappa
+            known &= torch.maximum(background, foreground) > 0.98
+            novel.append(~known if self.config.memory_similarity < 1 else own == own)
+        return torch.stack(novel).any(0)
 
     # A video
 
@@ -303,9 +330,10 @@ class PlainNetwork(PlainFeatures):
                     remembered = remembered[1::2]
                 if age % interval == 0:
                     remembered.append(age)
+                    novel = self.novel([items[i] for i in answers])
                     for item in items.values():
                         assert item.last_dense is not None
-                        item.memory[age] = (frame, item.last_dense)
+                        item.memory[age] = (frame, item.last_dense, novel)
                 for item in items.values():
                     item.memory = {a: item.memory[a] for a in remembered if a in item.memory}
             if keep:

@@ -85,6 +85,8 @@ class NetworkConfig:
             0 is without a memory.
         memory_interval: Frames from one that is remembered to the next, until the memory is full;
             then every second one is forgotten and the interval doubles.
+        memory_similarity: Cosine to something remembered from which on a position is known, and is
+            not remembered again (`DenseMatching.novel`); 1 remembers every position.
         reach: How far an object may move from one frame to the next, as a share of the short
             side: pieces that appear farther away are taken for look-alikes
             (`ddeal_core.tracking.continuity`). 0, as in the paper, lets it appear anywhere.
@@ -109,6 +111,7 @@ class NetworkConfig:
     dense_channels: int = 0
     memory_frames: int = 0
     memory_interval: int = 5
+    memory_similarity: float = 1.0
     reach: float = 0.0
     ablation: Ablation = Ablation()
 
@@ -132,6 +135,8 @@ class NetworkConfig:
             raise ConfigError(f"update_rate lies in [0, 1], not {self.update_rate!r}")
         if not 0.0 < self.concentration < 1e4:
             raise ConfigError(f"concentration lies in (0, 10000), not {self.concentration!r}")
+        if not 0.0 < self.memory_similarity <= 1.0:
+            raise ConfigError(f"memory_similarity lies in (0, 1], not {self.memory_similarity!r}")
         if not 0.0 <= self.reach <= 2.0:
             raise ConfigError(f"reach lies in [0, 2], not {self.reach!r}")
         if self.short_side is not None:
@@ -224,6 +229,7 @@ PRESETS: dict[str, NetworkConfig] = {
         short_side=384,
         dense_channels=64,
         memory_frames=8,
+        memory_similarity=0.9,
         reach=0.1,
     ),
 }

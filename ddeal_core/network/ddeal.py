@@ -260,24 +260,32 @@ class Ddeal(nn.Module):
             last_masks=masks,
             last_dense_keys=encoding.dense,
             last_dense_weights=weights,
-            memory=self._remember(state.memory, encoding.dense, weights, age, remember),
+            memory=self._remember(state.memory, encoding, prediction.cues, weights, age, remember),
             age=age,
         )
 
     def _remember(
         self,
         memory: Memory | None,
-        keys: Tensor | None,
+        encoding: FrameEncoding,
+        cues: Cues,
         weights: Tensor | None,
         age: int,
         remember: bool | None,
     ) -> Memory | None:
         config = self.config
-        if not config.memory_frames or keys is None or weights is None:
+        if not config.memory_frames or self.dense_matching is None:
             return memory
+        assert encoding.dense is not None
+        assert cues.dense is not None
+        assert weights is not None
         interval = config.memory_interval if memory is None else memory.interval
         if not (age % interval == 0 if remember is None else remember):
             return memory
+        keys = encoding.dense.flatten(2)
+        if config.memory_similarity < 1:
+            novel = self.dense_matching.novel(cues.dense, weights, config.memory_similarity)
+            keys, weights = keys[:, :, novel], weights[..., novel]
         if memory is None:
             return Memory.of(keys, weights, interval=interval)
         return memory.add(keys, weights, age=age, most=config.memory_frames)

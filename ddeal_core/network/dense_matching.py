@@ -17,6 +17,7 @@ from ddeal_core.network.memory import Memory
 
 __all__ = ["DenseMatching"]
 
+_CERTAIN = 0.98  # Share of one class from which on a position is clearly of that class.
 _EPS = 1e-3  # A kernel without any of a class still scores, log(1e-3) below one that is all of it.
 
 
@@ -72,6 +73,28 @@ class DenseMatching(nn.Module):
         share = F.avg_pool2d(masks, 8).flatten(2)
         return (torch.stack([1 - share, share], dim=2) + _EPS).log()
 
+    @torch.no_grad()
+    def novel(self, scores: Tensor, weights: Tensor, similarity: float) -> Tensor:
+        """Find the positions of a frame that a memory does not know yet.
+
+        A position is known if, for each object, it is clearly of one class, and its best match in
+        that class, on any remembered frame, has a cosine of at least ``similarity``.
+
+        Args:
+            scores: What `forward` said of the frame, ``[G, K, 6, H/8, W/8]``.
+            weights: From `weights`, of the frame's masks.
+            similarity: Cosine in (0, 1).
+
+        Returns:
+            Indices of positions that are new in some of the G videos, ascending, ``[P]`` int64.
+        """
+        shares = weights.exp() - _EPS
+        any_frame = scores[:, :, 4:6].flatten(3)
+        own = torch.where(shares[:, :, 1] > 0.5, any_frame[:, :, 1], any_frame[:, :, 0])
+        alike = own >= similarity * self.log_concentration.exp()
+        known = alike & (shares.amax(2) > _CERTAIN)
+        return (~known.flatten(0, 1).all(0)).nonzero()[:, 0]
+
     def forward(
         self,
         query: Tensor,
@@ -106,7 +129,7 @@ class DenseMatching(nn.Module):
         scores = [scores_first, masked_maximum(near, keys, shift=weights)]
         if self.outputs > 4:
             scores.append(scores_first)
-            if memory is not None:
+            if memory is not None and not memory.is_empty:
                 found = masked_maximum(flat, memory.keys, shift=memory.weights)
                 scores[-1] = torch.maximum(scores_first, found)
         # [G, K, outputs, L]

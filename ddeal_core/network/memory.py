@@ -12,24 +12,34 @@ _UNKNOWN = -1e4  # Log-weight where nothing is known of an object: no score come
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Keys and log-weights of M remembered frames, side by side, the oldest first.
+    """Keys and log-weights of the remembered frames, side by side, the oldest first.
 
     Attributes:
-        keys: Unit features at stride 8, ``[G, Cd, M*4L]``, 4L = H*W/64.
-        weights: Log-weights for them, ``[G, K, 2, M*4L]``.
-        frames: M.
+        keys: Unit features at stride 8, ``[G, Cd, N]``.
+        weights: Log-weights for them, ``[G, K, 2, N]``.
+        positions: How many of the N each frame has; all H*W/64 of it, or those that were new.
         interval: Frames from one that is remembered to the next.
     """
 
     keys: Tensor
     weights: Tensor
-    frames: int
+    positions: tuple[int, ...]
     interval: int
 
     @classmethod
     def of(cls, keys: Tensor, weights: Tensor, *, interval: int) -> "Memory":
-        """Remember a first frame: ``[G, Cd, H/8, W/8]`` and ``[G, K, 2, 4L]``."""
-        return cls(keys.flatten(2), weights, 1, interval)
+        """Remember a first frame: ``[G, Cd, P]`` and ``[G, K, 2, P]``."""
+        return cls(keys, weights, (keys.shape[2],), interval)
+
+    @property
+    def frames(self) -> int:
+        """Remembered frames."""
+        return len(self.positions)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no position is remembered: nothing was new on any of the frames."""
+        return not any(self.positions)
 
     def add(self, keys: Tensor, weights: Tensor, *, age: int, most: int) -> "Memory":
         """Remember one more frame, ``age`` frames after the first of the video.
@@ -44,9 +54,9 @@ class Memory:
                 return kept
         return replace(
             kept,
-            keys=torch.cat([kept.keys, keys.flatten(2)], dim=2),
+            keys=torch.cat([kept.keys, keys], dim=2),
             weights=torch.cat([kept.weights, weights], dim=3),
-            frames=kept.frames + 1,
+            positions=(*kept.positions, keys.shape[2]),
         )
 
     def select(self, indices: list[int]) -> "Memory":
@@ -61,9 +71,9 @@ class Memory:
 
     def _thinned(self) -> "Memory":
         """Every second frame, counted from the oldest one, which is forgotten."""
-        positions = self.keys.shape[2] // self.frames
 
         def thin(x: Tensor) -> Tensor:
-            return x.view(*x.shape[:-1], self.frames, positions)[..., 1::2, :].flatten(-2)
+            frames = torch.split(x, list(self.positions), dim=-1)
+            return torch.cat([x[..., :0], *frames[1::2]], dim=-1)
 
-        return Memory(thin(self.keys), thin(self.weights), self.frames // 2, 2 * self.interval)
+        return Memory(thin(self.keys), thin(self.weights), self.positions[1::2], 2 * self.interval)

@@ -7,6 +7,7 @@ import torch
 
 from ddeal_core.errors import ConfigError
 from ddeal_core.network import NetworkConfig
+from ddeal_core.network.dense_matching import DenseMatching
 from ddeal_core.network.memory import Memory
 
 POSITIONS = 6
@@ -14,7 +15,7 @@ POSITIONS = 6
 
 def frame(age):
     """Keys that say which frame they are of, and log-weights of two objects."""
-    keys = torch.full((1, 3, 2, POSITIONS // 2), float(age))
+    keys = torch.full((1, 3, POSITIONS), float(age))
     return keys, torch.full((1, 2, 2, POSITIONS), -float(age))
 
 
@@ -65,6 +66,39 @@ def test_it_never_outgrows_its_bound(most):
         assert memory.keys.shape[2] == memory.weights.shape[3] == memory.frames * POSITIONS
 
 
+def test_frames_may_bring_a_part_of_their_positions():
+    memory = None
+    for age, count in enumerate((2, 0, 3, 1, 6), start=1):
+        keys, weights = (x[..., :count] for x in frame(age))
+        if memory is None:
+            memory = Memory.of(keys, weights, interval=1)
+        else:
+            memory = memory.add(keys, weights, age=age, most=4)
+        assert not memory.is_empty
+    assert memory.positions == (0, 1)  # frames 2 and 4; 5 falls between
+    assert memory.keys[0, 0].tolist() == [4]
+    assert memory.weights[0, 1, 1].tolist() == [-4]
+    nothing = memory.add(*(x[..., :0] for x in frame(6)), age=6, most=4)
+    assert nothing.positions == (0, 1, 0)
+    assert Memory.of(*(x[..., :0] for x in frame(1)), interval=1).is_empty
+
+
+def test_what_is_known_is_not_remembered_again():
+    matching = DenseMatching(4, 4, 3, with_memory=True)
+    kappa = matching.log_concentration.detach().exp()
+    best = torch.tensor([0.95, 0.95, 0.85, 0.95, 0.95, 0.95])
+    scores = torch.zeros(1, 2, 6, 2, 3)
+    scores[:, :, 4:] = kappa * best.view(2, 3)
+    scores[:, 0, 4, 0, 1] = -kappa  # far from the background, and the object is there
+    scores[:, 0, 5, 1, 0] = -kappa  # far from the object, which is there
+    shares = torch.zeros(1, 2, 6)
+    shares[0, 0] = torch.tensor([0, 1, 0, 1, 0.3, 0])  # the fifth is on an outline
+    weights = (torch.stack([1 - shares, shares], dim=2) + 1e-3).log()
+    assert matching.novel(scores, weights, 0.9).tolist() == [2, 3, 4]
+    assert matching.novel(scores, weights, 0.96).tolist() == list(range(6))
+    assert matching.novel(scores[:, 1:], weights[:, 1:], 0.9).tolist() == [2]
+
+
 def test_an_object_that_comes_later_is_not_in_it():
     memory = remember(3, most=4).join(1)
     assert memory.weights.shape == (1, 3, 2, 3 * POSITIONS)
@@ -79,3 +113,6 @@ def test_what_a_memory_needs():
         replace(compact, dense_channels=0)
     with pytest.raises(ConfigError, match="memory_interval"):
         replace(compact, memory_interval=0)
+    for similarity in (0.0, -0.5, 1.5):
+        with pytest.raises(ConfigError, match="memory_similarity"):
+            replace(compact, memory_similarity=similarity)

@@ -283,12 +283,26 @@ def test_encodings_are_cut_by_frame(make_network):
     torch.testing.assert_close(cut, alone, atol=1e-5, rtol=1e-5)
 
 
-def test_a_memory_that_fills_and_thins(make_network):
-    network = make_network("compact", memory_frames=2, memory_interval=1)
+@pytest.mark.parametrize("similarity", [1.0, 0.9])
+def test_a_memory_that_fills_and_thins(make_network, similarity):
+    network = make_network(
+        "compact", memory_frames=2, memory_interval=1, memory_similarity=similarity
+    )
     frames = make_video(40, 56, count=8)
     given = {0: make_mask(40, 56, [4]), 2: np.roll(make_mask(40, 56, [9]), 5, axis=1)}
     given[5] = make_mask(40, 56, [4])  # corrected: what was remembered of it is forgotten
     check(network, frames, given)
+    tracker = Tracker(network)
+    seen = []
+    for index, frame in enumerate(frames):
+        tracker.step(frame, given.get(index))
+        memory = tracker.state.memory
+        seen += [] if memory is None else memory.positions
+    whole = 48 * 64 // 64
+    if similarity == 1:
+        assert set(seen) == {whole}
+    else:
+        assert any(0 < count < whole for count in seen), "a part of some frame is known"
 
 
 def test_a_memory_is_looked_at(make_network):

@@ -455,7 +455,8 @@ def tensor_bytes(root, skip):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_state_does_not_grow(make_network, preset):
-    network = make_network(preset, memory_interval=1)  # a memory is full after eight frames
+    # every position is remembered: a memory is full after eight frames
+    network = make_network(preset, memory_interval=1, memory_similarity=1.0)
     tracker = Tracker(network)
     frames, sizes = make_frames(30), []
     for index, frame in enumerate(frames):
