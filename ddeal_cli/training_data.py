@@ -1,7 +1,6 @@
 """What a run learns from: as named, as kept beside the run, and opened."""
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -104,6 +103,8 @@ class DataChoice:
 
     def store(self, run: Path) -> None:
         """Keep it beside the run."""
+        from ddeal_core.whole_files import write_whole
+
         record: dict[str, Any] = {
             "datasets": self.datasets,
             "held_out": self.held_out,
@@ -112,9 +113,7 @@ class DataChoice:
             "options": self.options,
             "validation_frames": self.validation_frames,
         }
-        partial = run / f".{_FILE}.{os.getpid()}.part"
-        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        partial.replace(run / _FILE)
+        write_whole(run / _FILE, (json.dumps(record, indent=1) + "\n").encode("utf-8"))
 
 
 def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":

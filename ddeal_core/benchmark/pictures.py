@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ddeal_core.errors import OutputError
+from ddeal_core.whole_files import written_whole
 
 __all__ = ["draw_record"]
 
@@ -52,13 +53,11 @@ def draw_record(record: dict[str, Any], path: Path) -> None:
         seconds, memory = figure.subplots(1, 2)
         _draw_growth(seconds, memory, kind.removeprefix("growth "), cases)
     figure.suptitle(_title(record), fontsize=10, color="#555555")
-    temporary = path.with_name(f".{path.name}.part.png")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(temporary, dpi=110)
-        temporary.replace(path)
+        with written_whole(path) as part:
+            figure.savefig(part, dpi=110, format="png")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
 
 

@@ -9,6 +9,7 @@ import cv2
 from ddeal_core.datasets.clip import Clip
 from ddeal_core.errors import DatasetError, OutputError
 from ddeal_core.media.masks import write_mask
+from ddeal_core.whole_files import write_whole
 
 __all__ = ["export_clips"]
 
@@ -92,6 +93,4 @@ def _write_list(path: Path, names: list[str]) -> None:
     held = path.read_text(encoding="utf-8").split() if path.is_file() else []
     lines = held + [name for name in names if name not in held]
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, "".join(f"{line}\n" for line in lines).encode("utf-8"))

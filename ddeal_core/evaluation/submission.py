@@ -1,7 +1,6 @@
 """Results packed for the server of YouTube-VOS: a zip of ``Annotations/<video>/<frame>.png``."""
 
 import logging
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from ddeal_core.evaluation.labels import ids_in, read_labels
 from ddeal_core.evaluation.plan import given_masks
 from ddeal_core.evaluation.results import find_missing, locate_results
 from ddeal_core.json_files import read_json
+from ddeal_core.whole_files import written_whole
 
 __all__ = ["submission_frames", "write_submission"]
 
@@ -88,18 +88,17 @@ def write_submission(
                 ", ".join(map(str, sorted(unknown))),
             )
     place = Path(target)
-    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         # PNG is packed already; a fixed date keeps the bytes the same.
-        with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+        with (
+            written_whole(place) as part,
+            zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive,
+        ):
             for name, path in packed:
                 archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), path.read_bytes())
-        beside.replace(place)
     except OSError as error:
         raise OutputError(f"cannot write {place} ({error}); choose -o") from error
-    finally:
-        beside.unlink(missing_ok=True)
     return place
 
 

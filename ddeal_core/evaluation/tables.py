@@ -10,7 +10,7 @@ from typing import Any
 
 from ddeal_core.errors import OutputError
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore
-from ddeal_core.media.publishing import write_whole
+from ddeal_core.whole_files import write_whole
 
 __all__ = [
     "GLOBAL_COLUMNS",

@@ -15,9 +15,9 @@ from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.identity import Settings
-from ddeal_core.media.publishing import part_of
 from ddeal_core.media.result_writer import ResultWriter, check_size, output_error
 from ddeal_core.media.run_lengths import pack_counts, run_lengths
+from ddeal_core.whole_files import part_of
 
 __all__ = ["CocoWriter"]
 

@@ -18,7 +18,7 @@ from typing import Any, cast
 from ddeal_core.errors import ManifestError
 from ddeal_core.media.identity import Settings, sha256_of_file
 from ddeal_core.media.image_source import IMAGE_ENDINGS
-from ddeal_core.media.publishing import write_whole
+from ddeal_core.whole_files import write_whole
 
 __all__ = [
     "FileRecord",

@@ -18,8 +18,8 @@ from ddeal_core.errors import MaskError, MediaError
 from ddeal_core.media.mask_kinds import Reading, from_alpha, from_colours, from_grey, from_indices
 from ddeal_core.media.palette import davis_palette
 from ddeal_core.media.picture_files import opened_picture
-from ddeal_core.media.publishing import write_whole
 from ddeal_core.media.result_writer import output_error
+from ddeal_core.whole_files import write_whole
 
 __all__ = ["EmptyMaskError", "Mask", "read_mask", "write_mask"]
 

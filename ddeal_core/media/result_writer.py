@@ -15,7 +15,7 @@ from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
 from ddeal_core.media.manifest import FileRecord, manifest_path
-from ddeal_core.media.publishing import publish, sync_files, write_whole
+from ddeal_core.whole_files import publish, sync_files, write_whole
 
 __all__ = ["FolderWriter", "ResultWriter", "output_error", "write_output"]
 

@@ -28,7 +28,6 @@ from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.identity import Settings
-from ddeal_core.media.publishing import part_of
 from ddeal_core.media.result_writer import ResultWriter, check_size, output_error
 from ddeal_core.media.sound_track import SoundTrack
 from ddeal_core.media.video_recipes import (
@@ -37,6 +36,7 @@ from ddeal_core.media.video_recipes import (
     VideoRecipe,
     lossless_alpha_options,
 )
+from ddeal_core.whole_files import part_of
 
 __all__ = ["VideoWriter"]
 

@@ -1,7 +1,5 @@
 """The state of a training run on disk."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +7,7 @@ import torch
 
 from ddeal_core.errors import OutputError, WeightsError
 from ddeal_core.weights.inspection import load_checked
+from ddeal_core.whole_files import written_whole
 
 __all__ = ["load_run", "save_run"]
 
@@ -19,16 +18,10 @@ def save_run(state: dict[str, Any], path: Path) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        with temporary.open("wb") as file:
+        with written_whole(path) as part, part.open("wb") as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except (OSError, RuntimeError) as error:
-        with suppress(OSError):
-            temporary.unlink()
         # On a full disk torch's writer complains of its archive, over the system's own error.
         cause = error.__context__ if isinstance(error.__context__, OSError) else error
         raise OutputError(f"cannot write {path}: {cause}") from None

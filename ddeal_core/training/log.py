@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ddeal_core.whole_files import written_whole
+
 __all__ = ["LogRow", "TrainingLog"]
 
 
@@ -57,12 +59,10 @@ class TrainingLog:
     def __init__(self, folder: Path, *, step: int = 0) -> None:
         self.path = folder / "log.csv"
         self._rows = [row for row in _read(self.path) if row.step < step]
-        temporary = self.path.with_suffix(".part")
-        with temporary.open("w", newline="") as file:
+        with written_whole(self.path) as part, part.open("w", newline="") as file:
             writer = csv.DictWriter(file, _NAMES)
             writer.writeheader()
             writer.writerows(_as_text(row) for row in self._rows)
-        temporary.replace(self.path)
         self._file = self.path.open("a", newline="")
         self._writer = csv.DictWriter(self._file, _NAMES)
 
@@ -115,9 +115,8 @@ class TrainingLog:
         for axes in (loss, score):
             axes.legend(loc="best")
             axes.grid(alpha=0.3)
-        temporary = path.with_suffix(".part.png")
-        figure.savefig(temporary, dpi=110)
-        temporary.replace(path)
+        with written_whole(path, sync=False) as part:
+            figure.savefig(part, dpi=110, format="png")
         return path
 
 

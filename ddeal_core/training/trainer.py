@@ -30,6 +30,7 @@ from ddeal_core.training.log import LogRow, TrainingLog
 from ddeal_core.training.recipe import Recipe, Stage
 from ddeal_core.training.validation import HeldOut, validate
 from ddeal_core.weights.files import Checkpoint, load_checkpoint, save_checkpoint
+from ddeal_core.whole_files import remove_leftovers
 
 __all__ = ["Trainer", "TrainingData"]
 
@@ -154,6 +155,7 @@ class Trainer:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise OutputError(f"cannot make the run's folder {folder}: {error}") from None
+            remove_leftovers(folder)
 
     @property
     def step(self) -> int:

@@ -1,9 +1,7 @@
 """Weights on disk: safetensors, with the network's configuration and provenance inside."""
 
 import json
-import os
 import struct
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from torch import Tensor
 from ddeal_core.errors import ConfigError, OutputError, WeightsError
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
+from ddeal_core.whole_files import write_whole
 
 __all__ = ["BUNDLED", "Checkpoint", "load_checkpoint", "load_network", "save_checkpoint"]
 
@@ -67,19 +66,11 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path, *, half: bool = False) -
         "config": json.dumps(checkpoint.config.to_dict(), sort_keys=True),
         "provenance": json.dumps(checkpoint.provenance, sort_keys=True),
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(_in_order(serialize(state, metadata)))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole(path, _in_order(serialize(state, metadata)))
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def _in_order(data: bytes) -> bytes:

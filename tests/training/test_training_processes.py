@@ -70,7 +70,7 @@ def test_killed_and_resumed(straight, root, tmp_path):
     # What a kill in the middle of a write leaves behind.
     with (folder / "log.csv").open("a") as file:
         file.write("5,large,0.1")
-    (folder / ".checkpoint.pt.part").write_bytes(b"half a checkpoint")
+    (folder / f".checkpoint.pt.{process.pid}.part").write_bytes(b"half a checkpoint")
     finish(start([SCRIPT, folder, root, "--resume"]))
     assert read_rows(folder) == read_rows(straight)
     ours, theirs = (load_checkpoint(f / "weights.safetensors") for f in (folder, straight))

@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 
 from ddeal_core.errors import OutputError
-from ddeal_core.media.publishing import write_whole
+from ddeal_core.whole_files import write_whole
 
 __all__ = ["counted", "or_dash", "signed", "write_document"]
 

@@ -6,11 +6,18 @@ import contextlib
 import glob
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["part_of", "publish", "remove_leftovers", "sync_files", "write_whole"]
+__all__ = [
+    "part_of",
+    "publish",
+    "remove_leftovers",
+    "sync_files",
+    "write_whole",
+    "written_whole",
+]
 
 _AT_ONCE = 16  # a disk joins what waits for it: many files take little longer than one
 
@@ -31,29 +38,41 @@ def publish(part: Path, path: Path) -> None:
     _sync_folder(path.parent)
 
 
-def write_whole(path: Path, content: bytes, *, sync: bool = True) -> None:
-    """Write a file that is there whole or not at all; nothing else is left behind.
+@contextlib.contextmanager
+def written_whole(path: Path, *, sync: bool = True) -> Iterator[Path]:
+    """Give a name to write to; the file takes its own when the block has ended well.
 
     Args:
         path: What is replaced, or appears.
-        content: All of it.
         sync: Wait for the disk. Leave it out for many small files, and call `sync_files` on all
             of them before anything says that they are there.
+
+    Yields:
+        Where to write. Whatever goes wrong, it is not left behind.
 
     Raises:
         OSError: The disk does not take it.
     """
     part = part_of(path)
     try:
-        part.write_bytes(content)
+        yield part
         if sync:
             publish(part, path)
         else:
             part.replace(path)
-    except BaseException:
+    finally:
         with contextlib.suppress(OSError):
             part.unlink()
-        raise
+
+
+def write_whole(path: Path, content: bytes, *, sync: bool = True) -> None:
+    """Write a file that is there whole or not at all: see `written_whole`.
+
+    Raises:
+        OSError: The disk does not take it.
+    """
+    with written_whole(path, sync=sync) as part:
+        part.write_bytes(content)
 
 
 def remove_leftovers(output: Path) -> None:
