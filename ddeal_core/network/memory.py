@@ -26,6 +26,10 @@ class Memory:
     positions: tuple[int, ...]
     interval: int
 
+    def __post_init__(self) -> None:
+        if not sum(self.positions) == self.keys.shape[2] == self.weights.shape[3]:
+            raise ValueError(f"positions {self.positions} do not add up to {self.keys.shape[2]}")
+
     @classmethod
     def of(cls, keys: Tensor, weights: Tensor, *, interval: int) -> "Memory":
         """Remember a first frame: ``[G, Cd, P]`` and ``[G, K, 2, P]``."""

@@ -10,6 +10,7 @@ import sys
 import time
 import zlib
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,25 @@ def test_a_state_survives_the_file_bit_by_bit(make_network, tiny_clip):
             first, second = tracker.step(frame), other.step(frame)
             assert np.array_equal(first.probabilities, second.probabilities)
             assert (first.index, first.object_ids) == (second.index, second.object_ids)
+
+
+def test_a_memory_in_which_nothing_was_new_survives_the_file(make_network, tiny_clip):
+    network = make_network("compact", memory_interval=1, memory_similarity=0.1)
+    tracker = Tracker(network)
+    for index, frame in enumerate(tiny_clip.frames[:3]):
+        tracker.step(frame, tiny_clip.masks[0] if index == 0 else None)
+    assert tracker.state is not None
+    empty = replace(
+        tracker.state.memory,
+        positions=(0,),
+        **{name: getattr(tracker.state.memory, name)[..., :0] for name in ("keys", "weights")},
+    )
+    tracker._state = replace(tracker.state, memory=empty)
+    state, _ = unpack(pack(tracker.snapshot()), torch.device("cpu"))
+    other = Tracker(network)
+    other.restore(state)
+    frame = tiny_clip.frames[3]
+    assert np.array_equal(tracker.step(frame).probabilities, other.step(frame).probabilities)
 
 
 def test_damaged_states_are_noticed(make_network, tiny_clip):
