@@ -273,9 +273,8 @@ class PlainNetwork(PlainFeatures):
         for item in items:
             assert item.last_dense is not None
             background, foreground = item.last_dense
-            own = torch.where(foreground > 0.5, item.any_frame[1], item.any_frame[0])
+            own = torch.where(foreground > background, item.any_frame[1], item.any_frame[0])
             known = own >= self.config.memory_similarity * kappa
-            known &= torch.maximum(background, foreground) > 0.98
             novel.append(~known if self.config.memory_similarity < 1 else own == own)
         return torch.stack(novel).any(0)
 

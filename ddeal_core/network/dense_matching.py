@@ -17,7 +17,6 @@ from ddeal_core.network.memory import Memory
 
 __all__ = ["DenseMatching"]
 
-_CERTAIN = 0.98  # Share of one class from which on a position is clearly of that class.
 _EPS = 1e-3  # A kernel without any of a class still scores, log(1e-3) below one that is all of it.
 
 
@@ -77,8 +76,8 @@ class DenseMatching(nn.Module):
     def novel(self, scores: Tensor, weights: Tensor, similarity: float) -> Tensor:
         """Find the positions of a frame that a memory does not know yet.
 
-        A position is known if, for each object, it is clearly of one class, and its best match in
-        that class, on any remembered frame, has a cosine of at least ``similarity``.
+        A position is known if, for each object, its best match in the class that it is rather of,
+        on any remembered frame, has a cosine of at least ``similarity``.
 
         Args:
             scores: What `forward` said of the frame, ``[G, K, 6, H/8, W/8]``.
@@ -88,11 +87,9 @@ class DenseMatching(nn.Module):
         Returns:
             Indices of positions that are new in some of the G videos, ascending, ``[P]`` int64.
         """
-        shares = weights.exp() - _EPS
-        any_frame = scores[:, :, 4:6].flatten(3)
-        own = torch.where(shares[:, :, 1] > 0.5, any_frame[:, :, 1], any_frame[:, :, 0])
-        alike = own >= similarity * self.log_concentration.exp()
-        known = alike & (shares.amax(2) > _CERTAIN)
+        background, foreground = scores[:, :, 4:6].flatten(3).unbind(2)
+        own = torch.where(weights[:, :, 1] > weights[:, :, 0], foreground, background)
+        known = own >= similarity * self.log_concentration.exp()
         return (~known.flatten(0, 1).all(0)).nonzero()[:, 0]
 
     def forward(

@@ -9,8 +9,8 @@ from torch import Tensor
 
 __all__ = ["masked_maximum", "match"]
 
-# Scores held at once. 2 MB of float32 stay in a cache (faster than 16 MB by half); a GPU
-# wants long kernels instead.
+# Scores held at once, of each thread. 2 MB of float32 stay in a cache (faster than 16 MB by half);
+# a GPU wants long kernels instead.
 _CHUNK = 1 << 19
 _CHUNK_ON_GPU = 1 << 24
 # Kernels at once. A chunk of all the kernels of a memory would be a few rows, slow to multiply.
@@ -66,10 +66,11 @@ def _reduce(
     query: Tensor, kernels: Tensor, scale: Tensor | None, shift: Tensor | None, *, index: bool
 ) -> Tensor:
     count = kernels.shape[2]
-    if not index and query.device.type == "cpu" and count > 2 * _BLOCK:
+    if not index and query.device.type == "cpu" and count > _BLOCK:
         best: Tensor | None = None
-        for start in range(0, count, _BLOCK):
-            part = slice(start, start + _BLOCK)
+        length = -(-count // -(-count // _BLOCK))  # blocks of about one length
+        for start in range(0, count, length):
+            part = slice(start, start + length)
             found = _reduce(
                 query,
                 kernels[:, :, part],
@@ -89,7 +90,7 @@ def _reduce(
         dtype=torch.long if index else query.dtype,
     )
     for part in _parts(query, kernels):
-        products = query[:, :, part].transpose(1, 2) @ kernels  # [G, chunk, L0]
+        products = _multiply(query[:, :, part], kernels)
         _best(products, scale, shift, result[..., part], index=index)
     return result
 
@@ -171,7 +172,7 @@ def _reduce_groups(
     result = query.new_empty((*_weights(scale, shift).shape[:3], query.shape[2]))
     sizes = [*groups.lengths, kernels.shape[2] - sum(groups.lengths)]
     for part in _parts(query, kernels):
-        products = query[:, :, part].transpose(1, 2) @ kernels  # [1, chunk, L0]
+        products = _multiply(query[:, :, part], kernels)
         *together, rest = torch.split(products, sizes, dim=2)
         winners = products.new_empty((*products.shape[:2], runs + sizes[-1]))
         for place, run in enumerate(together):
@@ -181,11 +182,31 @@ def _reduce_groups(
     return result
 
 
+def _multiply(query: Tensor, kernels: Tensor) -> Tensor:
+    """Products ``[G, chunk, L0]`` of ``[G, C, chunk]`` and ``[G, C, L0]``.
+
+    On the CPU each thread takes products of its own: several threads at one small matrix were
+    often slower than a single one.
+    """
+    groups, channels, length = query.shape
+    rows = query.transpose(1, 2)
+    threads = torch.get_num_threads() if query.device.type == "cpu" else 1
+    if groups > 1 or threads == 1 or length % threads:
+        return rows @ kernels
+    shares = rows.reshape(threads, length // threads, channels)
+    return (shares @ kernels.expand(threads, -1, -1)).view(1, length, -1)
+
+
 def _parts(query: Tensor, kernels: Tensor) -> Iterator[slice]:
     """Cut the current frame's positions so that all products with them fit a chunk."""
-    budget = _CHUNK if query.device.type == "cpu" else _CHUNK_ON_GPU
-    length = max(1, budget // (len(query) * kernels.shape[2]))
-    return (slice(start, start + length) for start in range(0, query.shape[2], length))
+    groups, _, count = query.shape
+    on_cpu = query.device.type == "cpu"
+    threads = torch.get_num_threads() if on_cpu else 1
+    budget = _CHUNK * threads if on_cpu else _CHUNK_ON_GPU
+    most = max(1, budget // (groups * kernels.shape[2]))
+    length = -(-count // -(-count // most))  # all of about one length,
+    length = -(-length // threads) * threads  # which the threads can share
+    return (slice(start, start + length) for start in range(0, count, length))
 
 
 def _weights(scale: Tensor | None, shift: Tensor | None) -> Tensor:
