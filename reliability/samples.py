@@ -78,7 +78,11 @@ def make_clip(
     file_format = "apng" if codec == "apng" else None
     # Matroska names each file by chance otherwise
     with av.open(path, "w", format=file_format, options={"fflags": "+bitexact"}) as container:
-        stream: Any = container.add_stream(codec, rate=Fraction(24), options=options or {})
+        # x264's macroblock tree does not give the same bytes twice.
+        same = {"mbtree": "0"} if codec == "libx264" else {}
+        stream: Any = container.add_stream(
+            codec, rate=Fraction(24), options={**same, **(options or {})}
+        )
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         heard: Any = container.add_stream("aac", rate=44100) if sound else None
         for index in range(frames):
