@@ -4,12 +4,10 @@ The clips made of packed data are those of the original: every list has as many 
 order, sequences and masks have the same ids. What is reduced is the pictures.
 """
 
-import multiprocessing
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,6 +31,7 @@ from ddeal_core.datasets.real import RealConfig, sampled_frames
 from ddeal_core.datasets.sources import Sources
 from ddeal_core.errors import DatasetError, InputError, OutputError
 from ddeal_core.media.publishing import part_of
+from ddeal_core.workers import map_processes
 
 __all__ = ["PackConfig", "Packing", "short_side_for"]
 
@@ -236,10 +235,6 @@ class Packing:
                 part.replace(out)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
-        except BrokenProcessPool:
-            raise OutputError(
-                "a process that encodes was ended from outside: try again with fewer --jobs"
-            ) from None
         except OSError as error:
             raise OutputError(f"{out} cannot be written: {error.strerror or error}") from error
 
@@ -264,19 +259,10 @@ class Packing:
 
     def _done(self, root: Path, processes: int) -> Iterator[tuple[PackJob, int, int]]:
         work = PackWork(root, self._config, tuple(self._stills), tuple(self._cutouts))
-        if processes <= 1:
-            for job in self._jobs:
-                yield (job, *work.do(job))
-            return
-        # Spawned, not forked: torch and OpenCV hold threads.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, context, start_worker, (work,)) as pool:
-            futures = {pool.submit(do_in_worker, job): job for job in self._jobs}
-            try:
-                for future in as_completed(futures):
-                    yield (futures[future], *future.result())
-            finally:
-                pool.shutdown(cancel_futures=True)
+        prepare = partial(start_worker, work)
+        done = map_processes(do_in_worker, self._jobs, workers=processes, prepare=prepare)
+        for index, (files, size) in done:
+            yield self._jobs[index], files, size
 
     def _begin(
         self, kind: str, name: str, image_set: str | None, items: int

@@ -1,5 +1,6 @@
 """The items of packed data, each written by whichever process takes it."""
 
+import multiprocessing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -115,15 +116,18 @@ class PackWork:
         ]
 
 
-_work: list[PackWork] = []
+_work: PackWork | None = None
 
 
 def start_worker(work: PackWork) -> None:
-    """Make a process ready for jobs."""
-    cv2.setNumThreads(0)
-    _work.append(work)
+    """Make this process ready for jobs."""
+    global _work
+    if multiprocessing.parent_process() is not None:
+        cv2.setNumThreads(0)  # the cores belong to the other processes
+    _work = work
 
 
 def do_in_worker(job: PackJob) -> tuple[int, int]:
     """Do a job where `start_worker` was called: files and bytes written."""
-    return _work[0].do(job)
+    assert _work is not None
+    return _work.do(job)
