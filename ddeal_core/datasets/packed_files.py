@@ -126,10 +126,11 @@ def pack_cutout(rgba: Array, to: Path, *, short_side: int | None, quality: int) 
     if (width, height) != image.size:
         # Pillow multiplies alpha in before it averages, so that no clear colour bleeds in.
         image = image.resize((width, height), Image.Resampling.BOX)
-    file = BytesIO()
-    image.save(file, "WEBP", quality=quality, alpha_quality=100, method=4)
+    lossy, lossless = BytesIO(), BytesIO()
+    image.save(lossy, "WEBP", quality=quality, alpha_quality=100, method=4)
+    image.save(lossless, "WEBP", lossless=True, method=4)  # often smaller for drawn objects
     path = to.with_name(to.name + ".webp")
-    path.write_bytes(file.getvalue())
+    path.write_bytes(min(lossless.getvalue(), lossy.getvalue(), key=len))
     return path
 
 
