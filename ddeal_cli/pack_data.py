@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         "pack-data",
         epilog=epilog(
-            "ddeal pack-data packed DAVIS --set train --held-out DAVIS:val --stills photos",
+            "ddeal pack-data packed DAVIS --held-out DAVIS:val --stills photos",
             "ddeal pack-data packed DAVIS --short-side 240 --quality 45",
             "ddeal train --packed packed -o runs/mine",
             notes=(
