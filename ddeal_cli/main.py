@@ -18,6 +18,7 @@ from ddeal_cli import (
     evaluate,
     make_synthetic,
     mask,
+    pack_data,
     segment,
     train,
     verify,
@@ -58,6 +59,7 @@ demo.register(app)
 evaluate.register(app)
 train.register(app)
 bench.register(app)
+pack_data.register(app)
 make_synthetic.register(app)
 doctor.register(app)
 app.add_typer(weights.app, name="weights")

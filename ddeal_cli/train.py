@@ -1,6 +1,7 @@
 """``ddeal train``: recipes, run or shown."""
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -8,10 +9,18 @@ import typer
 
 from ddeal_cli.completion import complete_recipes
 from ddeal_cli.console import emit_json, say
+from ddeal_cli.data_options import (
+    Datasets,
+    HeldOutSets,
+    ImageSet,
+    SyntheticClips,
+    ValidationFrames,
+)
 from ddeal_cli.help_pages import epilog
 from ddeal_cli.make_synthetic import OptionValues, read_options
 from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Stills
 from ddeal_cli.options import DeviceOption, Json, Quiet, parse_size
+from ddeal_cli.packed_data import open_packed
 from ddeal_cli.progress import ProgressLine
 from ddeal_cli.training_data import DataChoice, open_data
 
@@ -31,6 +40,7 @@ def register(app: typer.Typer) -> None:
             "ddeal train DAVIS -o runs/mine --held-out DAVIS:val",
             "ddeal train -o runs/made-up --stills photos --backgrounds places",
             "ddeal train -o runs/mine --resume",
+            "ddeal train --packed packed -o runs/mine --minutes 25",
             "ddeal train --recipe paper-resnet50 --show-recipe",
             "torchrun --nproc-per-node 4 -m ddeal_cli train DAVIS -o runs/mine",
             notes=(
@@ -42,13 +52,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    datasets: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="DATASET",
-            help="Folders of video with masks, in the layout of DAVIS or YouTube-VOS.",
-        ),
-    ] = None,
+    datasets: Datasets = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -101,38 +105,28 @@ def train(
         int,
         typer.Option(min=0, metavar="N", help="Processes that make clips.", rich_help_panel=_RUN),
     ] = 1,
-    image_set: Annotated[
-        str | None,
+    minutes: Annotated[
+        float | None,
         typer.Option(
-            "--set",
-            metavar="NAME",
-            help="List of sequences in each DATASET. Default: train where there is one, else all.",
+            min=0,
+            metavar="N",
+            help="Stop after so long, counted from the command's start, with a checkpoint to "
+            "resume from.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    packed: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="All of its data, as pack-data wrote them.",
             rich_help_panel=_DATA,
         ),
     ] = None,
-    held_out: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="DIR[:SET]",
-            help="Sequences to validate on; the training sequences if left out; repeatable.",
-            rich_help_panel=_DATA,
-        ),
-    ] = None,
-    validation_frames: Annotated[
-        int | None,
-        typer.Option(
-            min=3, metavar="N", help="Validate on the first N frames only.", rich_help_panel=_DATA
-        ),
-    ] = None,
-    synthetic: Annotated[
-        bool | None,
-        typer.Option(
-            "--synthetic/--no-synthetic",
-            help="Clips made on the fly. Default: where material or no DATASET is named.",
-            show_default=False,
-            rich_help_panel=_DATA,
-        ),
-    ] = None,
+    image_set: ImageSet = None,
+    held_out: HeldOutSets = None,
+    validation_frames: ValidationFrames = None,
+    synthetic: SyntheticClips = None,
     stills: Stills = None,
     coco: Coco = None,
     cutouts: Cutouts = None,
@@ -200,6 +194,7 @@ def train(
     json_: Json = False,
 ) -> None:
     """Train a network on video with masks, on clips made of photographs, or on made-up ones."""
+    began = time.monotonic()
     from ddeal_core.errors import InputError
     from ddeal_core.tracking import resolve_device
     from ddeal_core.training import Trainer, join_world
@@ -233,6 +228,8 @@ def train(
         options=option,
         validation_frames=validation_frames,
     )
+    if packed is not None:
+        choice = open_packed(packed, choice)
     if resume:
         choice = choice.or_stored(output)
     data = open_data(choice, read_options(choice.options))
@@ -254,7 +251,8 @@ def train(
             say(f"warning: {output} holds no checkpoint: the run begins anew")
         if world.leads:
             choice.store(output)
-        last = _run(trainer, world, quiet=quiet or not world.leads)
+        deadline = None if minutes is None else began + 60 * minutes
+        last = _run(trainer, world, deadline, quiet=quiet or not world.leads)
     finally:
         world.leave()
     if world.leads:
@@ -310,7 +308,9 @@ def _read_imagenet(name: str | None, chosen: "Recipe") -> dict[str, Any] | None:
     return read_imagenet(Path(name))
 
 
-def _run(trainer: "Trainer", world: "World", *, quiet: bool) -> "LogRow | None":
+def _run(
+    trainer: "Trainer", world: "World", deadline: float | None, *, quiet: bool
+) -> "LogRow | None":
     recipe, began = trainer.recipe, trainer.step
     preset = f"{recipe.name}: {recipe.preset}, {recipe.steps} steps"
     several = "" if world.size == 1 else f" x {world.size}"
@@ -322,7 +322,7 @@ def _run(trainer: "Trainer", world: "World", *, quiet: bool) -> "LogRow | None":
     line = ProgressLine("train", total=recipe.steps, unit="steps", quiet=quiet, begun=began)
     try:
         with line:
-            for last in trainer.run():
+            for last in trainer.run(deadline=deadline):
                 line.advance(note=_numbers(last))
                 if last.validated:
                     say(
@@ -330,6 +330,8 @@ def _run(trainer: "Trainer", world: "World", *, quiet: bool) -> "LogRow | None":
                         f"F {last.held_out_f:.3f}; {_numbers(last)}",
                         quiet=quiet,
                     )
+        if trainer.step < recipe.steps:
+            say(f"time is up at step {trainer.step}; --resume goes on from here", quiet=quiet)
     except KeyboardInterrupt:
         say(f"stopped at step {trainer.step}; --resume goes on from the last checkpoint")
         raise

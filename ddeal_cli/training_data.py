@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ddeal_core.datasets import SyntheticConfig
     from ddeal_core.training import TrainingData
 
-__all__ = ["DataChoice", "open_data"]
+__all__ = ["DataChoice", "Folder", "annotated", "open_data", "scorable"]
 
 _FILE = "data.json"
 
@@ -32,6 +32,8 @@ class DataChoice:
         synthetic: Whether there are any; None where nobody said.
         options: ``name=value`` switches of the synthetic clips.
         validation_frames: Frames of each held-out sequence that are scored; None for all.
+        packed: Folder of packed data that holds all of them, if one does.
+        digest: Of what is packed, wherever it lies.
     """
 
     datasets: tuple[Folder, ...] = ()
@@ -40,6 +42,8 @@ class DataChoice:
     synthetic: bool | None = None
     options: tuple[str, ...] = ()
     validation_frames: int | None = None
+    packed: str | None = None
+    digest: str | None = None
 
     @classmethod
     def of(
@@ -83,37 +87,72 @@ class DataChoice:
         if not path.is_file():
             return self
         try:
-            values = read_json(path)
-            stored = DataChoice(
-                datasets=tuple((str(a), b) for a, b in values["datasets"]),
-                held_out=tuple((str(a), b) for a, b in values["held_out"]),
-                material=Material.from_dict(values["material"]),
-                synthetic=values["synthetic"],
-                options=tuple(values["options"]),
-                validation_frames=values.get("validation_frames"),
-            )
+            stored = DataChoice.from_dict(read_json(path))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{path} is damaged ({error}): remove it and name the data") from None
         frames = self.validation_frames
         if self == DataChoice(validation_frames=frames):  # no data are named
+            if stored.packed is not None and not Path(stored.packed).is_dir():
+                raise InputError(
+                    f"the run's packed data are no longer in {stored.packed}: "
+                    "say with --packed where they are now"
+                )
             return stored if frames is None else replace(stored, validation_frames=frames)
-        if self != stored:
+        if not self.same_as(stored):
             say(f"warning: the data differ from those the run was begun with ({path})")
         return self
+
+    def same_as(self, other: "DataChoice") -> bool:
+        """Whether both name the same data.
+
+        Packed data lie anywhere: two packs are compared by what is in them, a pack with folders
+        by their names.
+        """
+        if self.packed is None and other.packed is None:
+            return self == other
+        if self.packed is not None and other.packed is not None and self.digest != other.digest:
+            return False
+        return self._names == other._names
+
+    @property
+    def _names(self) -> tuple[object, ...]:
+        return (
+            tuple(_shown(folder) for folder in self.datasets),
+            tuple(_shown(folder) for folder in self.held_out),
+            self.material.names,
+            self.with_synthetic,
+            self.options,
+            self.validation_frames,
+        )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "DataChoice":
+        """Read back what `to_dict` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: It is something else.
+        """
+        return cls(
+            datasets=tuple((str(a), b) for a, b in values["datasets"]),
+            held_out=tuple((str(a), b) for a, b in values["held_out"]),
+            material=Material.from_dict(values["material"]),
+            synthetic=values["synthetic"],
+            options=tuple(values["options"]),
+            validation_frames=values.get("validation_frames"),
+            packed=values.get("packed"),
+            digest=values.get("digest"),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return asdict(self)
 
     def store(self, run: Path) -> None:
         """Keep it beside the run."""
         from ddeal_core.whole_files import write_whole
 
-        record: dict[str, Any] = {
-            "datasets": self.datasets,
-            "held_out": self.held_out,
-            "material": self.material.to_dict(),
-            "synthetic": self.synthetic,
-            "options": self.options,
-            "validation_frames": self.validation_frames,
-        }
-        write_whole(run / _FILE, (json.dumps(record, indent=1) + "\n").encode("utf-8"))
+        text = json.dumps(self.to_dict(), indent=1) + "\n"
+        write_whole(run / _FILE, text.encode("utf-8"))
 
 
 def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":
@@ -132,7 +171,7 @@ def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":
     description = []
     sequences: list[DatasetSequence] = []
     for folder in choice.datasets:
-        found = _annotated(folder)
+        found = annotated(folder)
         sequences += found
         description.append(f"{len(found)} sequences of {_shown(folder)}")
     sources = choice.material.open() if choice.with_synthetic else None
@@ -142,11 +181,11 @@ def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":
     held_out = [
         sequence
         for folder in choice.held_out
-        for sequence in _scorable(_annotated(folder), choice.validation_frames, named=True)
+        for sequence in scorable(annotated(folder), choice.validation_frames, named=True)
     ]
     description += [f"held out: {_shown(folder)}" for folder in choice.held_out]
     if not choice.held_out:
-        held_out = _scorable(sequences, choice.validation_frames, named=False)
+        held_out = scorable(sequences, choice.validation_frames, named=False)
     return TrainingData(
         sequences=tuple(sequences),
         sources=sources,
@@ -156,7 +195,12 @@ def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":
     )
 
 
-def _annotated(folder: Folder) -> "list[DatasetSequence]":
+def annotated(folder: Folder) -> "list[DatasetSequence]":
+    """List the sequences that have masks.
+
+    Raises:
+        DatasetError: There are none.
+    """
     from ddeal_core.datasets.detection import find_sequences
     from ddeal_core.errors import DatasetError
 
@@ -167,7 +211,7 @@ def _annotated(folder: Folder) -> "list[DatasetSequence]":
     return found
 
 
-def _scorable(
+def scorable(
     sequences: "Sequence[DatasetSequence]", frames: int | None, *, named: bool
 ) -> "list[DatasetSequence]":
     """Leave out what the rules of scoring cannot be applied to."""

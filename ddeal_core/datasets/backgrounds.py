@@ -53,6 +53,9 @@ class StillBackgrounds:
         max_side: Larger images are reduced to this side.
         cache_bytes: Bound of decoded images that are kept.
 
+    Attributes:
+        paths: The files, by number.
+
     Raises:
         DatasetError: The folder is missing or empty.
     """
@@ -60,18 +63,18 @@ class StillBackgrounds:
     def __init__(
         self, root: str | Path, *, max_side: int = 640, cache_bytes: int = 128 << 20
     ) -> None:
-        self._paths = image_files(Path(root))
-        if not self._paths:
+        self.paths = image_files(Path(root))
+        if not self.paths:
             raise DatasetError(f"{root} has no images")
         self._max_side = max_side
         self._cache: DecodedCache[_Plate] = DecodedCache(cache_bytes)
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self.paths)
 
     def plates(self, index: int, times: NDArray[np.float64], phase: float) -> list[Array]:  # noqa: ARG002
         """Return the one image, whatever the times."""
-        path = self._paths[index]
+        path = self.paths[index]
         held = self._cache.get(index, lambda: _Plate(read_image(path, max_side=self._max_side)))
         return [held.image]
 
@@ -97,6 +100,10 @@ class VideoBackgrounds:
         max_frames: Only so many frames of each video are read.
         cache_bytes: Bound of packed videos that are kept.
 
+    Attributes:
+        paths: The files, by number.
+        max_frames: As given.
+
     Raises:
         DatasetError: There is no video.
     """
@@ -111,25 +118,25 @@ class VideoBackgrounds:
     ) -> None:
         folder = Path(root)
         if folder.is_file():
-            self._paths: tuple[Path, ...] = (folder,)
+            self.paths: tuple[Path, ...] = (folder,)
         elif folder.is_dir():
-            self._paths = tuple(
+            self.paths = tuple(
                 sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
             )
         else:
             raise DatasetError(f"{folder} does not exist; give a video or a folder of videos")
-        if not self._paths:
+        if not self.paths:
             raise DatasetError(f"{folder} has no videos ({', '.join(sorted(VIDEO_SUFFIXES))})")
         self._max_side = max_side
-        self._max_frames = max_frames
+        self.max_frames = max_frames
         self._cache: DecodedCache[_Packed] = DecodedCache(cache_bytes)
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self.paths)
 
     def plates(self, index: int, times: NDArray[np.float64], phase: float) -> list[Array]:
         """Return one frame a time; a video that is too short is played to and fro."""
-        packed = self._cache.get(index, lambda: self._pack(self._paths[index])).frames
+        packed = self._cache.get(index, lambda: self._pack(self.paths[index])).frames
         last = len(packed) - 1
         if last == 0:
             return [_unpack(packed[0])]
@@ -159,7 +166,7 @@ class VideoBackgrounds:
                     )
                     _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 93])
                     frames.append(packed)
-                    if len(frames) == self._max_frames:
+                    if len(frames) == self.max_frames:
                         break
         except (MediaError, av.FFmpegError, ValueError, OSError) as error:
             raise DatasetError(f"{path} cannot be read as a video ({error})") from None

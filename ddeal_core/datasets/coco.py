@@ -157,6 +157,10 @@ class CocoStills:
     def __len__(self) -> int:
         return len(self._items)
 
+    def image_file(self, index: int) -> Path:
+        """Which file the image of a still is."""
+        return self._items[index][0]
+
     def still(self, index: int) -> Still:
         """Decode one image with its instances.
 

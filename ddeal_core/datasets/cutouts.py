@@ -200,6 +200,10 @@ class StillFolder:
     def __len__(self) -> int:
         return len(self._pairs)
 
+    def image_file(self, index: int) -> Path:
+        """Which file the image of a still is."""
+        return self._pairs[index][0]
+
     def still(self, index: int) -> Still:
         """Decode one pair."""
         return self._cache.get(index, lambda: self._read(index))

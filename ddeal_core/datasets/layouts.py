@@ -13,7 +13,7 @@ from ddeal_core.json_files import read_json
 
 __all__ = ["DavisLayout", "Sequence", "YouTubeVosLayout"]
 
-_FRAME_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+_FRAME_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ def _sequence(
         )
     )
     if not frames:
-        raise DatasetError(f"sequence {name!r}: {images} has no .jpg or .png frames")
+        raise DatasetError(f"sequence {name!r}: {images} has no .jpg, .png or .webp frames")
     masks: dict[str, Path] = {}
     if annotations.is_dir():
         stems = {p.stem for p in frames}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from ddeal_core.datasets.layouts import Sequence
 from ddeal_core.errors import ConfigError, DatasetError, MediaError
 from ddeal_core.media.picture_files import opened_picture
 
-__all__ = ["RealClips", "RealConfig"]
+__all__ = ["RealClips", "RealConfig", "sampled_frames"]
 
 Array = NDArray[np.uint8]
 
@@ -238,6 +239,22 @@ class RealClips:
             matrix[:, 2] += 0.5 * ratio - 0.5
             image = np.asarray(small, dtype=np.uint8)
         return self._warp(image, matrix, cv2.INTER_LINEAR)
+
+
+def sampled_frames(sequence: Sequence) -> list[int]:
+    """Which frames `RealClips` needs to sample a sequence as it does now.
+
+    One that is annotated here and there is sampled at its annotated frames alone. Between two of
+    these that are no neighbours, one frame stays: it keeps them apart, so that the sequence is
+    still seen to be one of this kind.
+    """
+    known = sequence.annotated_indices
+    if len(known) < 2 or float(np.median(np.diff(known))) <= 1:
+        return list(range(len(sequence.frames)))
+    kept = [known[0]]
+    for before, index in pairwise(known):
+        kept += [index] if index == before + 1 else [before + 1, index]
+    return kept
 
 
 def _read_annotation(sequence: Sequence, number: int) -> Array:

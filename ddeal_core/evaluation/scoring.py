@@ -18,8 +18,8 @@ from ddeal_core.evaluation.region import jaccard_from_counts
 from ddeal_core.evaluation.results import check_results, locate_results
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore
 from ddeal_core.evaluation.sources import plan_dataset
-from ddeal_core.evaluation.workers import map_processes
 from ddeal_core.processes import cores
+from ddeal_core.workers import map_processes
 
 __all__ = ["score_plans", "score_predictions", "score_results"]
 

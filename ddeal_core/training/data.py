@@ -10,10 +10,37 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ddeal_core.datasets.clip import IGNORE, Clip
-from ddeal_core.errors import DdealError
+from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.datasets.sources import Sources
+from ddeal_core.datasets.synthetic_config import SyntheticConfig
+from ddeal_core.errors import DdealError, InputError
 from ddeal_core.training.clip_pass import ClipBatch
 
-__all__ = ["ClipSource", "Mixture", "batches"]
+__all__ = ["ClipSource", "Mixture", "TrainingData", "batches"]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run learns from.
+
+    Attributes:
+        sequences: Real video with masks.
+        sources: Material for synthetic clips; None is without them.
+        held_out: Sequences for validation, each annotated on three frames or more; without
+            any, nothing is validated and the last weights are the best.
+        synthetic: Switches of the synthetic clips.
+        description: Names of all this, for the provenance of the weights.
+    """
+
+    sequences: tuple[Sequence, ...] = ()
+    sources: Sources | None = None
+    held_out: tuple[Sequence, ...] = ()
+    synthetic: SyntheticConfig | None = None
+    description: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.sequences and self.sources is None:
+            raise InputError("nothing to train on: name sequences, or switch synthetic clips on")
 
 
 class ClipSource(Protocol):

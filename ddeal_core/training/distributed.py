@@ -36,6 +36,10 @@ class World:
         dist.all_reduce(tensor)
         return float(tensor) / self.size
 
+    def any(self, value: bool) -> bool:
+        """Whether it is so in one of the processes."""
+        return self.mean(float(value)) > 0
+
     def wait(self) -> None:
         """Until all processes are here."""
         if self.size > 1:

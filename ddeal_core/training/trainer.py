@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,50 +12,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ddeal_core.datasets.layouts import Sequence
 from ddeal_core.datasets.real import RealClips
-from ddeal_core.datasets.sources import Sources
 from ddeal_core.datasets.synthetic import SyntheticClips
-from ddeal_core.datasets.synthetic_config import SyntheticConfig
 from ddeal_core.errors import ConfigError, InputError, OutputError, WeightsError
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.training.averaging import MovingAverage
 from ddeal_core.training.checkpoint import load_run, save_run
 from ddeal_core.training.clip_pass import ClipBatch, ClipPass
-from ddeal_core.training.data import Mixture, batches
+from ddeal_core.training.data import Mixture, TrainingData, batches
 from ddeal_core.training.distributed import World
 from ddeal_core.training.log import LogRow, TrainingLog
+from ddeal_core.training.precision import autocast_dtype
 from ddeal_core.training.recipe import Recipe, Stage
 from ddeal_core.training.validation import HeldOut, validate
 from ddeal_core.weights.files import Checkpoint, load_checkpoint, save_checkpoint
 from ddeal_core.whole_files import remove_leftovers
 
-__all__ = ["Trainer", "TrainingData"]
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What a run learns from.
-
-    Attributes:
-        sequences: Real video with masks.
-        sources: Material for synthetic clips; None is without them.
-        held_out: Sequences for validation, each annotated on three frames or more; without
-            any, nothing is validated and the last weights are the best.
-        synthetic: Switches of the synthetic clips.
-        description: Names of all this, for the provenance of the weights.
-    """
-
-    sequences: tuple[Sequence, ...] = ()
-    sources: Sources | None = None
-    held_out: tuple[Sequence, ...] = ()
-    synthetic: SyntheticConfig | None = None
-    description: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not self.sequences and self.sources is None:
-            raise InputError("nothing to train on: name sequences, or switch synthetic clips on")
+__all__ = ["Trainer"]
 
 
 class Trainer:
@@ -147,7 +120,7 @@ class Trainer:
         self._optimiser = self._make_optimiser()
         self._step = 0
         self._best = -math.inf
-        self._dtype = _precision(recipe.precision, world.device)
+        self._dtype = autocast_dtype(recipe.precision, world.device)
         if stored is not None:
             self._restore(stored)
         if world.leads:
@@ -162,10 +135,15 @@ class Trainer:
         """Steps done."""
         return self._step
 
-    def run(self) -> Iterator[LogRow]:
+    def run(self, *, deadline: float | None = None) -> Iterator[LogRow]:
         """Train to the end of the recipe, yielding a row after each step.
 
         Leaving the iterator early loses the steps since the last checkpoint, nothing else.
+
+        Args:
+            deadline: By `time.monotonic`. The first step that ends after it is the last one of
+                this call: a checkpoint and the weights are written, without a validation, and the
+                run can be gone on with.
         """
         log = TrainingLog(self.folder, step=self._step) if self._world.leads else None
         began = time.monotonic() - (log.seconds if log else 0.0)
@@ -183,20 +161,26 @@ class Trainer:
                     self._step += 1
                     done = self._step == self.recipe.steps
                     telling = done or self._step % self.recipe.validate_every == 0
-                    if telling:
+                    late = deadline is not None and self._world.any(time.monotonic() >= deadline)
+                    if telling and not (late and not done):
                         row |= self._validate()
+                    elif late and self._world.leads:
+                        self._export({})
                     now = time.monotonic()
                     row["data_share"] = (started - waited) / max(now - waited, 1e-9)
                     result = LogRow(seconds=round(now - began, 3), **row)
                     if log is not None:
                         log.append(result)
-                        if done or self._step % self.recipe.checkpoint_every == 0:
+                        if done or late or self._step % self.recipe.checkpoint_every == 0:
                             log.flush()
                             self._save(result.seconds)
-                        if telling:
+                        if telling or late:
                             log.draw()
                     waited = time.monotonic()
                     yield result
+                    if late:
+                        self._world.wait()
+                        return
             self._world.wait()
         finally:
             if log is not None:
@@ -249,17 +233,21 @@ class Trainer:
         }
 
     def _validate(self) -> dict[str, float]:
-        network = self._average.network if self._average is not None else self.network
         scores: dict[str, float] = {}
         if self._world.leads:
             if self._held_out:
-                score = validate(network, self._held_out)
+                score = validate(self._averaged, self._held_out)
                 scores = {"held_out_j": score.region.mean, "held_out_f": score.contour.mean}
-            self._export(network, scores)
+            self._export(scores)
         self._world.wait()
         return scores
 
-    def _export(self, network: Ddeal, scores: dict[str, float]) -> None:
+    @property
+    def _averaged(self) -> Ddeal:
+        return self._average.network if self._average is not None else self.network
+
+    def _export(self, scores: dict[str, float]) -> None:
+        network = self._averaged
         provenance = {
             "recipe": self.recipe.to_dict(),
             "data": list(self.data.description),
@@ -391,21 +379,3 @@ def _keep_frozen_statistics(network: Ddeal) -> None:
     for name, module in network.backbone.named_children():
         if name != "layer4":
             module.eval()
-
-
-def _precision(wanted: str, device: torch.device) -> torch.dtype:
-    if wanted == "float32":
-        return torch.float32
-    if wanted == "bfloat16" or device.type == "cuda":
-        return torch.bfloat16
-    if device.type == "cpu" and "bf16" in _cpu_flags():
-        return torch.bfloat16
-    return torch.float32
-
-
-def _cpu_flags() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return ""
-    return next((line for line in text.splitlines() if line.startswith("flags")), "")

@@ -9,8 +9,8 @@ import pytest
 
 import ddeal_core
 from ddeal_core.errors import DdealError, MaskError
-from ddeal_core.evaluation.workers import map_processes
 from ddeal_core.processes import cores
+from ddeal_core.workers import map_processes
 
 
 def length(job: bytes) -> int:
@@ -50,7 +50,7 @@ def test_an_error_ends_the_others_at_once() -> None:
 
 SCRIPT = """
 import multiprocessing, sys, threading, time
-from ddeal_core.evaluation.workers import map_processes
+from ddeal_core.workers import map_processes
 
 def tell():
     while len(multiprocessing.active_children()) < 2:

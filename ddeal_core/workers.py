@@ -17,7 +17,11 @@ Result = TypeVar("Result")
 
 
 def map_processes(
-    function: Callable[[Job], Result], jobs: Sequence[Job], *, workers: int
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    *,
+    workers: int,
+    prepare: Callable[[], None] | None = None,
 ) -> Iterator[tuple[int, Result]]:
     """Yield ``(index of the job, result)`` as jobs end, in any order.
 
@@ -28,6 +32,8 @@ def map_processes(
         function: A function at the top level of a module.
         jobs: Picklable arguments.
         workers: Processes; with 1 (or a single job) all is done in this one.
+        prepare: Called first in every process; picklable, such as a `functools.partial` that
+            brings what all jobs need.
 
     Raises:
         DdealError: A process died (killed, out of memory).
@@ -35,12 +41,14 @@ def map_processes(
     """
     count = min(workers, len(jobs))
     if count <= 1:
+        if prepare is not None:
+            prepare()
         for index, job in enumerate(jobs):
             yield index, function(job)
         return
     context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_die_when_interrupted)
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(prepare,))
     done = False
     try:
         with interrupts_held():
@@ -60,8 +68,10 @@ def map_processes(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _die_when_interrupted() -> None:
+def _begin(prepare: Callable[[], None] | None) -> None:
     # A terminal's Ctrl-C reaches the workers too: the parent speaks of it, they go in silence.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if prepare is not None:
+        prepare()

@@ -1,0 +1,185 @@
+"""``ddeal pack-data``: everything a run learns from, in one small folder."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ddeal_cli.completion import complete_recipes
+from ddeal_cli.console import emit_json, say
+from ddeal_cli.data_options import (
+    Datasets,
+    HeldOutSets,
+    ImageSet,
+    SyntheticClips,
+    ValidationFrames,
+)
+from ddeal_cli.help_pages import epilog
+from ddeal_cli.make_synthetic import OptionValues, read_options
+from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Stills
+from ddeal_cli.options import Json, Quiet
+from ddeal_cli.progress import ProgressLine
+from ddeal_cli.training_data import DataChoice, annotated, scorable
+
+if TYPE_CHECKING:
+    from ddeal_core.datasets.packing import Packing
+
+__all__ = ["register"]
+
+_SIZE = "How small"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "pack-data",
+        epilog=epilog(
+            "ddeal pack-data packed DAVIS --held-out DAVIS:val --stills photos",
+            "ddeal pack-data packed DAVIS --short-side 240 --quality 45",
+            "ddeal train --packed packed -o runs/mine",
+            notes=(
+                "The folder appears when it is whole. It can be moved, copied or put in a tar.",
+            ),
+        ),
+    )(pack_data)
+
+
+def pack_data(
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; new or empty.")],
+    datasets: Datasets = None,
+    image_set: ImageSet = None,
+    held_out: HeldOutSets = None,
+    validation_frames: ValidationFrames = None,
+    synthetic: SyntheticClips = None,
+    stills: Stills = None,
+    coco: Coco = None,
+    cutouts: Cutouts = None,
+    backgrounds: Backgrounds = None,
+    option: OptionValues = None,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE.json",
+            autocompletion=complete_recipes,
+            help="Whose clips the data are for; only their height counts.",
+            rich_help_panel=_SIZE,
+        ),
+    ] = "compact",
+    short_side: Annotated[
+        int | None,
+        typer.Option(
+            min=16,
+            metavar="N",
+            help="Larger pictures are reduced to this shorter side. Default: 1.25 times the height "
+            "of the recipe's tallest clips, which are cropped to 0.8 on average.",
+            rich_help_panel=_SIZE,
+        ),
+    ] = None,
+    quality: Annotated[
+        int,
+        typer.Option(min=1, max=100, metavar="N", help="Of WebP pictures.", rich_help_panel=_SIZE),
+    ] = 60,
+    held_out_short_side: Annotated[
+        int | None,
+        typer.Option(
+            min=16,
+            metavar="N",
+            help="The same for held-out frames and masks, whose files are else copied as they "
+            "are; their scores then are those of other pictures.",
+            rich_help_panel=_SIZE,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Processes that encode. Default: one a core."),
+    ] = None,
+    quiet: Quiet = False,
+    json_: Json = False,
+) -> None:
+    """Pack training data at the size at which training sees them, to train elsewhere.
+
+    Takes the options with which train is told its data; train --packed OUT then needs none.
+    """
+    from ddeal_cli.train import read_recipe
+    from ddeal_core.datasets.packing import PackConfig, Packing, short_side_for
+    from ddeal_core.processes import cores
+
+    choice = DataChoice.of(
+        datasets=datasets,
+        image_set=image_set,
+        held_out=held_out,
+        material=Material.of(stills, coco, cutouts, backgrounds),
+        synthetic=synthetic,
+        options=option,
+        validation_frames=validation_frames,
+    )
+    read_options(choice.options)  # what is wrong with them is said here, not elsewhere
+    if short_side is None:
+        short_side = short_side_for(max(stage.size[0] for stage in read_recipe(recipe).stages))
+    config = PackConfig(short_side, quality, held_out_short_side)
+    packing = Packing(config)
+    packed = _add(packing, choice)
+    out = output.resolve()
+    with ProgressLine("pack", total=len(packing), unit="items", quiet=quiet) as line:
+        for _ in packing.write(out, packed.to_dict(), processes=jobs or cores()):
+            line.advance()
+    parts = packing.parts
+    for part in parts:
+        say(
+            f"{part.kind:<12}{part.name}: {part.items} items, {part.files} files, "
+            f"{part.bytes / 1e6:.1f} MB",
+            quiet=quiet,
+        )
+    total = sum(part.bytes for part in parts)
+    say(f"packed {total / 1e6:.1f} MB into {output}", quiet=quiet)
+    if json_:
+        record = {
+            "output": str(output),
+            "bytes": total,
+            "files": sum(part.files for part in parts),
+            "seconds": round(line.seconds, 1),
+            **asdict(config),
+            "parts": [asdict(part) for part in parts],
+        }
+        emit_json(record)
+
+
+def _add(packing: "Packing", choice: DataChoice) -> DataChoice:
+    """Plan everything, and name it by its paths within the packed folder."""
+    from ddeal_core.errors import InputError
+    from ddeal_core.training.validation import HeldOut
+
+    datasets = []
+    for folder in choice.datasets:
+        path = packing.add_dataset(
+            Path(folder[0]).name,
+            annotated(folder),
+            image_set=folder[1],
+            # Validated on, too, where nothing is held out.
+            every_frame=not choice.held_out,
+        )
+        datasets.append((path, folder[1]))
+    held_out = []
+    frames = choice.validation_frames
+    for folder in choice.held_out:
+        found = scorable(annotated(folder), frames, named=True)
+        seen = [HeldOut.of(sequence, max_frames=frames).sequence for sequence in found]
+        path = packing.add_held_out(Path(folder[0]).name, seen, image_set=folder[1])
+        held_out.append((path, folder[1]))
+    material = choice.material
+    stills = [packing.add_stills(Path(path)) for path in material.stills]
+    # Stills come in this order; label maps take the place of polygons.
+    stills += [packing.add_coco(Path(json), Path(images)) for json, images in material.coco]
+    cutouts = [packing.add_cutouts(Path(path)) for path in material.cutouts]
+    backgrounds = [packing.add_backgrounds(Path(path)) for path in material.backgrounds]
+    if not len(packing):
+        raise InputError("nothing to pack: name datasets, --stills, --cutouts or --backgrounds")
+    return replace(
+        choice,
+        datasets=tuple(datasets),
+        held_out=tuple(held_out),
+        material=Material(
+            stills=tuple(stills), cutouts=tuple(cutouts), backgrounds=tuple(backgrounds)
+        ),
+    )

@@ -1,0 +1,122 @@
+"""``data.json``: what a folder of packed data holds, written when all of it is there."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ddeal_core.errors import DatasetError
+from ddeal_core.json_files import read_json
+from ddeal_core.whole_files import write_whole
+
+__all__ = ["INDEX", "PackedIndex", "PackedPart", "read_index", "write_index"]
+
+INDEX = "data.json"
+_FORMAT = "ddeal packed data 1"
+
+
+@dataclass(frozen=True)
+class PackedPart:
+    """One thing that was named, packed.
+
+    Attributes:
+        kind: dataset, held-out, stills, cutouts or backgrounds.
+        name: Its name before, without its folder, such as ``DAVIS:train``.
+        path: Folder or file within the packed data, with slashes.
+        items: Sequences, stills, cut-outs, photographs or videos.
+        files: Files.
+        bytes: Their size.
+    """
+
+    kind: str
+    name: str
+    path: str
+    items: int
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class PackedIndex:
+    """What a folder of packed data holds.
+
+    Attributes:
+        parts: Everything, in the order in which it was named.
+        choice: How a run names it, with paths relative to the folder.
+        settings: Sizes and qualities.
+    """
+
+    parts: tuple[PackedPart, ...]
+    choice: dict[str, Any]
+    settings: dict[str, Any]
+
+    @property
+    def files(self) -> int:
+        """Files, without the index."""
+        return sum(part.files for part in self.parts)
+
+    @property
+    def bytes(self) -> int:
+        """Their size."""
+        return sum(part.bytes for part in self.parts)
+
+    @property
+    def digest(self) -> str:
+        """Changes with what is packed, not with where it lies."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """The text of the file."""
+        record = {
+            "format": _FORMAT,
+            "files": self.files,
+            "bytes": self.bytes,
+            "settings": self.settings,
+            "choice": self.choice,
+            "parts": [asdict(part) for part in self.parts],
+        }
+        return json.dumps(record, indent=1) + "\n"
+
+
+def write_index(index: PackedIndex, root: Path) -> None:
+    """Write ``data.json`` into the folder.
+
+    Raises:
+        OSError: The disk does not take it.
+    """
+    write_whole(root / INDEX, index.to_json().encode())
+
+
+def read_index(root: Path) -> PackedIndex:
+    """Read ``data.json``, and see whether all files it speaks of are there.
+
+    Raises:
+        DatasetError: It is missing or damaged, or files are.
+    """
+    path = root / INDEX
+    if not path.is_file():
+        raise DatasetError(
+            f"{root} holds no whole packed data: {INDEX}, which is written last, is missing; "
+            "pack again, or copy all of it"
+        )
+    try:
+        record = read_json(path)
+        if record["format"] != _FORMAT:
+            raise ValueError(f"its format is {record['format']!r}, not {_FORMAT!r}")
+        index = PackedIndex(
+            parts=tuple(PackedPart(**part) for part in record["parts"]),
+            choice=dict(record["choice"]),
+            settings=dict(record["settings"]),
+        )
+        files, size = index.files, index.bytes
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(f"{path} is damaged ({error}): pack again") from None
+    there = [p.stat().st_size for p in root.rglob("*") if p.is_file() and p != path]
+    # More may lie there, such as what a file browser leaves.
+    if len(there) < files or sum(there) < size:
+        raise DatasetError(
+            f"{root} is not whole: {len(there)} files of {sum(there)} bytes where {path.name} "
+            f"tells of {files} of {size}; copy it again"
+        )
+    return index
