@@ -435,7 +435,7 @@ def test_killed_at_any_moment(make_network, make_clip, tiny_clip, tmp_path):
     network = make_network("compact")
     weights, video, mask = (tmp_path / n for n in ("w.safetensors", "clip.mp4", "first.png"))
     save_checkpoint(Checkpoint(network.config, network.state_dict()), weights)
-    make_clip(video, list(tiny_clip.frames) * 3)
+    make_clip(video, list(tiny_clip.frames) * 8)  # long enough not to end before it is killed
     write_mask(mask, tiny_clip.masks[0])
 
     def start(folder, *words):
