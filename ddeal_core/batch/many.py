@@ -23,8 +23,8 @@ def cut_out_many(
     """Cut objects out of many videos, as ``ddeal segment`` does, and with the same bytes.
 
         videos, _ = find_videos(["clips"])
-        for outcome in cut_out_many(plan(videos, mask_dir="first"), workers=2, overwrite=True):
-            print(outcome.job.video, outcome.status, outcome.error)
+        outcomes = list(cut_out_many(plan(videos, mask_dir="first"), workers=2, overwrite=True))
+        failed = {outcome.job.video: outcome.error for outcome in outcomes if outcome.error}
 
     One video that fails does not stop the others. What an earlier run completed, from the same
     files and with the same settings, is left as it is, and what it left unfinished goes on; unless

@@ -107,7 +107,7 @@ class PlainNetwork(PlainFeatures):
             square = (y[:, None] - y[None]) ** 2 + (x[:, None] - x[None]) ** 2
             scores = scores - square / (2 * sigma**2)
         if only is not None:
-            scores[~only.flatten()] = -1e9
+            scores[~only.flatten()] = -torch.inf
         return [
             (scores + (share.flatten()[:, None] + 1e-3).log()).amax(0).view(height, width)
             for share in shares
@@ -269,13 +269,13 @@ class PlainNetwork(PlainFeatures):
     def novel(self, items: Collection[PlainObject]) -> torch.Tensor:
         """Positions at stride 8 of the last frame that some object's memory does not know."""
         kappa = self.state["dense_matching.log_concentration"].exp()
+        similarity = self.config.memory_similarity
         novel = []
         for item in items:
             assert item.last_dense is not None
             background, foreground = item.last_dense
             own = torch.where(foreground > background, item.any_frame[1], item.any_frame[0])
-            known = own >= self.config.memory_similarity * kappa
-            novel.append(~known if self.config.memory_similarity < 1 else own == own)
+            novel.append((own < similarity * kappa) | (similarity == 1))
         return torch.stack(novel).any(0)
 
     # A video

@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ddeal_core.datasets.clip import IGNORE
+from ddeal_core.datasets.real import read_ids
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.decoding import open_container, video_stream
-from ddeal_core.media.picture_files import opened_picture
 
 __all__ = ["pack_cutout", "pack_labels", "pack_mask", "pack_picture", "pack_video", "reduced_size"]
 
 Array = NDArray[np.uint8]
 
-_VIDEO_CRF = 26
+# One thread, and no macroblock tree: the same bytes every time.
+_X264 = {"crf": "26", "preset": "slow", "threads": "1", "mbtree": "0"}
 
 
 def reduced_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
@@ -70,15 +71,7 @@ def pack_mask(mask: Path, to: Path, *, short_side: int | None) -> Path:
     Raises:
         DatasetError: It is no palette or grey image.
     """
-    try:
-        with opened_picture(mask) as picture:
-            if picture.mode not in ("P", "L", "1"):
-                raise DatasetError(
-                    f"{mask} is a {picture.mode} image; annotations are palette or grey PNG files"
-                )
-            labels = np.array(picture, dtype=np.uint8)
-    except MediaError as error:
-        raise DatasetError(f"{mask} cannot be read as a mask ({error})") from None
+    labels = read_ids(mask)
     size = reduced_size(labels.shape[0], labels.shape[1], short_side)
     return pack_labels(labels, to, size=size)
 
@@ -182,7 +175,7 @@ def _encode(video: Path, to: Path, short_side: int | None, max_frames: int) -> b
                     # 4:2:0 takes even sides.
                     stream.width, stream.height = width // 2 * 2, height // 2 * 2
                     stream.pix_fmt = "yuv420p"
-                    stream.options = {"crf": str(_VIDEO_CRF), "preset": "slow", "threads": "1"}
+                    stream.options = dict(_X264)
                 image = frame.to_ndarray(
                     format="rgb24", width=stream.width, height=stream.height, interpolation="AREA"
                 )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from ddeal_core.datasets.layouts import Sequence
 from ddeal_core.errors import ConfigError, DatasetError, MediaError
 from ddeal_core.media.picture_files import opened_picture
 
-__all__ = ["RealClips", "RealConfig", "sampled_frames"]
+__all__ = ["RealClips", "RealConfig", "read_ids", "sampled_frames"]
 
 Array = NDArray[np.uint8]
 
@@ -257,17 +258,25 @@ def sampled_frames(sequence: Sequence) -> list[int]:
     return kept
 
 
-def _read_annotation(sequence: Sequence, number: int) -> Array:
-    path = sequence.annotations[sequence.frames[number].stem]
+def read_ids(path: Path) -> Array:
+    """Read an annotation as it is: ``[H, W]`` uint8 ids, 255 included.
+
+    Raises:
+        DatasetError: It is no palette or grey image, or cannot be read.
+    """
     try:
         with opened_picture(path) as picture:
             if picture.mode not in ("P", "L", "1"):
                 raise DatasetError(
                     f"{path} is a {picture.mode} image; annotations are palette or grey PNG files"
                 )
-            labels = np.array(picture, dtype=np.uint8)
+            return np.array(picture, dtype=np.uint8)
     except MediaError as error:
         raise DatasetError(f"{path} cannot be read as a mask ({error})") from None
+
+
+def _read_annotation(sequence: Sequence, number: int) -> Array:
+    labels = read_ids(sequence.annotations[sequence.frames[number].stem])
     present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
     if set(present.tolist()) <= {0, IGNORE}:  # DAVIS 2016 writes its one object as 255
         labels = (labels > 0).astype(np.uint8)

@@ -42,6 +42,7 @@ from ddeal_core.whole_files import write_whole
 __all__ = ["Journal"]
 
 _RUN, _LOG, _STATE, _LOCK = "run.json", "results.log", "tracker.safetensors", "lock"
+_FINISHING = "finishing"  # the name of an output
 _HEAD = struct.Struct("<II")  # length and CRC-32 of what follows
 _LEAST_PAUSE = 1.0  # seconds between two states,
 _SHARE = 100  # and so many times what writing one took
@@ -139,7 +140,8 @@ class Journal:
         Raises:
             OSError: The folder cannot be written to.
         """
-        for name in (_STATE, _LOG, _RUN):  # in this order it is never taken for another run's
+        # In this order it is never taken for another run's.
+        for name in (_FINISHING, _STATE, _LOG, _RUN):
             (self.folder / name).unlink(missing_ok=True)
         write_whole(self.folder / _RUN, json.dumps(description, indent=1).encode())
         self._log = (self.folder / _LOG).open("ab", buffering=0)
@@ -226,6 +228,24 @@ class Journal:
                 self._save()
             except OSError as error:
                 raise output_error(self.folder, error) from None
+
+    def finishing(self, output: Path) -> None:
+        """Note that an output is about to appear: until its manifest is there it is this run's.
+
+        Raises:
+            OutputError: The disk does not take it.
+        """
+        try:
+            write_whole(self.folder / _FINISHING, output.name.encode())
+        except OSError as error:
+            raise output_error(self.folder, error) from None
+
+    def was_finishing(self, output: Path) -> bool:
+        """Whether the run ended when this output was about to appear, or without a manifest."""
+        try:
+            return (self.folder / _FINISHING).read_bytes() == output.name.encode()
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Save the state that was reached, if the disk takes it; without any, nothing stays."""
@@ -317,7 +337,7 @@ def _unpacked(packed: bytes, size: int) -> bytes:
 
 def _check_own(folder: Path) -> None:
     """Refuse what no run leaves behind, and by which writing here would change other files."""
-    for path in (folder, *(folder / name for name in (_RUN, _LOG, _STATE, _LOCK))):
+    for path in (folder, *(folder / name for name in (_RUN, _LOG, _STATE, _LOCK, _FINISHING))):
         try:
             found = path.lstat()
         except OSError:  # also where the folder is none: told by who makes it

@@ -49,7 +49,7 @@ def segment_video(
         with open_source("clip.mp4") as source:
             writers = [open_writer("masks", source=source), open_writer("cut.mov", source=source)]
             for progress in segment_video(segmenter, source, read_mask("first.png"), writers):
-                print(progress.done, progress.total)
+                show(progress.done, progress.total)
 
     The writers belong to this call: they are finished after the last frame, and abandoned if an
     error stops it or the iterator is closed early. One that cannot be finished does not keep the

@@ -85,6 +85,8 @@ class RunOutputs:
         failures: list[str] = []
         for position, writer in enumerate(self._writers):
             try:
+                if self._journal is not None:
+                    self._journal.finishing(writer.path)
                 writer.finish()
                 if self.record is not None:
                     self.record.describe(writer)

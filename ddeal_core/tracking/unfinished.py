@@ -152,7 +152,8 @@ def _take_up(
             )
         if resume and difference is None:
             if not (overwrite or replaces):
-                check_free(p for p in paths if not p.is_dir() and not _is_of(p, description))
+                own = {p for p in paths if journal.was_finishing(p) or _is_of(p, description)}
+                check_free(p for p in paths if not p.is_dir() and p not in own)
             if journal.resume(segmenter.device):
                 return
             if journal.has_state:

@@ -162,7 +162,7 @@ class Trainer:
                     done = self._step == self.recipe.steps
                     telling = done or self._step % self.recipe.validate_every == 0
                     late = deadline is not None and self._world.any(time.monotonic() >= deadline)
-                    if telling and not (late and not done):
+                    if done or (telling and not late):
                         row |= self._validate()
                     elif late and self._world.leads:
                         self._export({})

@@ -480,3 +480,48 @@ def test_killed_at_any_moment(make_network, make_clip, tiny_clip, tmp_path):
         resume=True,
     )
     assert checksums(tmp_path / "broken") == checksums(tmp_path / "whole")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
+def test_killed_between_an_output_and_its_manifest(make_network, make_clip, tiny_clip, tmp_path):
+    from ddeal_core.media import write_mask
+    from ddeal_core.weights import Checkpoint, save_checkpoint
+
+    network = make_network("compact")
+    weights, video, mask = (tmp_path / n for n in ("w.safetensors", "clip.mp4", "first.png"))
+    save_checkpoint(Checkpoint(network.config, network.state_dict()), weights)
+    make_clip(video, list(tiny_clip.frames))
+    write_mask(mask, tiny_clip.masks[0])
+    names = ("masks", "cut.mov", "all.json")
+
+    def cut(folder, **options):
+        segmenter = Segmenter.load(weights, device="cpu")
+        (tmp_path / folder).mkdir(exist_ok=True)
+        outputs = [tmp_path / folder / name for name in names]
+        cut_out(video, mask, outputs, segmenter=segmenter, **options)
+
+    cut("whole")
+    (tmp_path / "broken").mkdir()
+    dying = """
+import os, signal
+from ddeal_core.tracking.run_record import RunRecord
+describe = RunRecord.describe
+def die(self, writer):
+    if writer.path.name == "cut.mov":
+        os.kill(os.getpid(), signal.SIGKILL)
+    describe(self, writer)
+RunRecord.describe = die
+"""
+    root = str(Path(ddeal_core.__file__).parents[1])
+    command = [sys.executable, "-c", dying + PROGRAM, weights, video, mask, tmp_path / "broken", ""]
+    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert (tmp_path / "broken/cut.mov").is_file()
+    assert not verify(tmp_path / "broken/cut.mov").whole
+    (tmp_path / "broken/all.json").write_text("somebody's")
+    with pytest.raises(InputError, match=r"all\.json exists"):
+        cut("broken", resume=True)
+    (tmp_path / "broken/all.json").unlink()
+    cut("broken", resume=True)
+    assert checksums(tmp_path / "broken") == checksums(tmp_path / "whole")
