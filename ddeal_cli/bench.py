@@ -12,7 +12,7 @@ from ddeal_cli.bench_tables import show_comparison, show_record
 from ddeal_cli.completion import complete_presets
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.help_pages import epilog
-from ddeal_cli.options import Json, Quiet
+from ddeal_cli.options import CudaGraphsOption, Json, LookAheadOption, Quiet
 from ddeal_cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -131,6 +131,8 @@ def bench(
             rich_help_panel=_WHAT,
         ),
     ] = None,
+    look_ahead: LookAheadOption = 1,
+    cuda_graphs: CudaGraphsOption = False,
     against: Annotated[
         Literal["plain"] | None,
         typer.Option(
@@ -244,6 +246,8 @@ def bench(
         devices=[word.value for word in device or [_Device.AUTO]],
         threads=threads,
         resolution="native" if growth == "size" and resolution is None else resolution,
+        look_ahead=look_ahead,
+        cuda_graphs=cuda_graphs,
         footage=footage,
         growth=growth,
         asked={"size": size, "objects": objects},

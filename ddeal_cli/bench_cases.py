@@ -24,6 +24,8 @@ def cases_of(
     devices: Sequence[Any],
     threads: Sequence[int] | None,
     resolution: str | None,
+    look_ahead: int,
+    cuda_graphs: bool,
     footage: "Footage | None",
     growth: str | None,
     asked: dict[str, object],
@@ -54,6 +56,8 @@ def cases_of(
             device=resolve_device(where).type,  # type: ignore[arg-type]
             threads=number,
             resolution=parse_resolution(resolution),
+            look_ahead=look_ahead,
+            cuda_graphs=cuda_graphs,
         )
         for subject in subjects
         for where in devices

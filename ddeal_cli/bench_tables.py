@@ -245,11 +245,13 @@ def _peaks(cases: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
 
 def _named(case: dict[str, Any], cases: Sequence[dict[str, Any]]) -> str:
     """The label, with whatever else tells the cases apart."""
+    from ddeal_core.benchmark.record import launching
+
     words = [case["label"]]
     words += [case[name] for name in ("precision", "device") if len({c[name] for c in cases}) > 1]
     if len({c["threads"] for c in cases}) > 1:
         words.append(_threads(case))
-    return ", ".join(words)
+    return ", ".join([*words, *launching(case)])
 
 
 def _threads(case: dict[str, Any]) -> str:

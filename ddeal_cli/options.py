@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from ddeal_core.network import Ablation
 
 __all__ = [
+    "CudaGraphsOption",
     "Cue",
     "DeviceOption",
     "Json",
+    "LookAheadOption",
     "Overwrite",
     "PrecisionOption",
     "Quiet",
@@ -65,6 +67,26 @@ ResolutionOption = Annotated[
 PrecisionOption = Annotated[
     Literal["float32", "bfloat16"],
     typer.Option(help="Precision of the convolutions.", rich_help_panel=_NETWORK),
+]
+LookAheadOption = Annotated[
+    int,
+    typer.Option(
+        "--look-ahead",
+        min=1,
+        max=64,
+        metavar="N",
+        help="Frames of a file that the backbone takes at once: for GPUs. The last digits may "
+        "differ.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+CudaGraphsOption = Annotated[
+    bool,
+    typer.Option(
+        "--cuda-graphs",
+        help="Launch all of a frame's work at once, on an NVIDIA GPU.",
+        rich_help_panel=_NETWORK,
+    ),
 ]
 WithoutOption = Annotated[
     list[Cue] | None,

@@ -23,8 +23,10 @@ from ddeal_cli.hint_options import (
 )
 from ddeal_cli.one_video import cut_out_or_resume, tell_masks
 from ddeal_cli.options import (
+    CudaGraphsOption,
     DeviceOption,
     Json,
+    LookAheadOption,
     Overwrite,
     PrecisionOption,
     Quiet,
@@ -166,6 +168,8 @@ def segment(
     device: DeviceOption = "auto",
     resolution: ResolutionOption = None,
     precision: PrecisionOption = "float32",
+    look_ahead: LookAheadOption = 1,
+    cuda_graphs: CudaGraphsOption = False,
     without: WithoutOption = None,
     jobs: JobsOption = None,
     engine: EngineOption = "local",
@@ -190,6 +194,8 @@ def segment(
         "device": device,
         "resolution": parse_resolution(resolution),
         "precision": precision,
+        "look_ahead": look_ahead,
+        "cuda_graphs": cuda_graphs,
         "ablation": ablation_of(without),
     }
     cutting: dict[str, Any] = {

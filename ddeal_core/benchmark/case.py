@@ -128,6 +128,8 @@ class Case:
         device: Where to compute.
         threads: Of torch on the CPU.
         resolution: As `Segmenter` takes it.
+        look_ahead: As `Segmenter` takes it.
+        cuda_graphs: As `Segmenter` takes it.
     """
 
     subject: Subject
@@ -137,12 +139,16 @@ class Case:
     device: DeviceName = "cpu"
     threads: int = 1
     resolution: Resolution = None
+    look_ahead: int = 1
+    cuda_graphs: bool = False
 
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise InputError(f"threads are 1 or more, not {self.threads}")
         if self.precision == "float16" and self.device == "cpu":
             raise InputError("float16 is for GPUs: take bfloat16 or float32 on the CPU")
+        if self.cuda_graphs and self.device != "cuda":
+            raise InputError(f"CUDA graphs are for NVIDIA GPUs, not for {self.device}")
 
     @property
     def label(self) -> str:
@@ -159,14 +165,24 @@ class Model:
     config: NetworkConfig
     state: Mapping[str, Tensor]
 
-    def segmenter(self, case: Case, *, resolution: Resolution = None) -> Segmenter:
-        """A segmenter for a case, with a network of its own."""
+    def segmenter(
+        self, case: Case, *, resolution: Resolution = None, stepwise: bool = False
+    ) -> Segmenter:
+        """A segmenter for a case, with a network of its own.
+
+        Args:
+            case: Says how.
+            resolution: In place of the case's.
+            stepwise: One operation after the other, so that they can be told apart.
+        """
         network = Ddeal(self.config)
         network.load_state_dict(self.state)
         return Segmenter(
             network.to(torch.device(case.device)),
             resolution=resolution or case.resolution,
             precision=case.precision,
+            look_ahead=1 if stepwise else case.look_ahead,
+            cuda_graphs=case.cuda_graphs and not stepwise,
         )
 
 

@@ -93,15 +93,17 @@ def measure_case(
     frames = effort.affordable(times.frame.mean)
     if footage.video is not None:
         frames = min(frames, len(footage.images) - 1 - effort.before)
-    stages = time_stages(segmenter, footage, effort, tell, frames=frames, output=output)
     command = time_command(segmenter, footage, effort, tell, frames=frames, output=output)
-    tell("whole command", 2 * (effort.frames - frames))
+    del segmenter  # and its memory
+    stepwise = model.segmenter(case, stepwise=True)
+    stages = time_stages(stepwise, footage, effort, tell, frames=frames, output=output)
+    tell("stages", 2 * (effort.frames - frames))
     plain = None
     if against:
         plain = time_against(model, case, footage, effort, tell, frames=frames)
         tell("against the plain network", effort.frames - frames)
     return {
-        **case_record(case, footage, network_size(segmenter, footage.size)),
+        **case_record(case, footage, network_size(stepwise, footage.size)),
         "warm_up_frames": effort.before - 1,
         "peaks": asdict(peaks),
         "model": times_record(times),
@@ -125,6 +127,8 @@ def case_record(case: Case, footage: Footage, seen: tuple[int, int]) -> dict[str
         "precision": case.precision,
         "device": case.device,
         "threads": case.threads,
+        "look_ahead": case.look_ahead,
+        "cuda_graphs": case.cuda_graphs,
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ddeal_core.benchmark.record import launching
 from ddeal_core.errors import OutputError
 from ddeal_core.whole_files import written_whole
 
@@ -294,6 +295,7 @@ def _extra(case: dict[str, Any]) -> str:
     words = []
     if case["precision"] != "float32":
         words.append(case["precision"])
+    words += launching(case)
     words.append(
         f"{case['threads']} thread{'' if case['threads'] == 1 else 's'}"
         if case["device"] == "cpu"

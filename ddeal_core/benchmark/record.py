@@ -11,7 +11,15 @@ from ddeal_core.errors import InputError
 from ddeal_core.json_files import read_json
 from ddeal_core.media.result_writer import write_output
 
-__all__ = ["SCHEMA", "Comparison", "compare_records", "new_record", "read_record", "write_record"]
+__all__ = [
+    "SCHEMA",
+    "Comparison",
+    "compare_records",
+    "launching",
+    "new_record",
+    "read_record",
+    "write_record",
+]
 
 SCHEMA = "ddeal-bench-1"
 
@@ -122,6 +130,13 @@ def compare_records(first: dict[str, Any], second: dict[str, Any]) -> list[Compa
             "the files share no case: network, size, objects, precision, device and threads differ"
         )
     return rows
+
+
+def launching(case: dict[str, Any]) -> list[str]:
+    """How the work of a case was launched, in words, where it was not frame by frame."""
+    ahead = case.get("look_ahead", 1)
+    words = [f"{ahead} frames ahead"] if ahead > 1 else []
+    return [*words, "CUDA graphs"] if case.get("cuda_graphs") else words
 
 
 def _identity(case: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The whole network: Figure 1."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -136,7 +137,7 @@ class Ddeal(nn.Module):
         reference = Reference(encoding.matching, coarse.flatten(3), encoding.dense, weights)
         return ObjectState(
             references=(reference,),
-            mean_directions=self._estimate(encoding, coarse),
+            mean_directions=self._estimate(encoding.appearance, coarse),
             propagation_first=self.propagation.encode_first(encoding.s16, coarse),
             last_masks=coarse,
             last_dense_keys=encoding.dense,
@@ -247,15 +248,13 @@ class Ddeal(nn.Module):
             merged: Object probabilities after merging, at full size, ``[G, K, H, W]``.
             remember: Whether the frame enters the memory; None leaves that to the interval.
         """
-        if self.config.recurrence == "coarse":
-            masks = prediction.coarse.softmax(dim=2)
-        else:
-            masks = _background_and_object(_pool(merged))
-        weights = None if self.dense_matching is None else self.dense_matching.weights(merged)
+        means, masks, weights = self.follow(
+            encoding.appearance, state.mean_directions, prediction.coarse, merged
+        )
         age = state.age + 1
         return ObjectState(
             references=state.references,
-            mean_directions=self._estimate(encoding, masks, state.mean_directions),
+            mean_directions=means,
             propagation_first=state.propagation_first,
             last_masks=masks,
             last_dense_keys=encoding.dense,
@@ -263,6 +262,28 @@ class Ddeal(nn.Module):
             memory=self._remember(state.memory, encoding, prediction.cues, weights, age, remember),
             age=age,
         )
+
+    def follow(
+        self, appearance: DirectionalFeatures, means: Tensor, coarse: Tensor, merged: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Compute what of the state changes on every frame.
+
+        Args:
+            appearance: Of the frame.
+            means: Mean directions before it, ``[G, K, 4, C]``.
+            coarse: See `Prediction`.
+            merged: See `update`.
+
+        Returns:
+            Mean directions; (background, object) at stride 16; log-weights at stride 8, or None:
+            see `ObjectState`.
+        """
+        if self.config.recurrence == "coarse":
+            masks = coarse.softmax(dim=2)
+        else:
+            masks = _background_and_object(_pool(merged))
+        weights = None if self.dense_matching is None else self.dense_matching.weights(merged)
+        return self._estimate(appearance, masks, means), masks, weights
 
     def _remember(
         self,
@@ -291,14 +312,17 @@ class Ddeal(nn.Module):
         return memory.add(keys, weights, age=age, most=config.memory_frames)
 
     def _estimate(
-        self, encoding: FrameEncoding, masks: Tensor, previous: Tensor | None = None
+        self, features: DirectionalFeatures, masks: Tensor, previous: Tensor | None = None
     ) -> Tensor:
         with self._float32():
-            return self.appearance.estimate(encoding.appearance, masks.float().flatten(3), previous)
+            return self.appearance.estimate(features, masks.float().flatten(3), previous)
 
-    def _float32(self) -> torch.autocast:
+    def _float32(self) -> AbstractContextManager[object]:
         """Cosines keep their digits: products of unit vectors stay out of autocast."""
-        return torch.autocast(self.device.type, enabled=False)
+        device = self.device.type
+        if not torch.amp.is_autocast_available(device):
+            return nullcontext()
+        return torch.autocast(device, enabled=False)
 
     def compute_cues(self, encoding: FrameEncoding, state: ObjectState) -> Cues:
         """Compare a frame with what is remembered of each object."""

@@ -15,16 +15,21 @@ __all__ = ["FusedConv2d", "fold_batch_norm"]
 def fold_batch_norm(conv: nn.Conv2d, norm: nn.Module) -> tuple[Tensor, Tensor]:
     """Weight and bias of one convolution that does what ``norm(conv(x))`` does in evaluation.
 
-    Folded in float64, so that only the last rounding differs.
+    Folded in float64, so that only the last rounding differs; on the CPU, for not every device has
+    numbers of that kind.
     """
     assert isinstance(norm, nn.BatchNorm2d)
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-    bias = 0.0 if conv.bias is None else conv.bias.double()
-    weight = conv.weight.double() * scale[:, None, None, None]
-    shift = (bias - norm.running_mean.double()) * scale + norm.bias.double()
-    return weight.to(conv.weight.dtype), shift.to(conv.weight.dtype)
+
+    def exact(x: Tensor) -> Tensor:
+        return x.cpu().double()
+
+    scale = exact(norm.weight) / (exact(norm.running_var) + norm.eps).sqrt()
+    bias = 0.0 if conv.bias is None else exact(conv.bias)
+    weight = exact(conv.weight) * scale[:, None, None, None]
+    shift = (bias - exact(norm.running_mean)) * scale + exact(norm.bias)
+    return weight.to(conv.weight.dtype).to(conv.weight), shift.to(conv.weight.dtype).to(conv.weight)
 
 
 class FusedConv2d(nn.Module):

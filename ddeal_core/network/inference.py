@@ -5,36 +5,59 @@ along, and the 1 x 1 projections at stride 16 are one product. Answers agree wit
 network it is made of to the rounding of float32.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from ddeal_core.network.backbone import Backbone, BackboneFeatures
+from ddeal_core.network.config import Ablation
 from ddeal_core.network.convolution import ConcatConv2d
 from ddeal_core.network.ddeal import Ddeal, Projections
+from ddeal_core.network.directional import DirectionalFeatures
 from ddeal_core.network.fused_convolution import FusedConv2d
+from ddeal_core.network.memory import Memory
+from ddeal_core.network.replay import Record, Replayed
+from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
 from ddeal_core.network.winograd import WinogradConv2d, winograd_pays
 
-__all__ = ["InferenceNetwork", "for_inference"]
+__all__ = ["InferenceNetwork", "ReplayedNetwork", "for_inference"]
+
+_MEMORY_STEP = 2048  # Positions; a memory of the default network has 10,000 or so.
 
 
-def for_inference(network: Ddeal) -> Ddeal:
+def for_inference(
+    network: Ddeal, *, precision: torch.dtype = torch.float32, record: Record | None = None
+) -> Ddeal:
     """Make a network for inference of one that was trained; the latter stays as it is.
 
     Args:
         network: In evaluation mode, on the device that shall compute. Its weights are shared where
             they stay as they are: to train on, make a new one afterwards.
+        precision: In which autocast will compute, if not in float32: weights are brought to it
+            once, instead of once a frame.
+        record: Records what is done for a frame, for it to be replayed; see `ReplayedNetwork`.
 
     Returns:
         A network that answers the same. It has no gradient, and its state dict is not for
         checkpoints. One that is for inference already is returned as it is.
+
+    Raises:
+        ValueError: One that is for inference already shall be recorded.
     """
-    return network if isinstance(network, InferenceNetwork) else InferenceNetwork(network)
+    if isinstance(network, InferenceNetwork):
+        if record is not None:
+            raise ValueError("record what a network does when making it for inference")
+        return network
+    if record is None:
+        return InferenceNetwork(network, precision)
+    return ReplayedNetwork(network, precision, record)
 
 
 class InferenceNetwork(Ddeal):
     """See `for_inference`."""
 
-    def __init__(self, network: Ddeal) -> None:
+    def __init__(self, network: Ddeal, precision: torch.dtype = torch.float32) -> None:
         with torch.device("meta"):
             super().__init__(network.config)
         self.load_state_dict(network.state_dict(), assign=True)
@@ -60,6 +83,9 @@ class InferenceNetwork(Ddeal):
         )
         _replace_convolutions(self)
         self.backbone = _FoldedBackbone(network.backbone)  # type: ignore[assignment]
+        for module in self.modules():
+            if isinstance(module, FusedConv2d):
+                module.to(precision)
 
     def project(self, s16: Tensor) -> Projections:
         """All projections as one product."""
@@ -67,6 +93,45 @@ class InferenceNetwork(Ddeal):
             self._sizes, dim=1
         )
         return Projections(matching, appearance, propagation, context[0] if context else None)
+
+
+class ReplayedNetwork(InferenceNetwork):
+    """What it does for every frame is recorded once for each shape, and replayed.
+
+    Shapes change when objects come or go, and as the memory grows; it is filled up to few sizes.
+    """
+
+    def __init__(self, network: Ddeal, precision: torch.dtype, record: Record) -> None:
+        super().__init__(network, precision)
+        self._encode = Replayed(super().encode, record)
+        self._segment = Replayed(super().segment, record)
+        self._follow = Replayed(super().follow, record)
+        self._last_memory: tuple[Memory, Memory] | None = None
+
+    def encode(self, images: Tensor) -> FrameEncoding:
+        """As `Ddeal.encode`."""
+        return self._encode(images)
+
+    def segment(
+        self, encoding: FrameEncoding, state: ObjectState, *, ablation: Ablation | None = None
+    ) -> Prediction:
+        """As `Ddeal.segment`."""
+        state = replace(state, memory=self._filled_up(state.memory), age=0)  # any age is as good
+        return self._segment(encoding, state, ablation=ablation)
+
+    def follow(
+        self, appearance: DirectionalFeatures, means: Tensor, coarse: Tensor, merged: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As `Ddeal.follow`."""
+        return self._follow(appearance, means, coarse, merged)
+
+    def _filled_up(self, memory: Memory | None) -> Memory | None:
+        if memory is None or memory.is_empty:
+            return None
+        last = self._last_memory
+        if last is None or last[0] is not memory:
+            last = self._last_memory = memory, memory.filled_up(_MEMORY_STEP)
+        return last[1]
 
 
 def _replace_convolutions(module: nn.Module) -> None:

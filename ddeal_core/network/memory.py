@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 __all__ = ["Memory"]
@@ -72,6 +73,20 @@ class Memory:
         groups, _, classes, positions = self.weights.shape
         unknown = self.weights.new_full((groups, objects, classes, positions), _UNKNOWN)
         return replace(self, weights=torch.cat([self.weights, unknown], dim=1))
+
+    def filled_up(self, multiple: int) -> "Memory":
+        """The same to match with, its size a multiple of ``multiple``: few sizes are met.
+
+        What is added is unknown of every object, and wins nothing. Frames are no longer told
+        apart, and nothing can be added.
+        """
+        missing = -self.keys.shape[2] % multiple
+        return Memory(
+            keys=F.pad(self.keys, (0, missing)),
+            weights=F.pad(self.weights, (0, missing), value=_UNKNOWN),
+            positions=(self.keys.shape[2] + missing,),
+            interval=0,
+        )
 
     def _thinned(self) -> "Memory":
         """Every second frame, counted from the oldest one, which is forgotten."""

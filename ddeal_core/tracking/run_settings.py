@@ -50,6 +50,7 @@ def run_settings(
         "resolution": segmenter.resolution,
         "precision": segmenter.precision,
         "look_ahead": segmenter.look_ahead,
+        "cuda_graphs": segmenter.cuda_graphs,
         "device": segmenter.device.type,
     }
 

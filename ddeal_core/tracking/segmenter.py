@@ -17,6 +17,7 @@ from ddeal_core.media.masks import Mask
 from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.inference import for_inference
+from ddeal_core.network.replay import CudaGraphs
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker import Tracker
@@ -66,6 +67,7 @@ class Segmenter:
 
     Attributes:
         look_ahead: As given.
+        cuda_graphs: As given.
         precision: As given.
         weights_checksum: SHA-256 of the weights file, or of the tensors of a network without one.
 
@@ -79,12 +81,17 @@ class Segmenter:
             memory; live frames come one by one all the same. A GPU gains from some 4; a CPU gains
             nothing to speak of (docs/speed.md). Other kernels may run for another batch, so that
             results can differ in the last digits; hence 1 unless you ask for more.
+        cuda_graphs: Launch all of a frame's kernels at once, on an NVIDIA GPU: a fast one waits for
+            Python otherwise. Each new number of objects, and each size of the memory, is recorded
+            first, which takes a few frames' time. Not yet measured on a GPU; hence off unless you
+            ask for it.
         weights_checksum: What manifests shall name the weights by; worked out if None.
         keep_cues: Give each result its `cues`. They are read when asked for; until then a result
             keeps the network's tensors of its frame.
 
     Raises:
-        InputError: The resolution or the look-ahead is too small, or no number.
+        InputError: The resolution or the look-ahead is too small, or no number; or CUDA graphs are
+            wanted on another device.
     """
 
     def __init__(
@@ -94,6 +101,7 @@ class Segmenter:
         resolution: int | Literal["native"] | None = None,
         precision: Precision = "float32",
         look_ahead: int = 1,
+        cuda_graphs: bool = False,
         weights_checksum: str | None = None,
         keep_cues: bool = False,
     ) -> None:
@@ -101,13 +109,22 @@ class Segmenter:
             raise InputError(f"precision is one of {', '.join(_DTYPES)}, not {precision!r}")
         if look_ahead < 1:
             raise InputError(f"look_ahead is 1 frame or more, not {look_ahead}")
+        if cuda_graphs and network.device.type != "cuda":
+            raise InputError(
+                f"CUDA graphs are for NVIDIA GPUs, the network is on {network.device.type}"
+            )
         self.look_ahead = look_ahead
+        self.cuda_graphs = cuda_graphs
         self.precision: Precision = precision
         self.weights_checksum = weights_checksum or _checksum(network)
         self.keep_cues = keep_cues
         # Images come as packed RGB; convolutions on the CPU want them that way too.
         network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._network = for_inference(network)
+        self._network = for_inference(
+            network,
+            precision=_DTYPES[precision],
+            record=CudaGraphs() if cuda_graphs else None,
+        )
         if resolution is None:
             self._short_side = network.config.short_side
         elif resolution == "native":
@@ -127,6 +144,7 @@ class Segmenter:
         resolution: int | Literal["native"] | None = None,
         precision: Precision = "float32",
         look_ahead: int = 1,
+        cuda_graphs: bool = False,
         ablation: Ablation | None = None,
         keep_cues: bool = False,
     ) -> "Segmenter":
@@ -139,6 +157,7 @@ class Segmenter:
             resolution: See the class.
             precision: See the class.
             look_ahead: See the class.
+            cuda_graphs: See the class.
             ablation: Cues to switch off (Table V); None for what the weights say.
             keep_cues: See the class.
 
@@ -159,6 +178,7 @@ class Segmenter:
             resolution=resolution,
             precision=precision,
             look_ahead=look_ahead,
+            cuda_graphs=cuda_graphs,
             weights_checksum=sha256_of_file(path),
             keep_cues=keep_cues,
         )

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ddeal_core.cues.frame_cues import FrameCues
 from ddeal_core.errors import InputError, MaskError, WeightsError
+from ddeal_core.network.cues import Cues
 from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
 from ddeal_core.tracking.batches import Batches
@@ -173,16 +174,19 @@ class Tracker:
         height, width = (STRIDE * side for side in encoding.s16.shape[-2:])
         budget = _PIXELS_AT_ONCE if self._device.type == "cpu" else _PIXELS_AT_ONCE_ON_GPU
         most = max(1, budget // (height * width))
-        cues = self._network.compute_cues(encoding, state)
-        parts = list(
-            self._heads.run(
-                state.objects,
-                lambda part: self._network.predict(encoding, state, cues, objects=part),
-                most=most,
-            )
-        )
+        cues: Cues | None = None
+
+        def predict(part: slice) -> Prediction:
+            nonlocal cues
+            if part == slice(0, state.objects):
+                return self._network.segment(encoding, state)
+            cues = cues or self._network.compute_cues(encoding, state)
+            return self._network.predict(encoding, state, cues, objects=part)
+
+        parts = list(self._heads.run(state.objects, predict, most=most))
         if len(parts) == 1:
             return parts[0]
+        assert cues is not None
         return Prediction(
             coarse=torch.cat([part.coarse for part in parts], dim=1),
             fine=torch.cat([part.fine for part in parts], dim=1),

@@ -123,6 +123,19 @@ def test_growth_with_length(bench, tmp_path):
     assert (tmp_path / "growth.png").stat().st_size > 5000
 
 
+def test_frames_ahead_are_told(bench):
+    run = bench(*SIZE, "--size", "64x96", "--objects", 1, "--look-ahead", 2, "--json")
+    assert run.status == 0, run.err
+    assert [case["look_ahead"] for case in run.json["cases"]] == [2, 2]
+    assert "2 frames ahead" in run.err
+
+
+def test_graphs_on_a_cpu_are_refused(bench):
+    run = bench(*SIZE, "--objects", 1, "--cuda-graphs")
+    assert run.status == 2
+    assert "NVIDIA" in run.complaint
+
+
 def test_a_limit_cuts_passes_short(bench):
     run = bench(*SIZE, "--objects", 1, "--frames", 500, "--limit", 1e-6, "--json")
     assert run.status == 0, run.err

@@ -200,6 +200,13 @@ def test_network_options_reach_the_network(segment, tmp_path):
         assert (plain != masks_with("--without", cue)).any(), cue
 
 
+def test_frames_ahead_change_nothing_that_one_sees(segment, tmp_path):
+    assert segment("-o", tmp_path / "one").status == 0
+    assert segment("-o", tmp_path / "ahead", "--look-ahead", 3).status == 0
+    for one, ahead in zip(labels_in(tmp_path / "one"), labels_in(tmp_path / "ahead"), strict=True):
+        assert (one != ahead).mean() < 1e-3
+
+
 def test_quiet_says_nothing(segment):
     run = segment("--quiet")
     assert (run.status, run.out, run.err) == (0, "", "")
@@ -310,6 +317,9 @@ class TestRefusals:
         self.refused(segment("-o", "a.mp4", "--format", "alpha"), "alpha")
 
     @pytest.mark.skipif(torch.backends.mps.is_available(), reason="this machine has MPS")
+    def test_graphs_on_a_cpu(self, segment):
+        bad(segment("--cuda-graphs", "--device", "cpu"), "NVIDIA GPUs")
+
     def test_no_such_device(self, segment):
         self.refused(segment("--device", "mps"), "mps")
 

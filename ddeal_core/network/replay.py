@@ -1,0 +1,172 @@
+"""A function of tensors, recorded once and replayed: CUDA graphs.
+
+A frame is hundreds of small kernels, and a fast GPU is done with each before Python has launched
+the next. A graph launches all of them at once. It always reads and writes the same memory; here,
+what goes in is copied there, and what comes out is copied away, so that a replayed function does
+what the function does: its results are new tensors, and shapes decide which recording is played.
+"""
+
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+__all__ = ["CudaGraphs", "Play", "Record", "Replayed"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Play = Callable[[], None]
+"""Computes a recorded function anew, from the tensors that it was recorded with."""
+
+Record = Callable[[Callable[[], Any]], tuple[Any, Play]]
+"""Records a function without arguments: gives its results, and what brings them up to date."""
+
+_RECORDINGS = 32  # Shapes of one function; each holds the memory of its arguments and results.
+_WARM_UP = 2  # Runs in which libraries choose kernels and allocate what they keep.
+
+
+class CudaGraphs:
+    """Records functions as CUDA graphs that share their scratch memory.
+
+    Sharing is safe because recordings play one after the other, and `Replayed` keeps neither
+    arguments nor results there.
+    """
+
+    def __init__(self) -> None:
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def __call__(self, function: Callable[[], T]) -> tuple[T, Play]:
+        """See `Record`. The function must not wait for the device, nor copy from or to it."""
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(_WARM_UP):
+                function()
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        # Other threads go on meanwhile: they write results of the frames before.
+        with torch.cuda.graph(
+            graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"
+        ):
+            results = function()
+        return results, graph.replay
+
+
+class Replayed(Generic[P, T]):
+    """A function that is recorded for each combination of shapes, and replayed.
+
+    Args:
+        function: Of tensors, and of tuples and dataclasses that hold tensors, None and hashable
+            values; so are its results. It changes nothing in place. Tensors that go in must not
+            be written to afterwards either: one that comes again is not copied again.
+        record: See `Record`.
+    """
+
+    def __init__(self, function: Callable[P, T], record: Record) -> None:
+        self._function, self._record = function, record
+        self._recordings: OrderedDict[Hashable, _Recording] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def recordings(self) -> int:
+        """How many there are by now."""
+        return len(self._recordings)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call it."""
+        given: list[Tensor] = []
+        shape = _take_apart((args, tuple(sorted(kwargs.items()))), given)
+        key = (shape, tuple(_layout(tensor) for tensor in given), _numbers(given))
+        with self._lock, torch.inference_mode():
+            recording = self._recordings.pop(key, None)
+            if recording is None:
+                while len(self._recordings) >= _RECORDINGS:
+                    self._recordings.popitem(last=False)
+                recording = self._recorded(shape, given)
+            self._recordings[key] = recording
+            return cast(T, recording(given))
+
+    def _recorded(self, shape: Hashable, given: list[Tensor]) -> "_Recording":
+        inputs = [torch.empty_like(tensor).copy_(tensor) for tensor in given]
+        args, kwargs = _put_together(shape, inputs)
+        call = cast(Callable[..., T], self._function)
+        results, play = self._record(lambda: call(*args, **dict(kwargs)))
+        outputs: list[Tensor] = []
+        return _Recording(inputs, _take_apart(results, outputs), outputs, play)
+
+
+class _Recording:
+    """One recording, and the memory that it reads and writes."""
+
+    def __init__(
+        self, inputs: list[Tensor], shape: Hashable, outputs: list[Tensor], play: Play
+    ) -> None:
+        self._inputs, self._shape, self._outputs, self._play = inputs, shape, outputs, play
+        self._seen: list[weakref.ref[Tensor] | None] = [None] * len(inputs)
+
+    def __call__(self, given: list[Tensor]) -> Any:
+        changed = [
+            i for i, (seen, x) in enumerate(zip(self._seen, given, strict=True))
+            if seen is None or seen() is not x
+        ]  # fmt: skip
+        if changed:
+            torch._foreach_copy_([self._inputs[i] for i in changed], [given[i] for i in changed])
+        for i in changed:
+            self._seen[i] = weakref.ref(given[i])
+        self._play()
+        results = [torch.empty_like(tensor) for tensor in self._outputs]
+        if results:
+            torch._foreach_copy_(results, self._outputs)
+        return _put_together(self._shape, results)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a tensor was, in what has been taken apart."""
+
+    index: int
+
+
+def _take_apart(value: Any, tensors: list[Tensor]) -> Hashable:
+    """What is left of a value when its tensors are put into a list."""
+    if isinstance(value, Tensor):
+        tensors.append(value)
+        return _Place(len(tensors) - 1)
+    if is_dataclass(value) and not isinstance(value, type):
+        return (
+            type(value),
+            tuple(_take_apart(getattr(value, f.name), tensors) for f in fields(value)),
+        )
+    if isinstance(value, tuple):
+        return type(value), tuple(_take_apart(item, tensors) for item in value)
+    return cast(Hashable, value)
+
+
+def _put_together(shape: Any, tensors: list[Tensor]) -> Any:
+    if isinstance(shape, _Place):
+        return tensors[shape.index]
+    if not isinstance(shape, tuple):
+        return shape
+    kind, parts = shape
+    items = [_put_together(part, tensors) for part in parts]
+    if kind is tuple:
+        return tuple(items)
+    return kind(*items)  # a dataclass or a named tuple
+
+
+def _layout(tensor: Tensor) -> Hashable:
+    return tensor.shape, tensor.stride(), tensor.dtype, tensor.device
+
+
+def _numbers(given: list[Tensor]) -> Hashable:
+    """What autocast makes of the numbers, which a recording keeps."""
+    device = given[0].device.type
+    if not torch.amp.is_autocast_available(device):
+        return None
+    return torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
