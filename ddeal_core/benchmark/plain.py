@@ -30,6 +30,7 @@ class PlainObject:
     last_mask: torch.Tensor
     means: list[torch.Tensor]
     first_dense: torch.Tensor | None = None  # [2, H/8, W/8] shares of the classes
+    first_kept: torch.Tensor | None = None  # [H/8, W/8], the positions that are matched with
     last_frame: Frame | None = None
     last_dense: torch.Tensor | None = None
     # By age: a frame, the shares of the classes, and which positions are remembered.
@@ -173,8 +174,16 @@ class PlainNetwork(PlainFeatures):
         small = mask.view(height // 8, 8, width // 8, 8).mean((1, 3))
         return torch.stack([1 - small, small])
 
-    def start(self, frame: Frame, mask: torch.Tensor) -> PlainObject:
-        """State of an object on the frame on which its mask, ``[H, W]``, is given."""
+    def start(self, frame: Frame, masks: dict[int, torch.Tensor]) -> dict[int, PlainObject]:
+        """States of objects on the frame on which their masks, ``[H, W]``, are given."""
+        items = {i: self.start_one(frame, mask) for i, mask in masks.items()}
+        kept = self.distinct(frame, items.values())
+        for item in items.values():
+            item.first_kept = kept
+        return items
+
+    def start_one(self, frame: Frame, mask: torch.Tensor) -> PlainObject:
+        """State of one of them."""
         small = self.resize_mask(mask)
         shares = self.dense_shares(mask)
         return PlainObject(
@@ -221,10 +230,11 @@ class PlainNetwork(PlainFeatures):
             assert item.first_dense is not None
             assert item.last_dense is not None
             assert item.last_frame is not None
-            maps = self.match_dense(frame, item.first_frame, item.first_dense, near=False)
+            first = (frame, item.first_frame, item.first_dense)
+            maps = self.match_dense(*first, near=False, only=item.first_kept)
             maps += self.match_dense(frame, item.last_frame, item.last_dense, near=True)
             if self.config.memory_frames:
-                found = [self.match_dense(frame, item.first_frame, item.first_dense, near=False)]
+                found = [self.match_dense(*first, near=False, only=item.first_kept)]
                 found += [
                     self.match_dense(frame, f, m, near=False, only=novel)
                     for f, m, novel in item.memory.values()
@@ -278,6 +288,25 @@ class PlainNetwork(PlainFeatures):
             novel.append((own < similarity * kappa) | (similarity == 1))
         return torch.stack(novel).any(0)
 
+    def distinct(self, frame: Frame, items: Collection[PlainObject]) -> torch.Tensor | None:
+        """Positions at stride 8 of the last frame that the first of their 2 x 2 does not stand for.
+
+        None where all are kept.
+        """
+        similarity = self.config.kernel_similarity
+        if frame.dense is None or similarity == 1:
+            return None
+        kept = torch.ones(frame.dense.shape[1:], dtype=torch.bool, device=self.device)
+        for dy, dx in ((0, 1), (1, 0), (1, 1)):
+            cosine = (frame.dense[:, dy::2, dx::2] * frame.dense[:, ::2, ::2]).sum(0)
+            alike = cosine >= similarity
+            for item in items:
+                assert item.last_dense is not None
+                share = item.last_dense[1]
+                alike &= (share[dy::2, dx::2] - share[::2, ::2]).abs() <= 0.05
+            kept[dy::2, dx::2] = ~alike
+        return kept
+
     # A video
 
     @torch.inference_mode()
@@ -305,8 +334,7 @@ class PlainNetwork(PlainFeatures):
                 items.pop(i, None)
             keep = not items or self.config.keep_given_mask
             if not keep:
-                for i, mask in new.items():
-                    items[i] = self.start(frame, mask)
+                items |= self.start(frame, new)
 
             answers = {i: self.segment(frame, item) for i, item in items.items()}
             merged = {0: torch.ones_like(padded[0])}
@@ -330,14 +358,15 @@ class PlainNetwork(PlainFeatures):
                 if age % interval == 0:
                     remembered.append(age)
                     novel = self.novel([items[i] for i in answers])
+                    kept = self.distinct(frame, items.values())
+                    novel = novel if kept is None else novel & kept
                     for item in items.values():
                         assert item.last_dense is not None
                         item.memory[age] = (frame, item.last_dense, novel)
                 for item in items.values():
                     item.memory = {a: item.memory[a] for a in remembered if a in item.memory}
             if keep:
-                for i, mask in new.items():
-                    items[i] = self.start(frame, mask)
+                items |= self.start(frame, new)
 
             stacked = torch.stack([crop(merged[i], size) for i in (0, *items)])
             table = np.array([0, *items], np.uint8)

@@ -87,6 +87,9 @@ class NetworkConfig:
             then every second one is forgotten and the interval doubles.
         memory_similarity: Cosine to something remembered from which on a position is known, and is
             not remembered again (`DenseMatching.novel`); 1 remembers every position.
+        kernel_similarity: Cosine to the first position of its 2 x 2 block from which on a position
+            of a remembered frame, the first frame included, says nothing of its own, and is left
+            out (`DenseMatching.distinct`); 1 keeps every position.
         reach: How far an object may move from one frame to the next, as a share of the short
             side: pieces that appear farther away are taken for look-alikes
             (`ddeal_core.tracking.continuity`). 0, as in the paper, lets it appear anywhere.
@@ -112,6 +115,7 @@ class NetworkConfig:
     memory_frames: int = 0
     memory_interval: int = 5
     memory_similarity: float = 1.0
+    kernel_similarity: float = 1.0
     reach: float = 0.0
     ablation: Ablation = Ablation()
 
@@ -135,8 +139,9 @@ class NetworkConfig:
             raise ConfigError(f"update_rate lies in [0, 1], not {self.update_rate!r}")
         if not 0.0 < self.concentration < 1e4:
             raise ConfigError(f"concentration lies in (0, 10000), not {self.concentration!r}")
-        if not 0.0 < self.memory_similarity <= 1.0:
-            raise ConfigError(f"memory_similarity lies in (0, 1], not {self.memory_similarity!r}")
+        for field in ("memory_similarity", "kernel_similarity"):
+            if not 0.0 < getattr(self, field) <= 1.0:
+                raise ConfigError(f"{field} lies in (0, 1], not {getattr(self, field)!r}")
         if not 0.0 <= self.reach <= 2.0:
             raise ConfigError(f"reach lies in [0, 2], not {self.reach!r}")
         if self.short_side is not None:
@@ -230,6 +235,7 @@ PRESETS: dict[str, NetworkConfig] = {
         dense_channels=64,
         memory_frames=8,
         memory_similarity=0.9,
+        kernel_similarity=0.95,
         reach=0.1,
     ),
 }

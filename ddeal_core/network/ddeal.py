@@ -134,7 +134,10 @@ class Ddeal(nn.Module):
         """
         coarse = _background_and_object(self._to_stride_16(masks))  # [G, K, 2, h, w]
         weights = None if self.dense_matching is None else self.dense_matching.weights(masks)
-        reference = Reference(encoding.matching, coarse.flatten(3), encoding.dense, weights)
+        keys, of_keys = encoding.dense, weights
+        if keys is not None and of_keys is not None:
+            keys, of_keys = self._kept(keys, of_keys)
+        reference = Reference(encoding.matching, coarse.flatten(3), keys, of_keys)
         return ObjectState(
             references=(reference,),
             mean_directions=self._estimate(encoding.appearance, coarse),
@@ -303,13 +306,27 @@ class Ddeal(nn.Module):
         interval = config.memory_interval if memory is None else memory.interval
         if not (age % interval == 0 if remember is None else remember):
             return memory
-        keys = encoding.dense.flatten(2)
+        novel: Tensor | None = None
         if config.memory_similarity < 1:
             novel = self.dense_matching.novel(cues.dense, weights, config.memory_similarity)
-            keys, weights = keys[:, :, novel], weights[..., novel]
+        keys, weights = self._kept(encoding.dense, weights, novel)
         if memory is None:
             return Memory.of(keys, weights, interval=interval)
         return memory.add(keys, weights, age=age, most=config.memory_frames)
+
+    def _kept(
+        self, keys: Tensor, weights: Tensor, wanted: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Leave out those positions of a frame that are not wanted or say nothing of their own."""
+        assert self.dense_matching is not None
+        if self.config.kernel_similarity < 1:
+            distinct = self.dense_matching.distinct(keys, weights, self.config.kernel_similarity)
+            wanted = distinct if wanted is None else wanted & distinct
+        keys = keys.flatten(2)
+        if wanted is None:
+            return keys, weights
+        places = wanted.nonzero()[:, 0]
+        return keys[:, :, places], weights[..., places]
 
     def _estimate(
         self, features: DirectionalFeatures, masks: Tensor, previous: Tensor | None = None

@@ -17,6 +17,7 @@ from ddeal_core.network.memory import Memory
 
 __all__ = ["DenseMatching"]
 
+_SAME_SHARE = 0.05
 _EPS = 1e-3  # A kernel without any of a class still scores, log(1e-3) below one that is all of it.
 
 
@@ -85,12 +86,38 @@ class DenseMatching(nn.Module):
             similarity: Cosine in (0, 1).
 
         Returns:
-            Indices of positions that are new in some of the G videos, ascending, ``[P]`` int64.
+            Whether each position is new in some of the G videos, ``[H*W/64]`` bool.
         """
         background, foreground = scores[:, :, 4:6].flatten(3).unbind(2)
         own = torch.where(weights[:, :, 1] > weights[:, :, 0], foreground, background)
         known = own >= similarity * self.log_concentration.exp()
-        return (~known.flatten(0, 1).all(0)).nonzero()[:, 0]
+        return ~known.flatten(0, 1).all(0)
+
+    @staticmethod
+    @torch.no_grad()
+    def distinct(keys: Tensor, weights: Tensor, similarity: float) -> Tensor:
+        """Find the positions of a frame that no neighbour stands for.
+
+        The first position of each 2 x 2 block stands for the others whose cosine to it is at least
+        ``similarity`` and that each object takes up as much of, but for a twentieth.
+
+        Args:
+            keys: Unit features of the frame, ``[G, Cd, H/8, W/8]``, sides even.
+            weights: From `weights`, of its masks.
+            similarity: Cosine in (0, 1).
+
+        Returns:
+            Whether each position is to be kept, in any of the G videos, ``[H*W/64]`` bool.
+        """
+
+        def firsts(x: Tensor) -> Tensor:
+            return F.interpolate(x[:, :, ::2, ::2], scale_factor=2, mode="nearest")
+
+        shares = weights[:, :, 1].exp().view(len(weights), -1, *keys.shape[2:])
+        alike = (keys * firsts(keys)).sum(1) >= similarity
+        alike &= ((shares - firsts(shares)).abs() <= _SAME_SHARE).all(1)
+        alike[:, ::2, ::2] = False
+        return ~alike.flatten(1).all(0)
 
     def forward(
         self,

@@ -51,8 +51,8 @@ class Reference:
     Attributes:
         kernels: Unit features, ``[G, C, L]``: F^0 of Eq. (1), (2).
         masks: (background, object) at stride 16, ``[G, K, 2, L]``: M^0.
-        dense_keys: Unit features at stride 8, or None.
-        dense_weights: Log-weights for them, ``[G, K, 2, 4L]``, or None.
+        dense_keys: Unit features at stride 8, all 4L of them or some, ``[G, Cd, N]``; or None.
+        dense_weights: Log-weights for them, ``[G, K, 2, N]``, or None.
     """
 
     kernels: Tensor

@@ -94,9 +94,33 @@ def test_what_is_known_is_not_remembered_again():
     shares = torch.zeros(1, 2, 6)
     shares[0, 0] = torch.tensor([0, 1, 0, 1, 0.3, 0])
     weights = (torch.stack([1 - shares, shares], dim=2) + 1e-3).log()
-    assert matching.novel(scores, weights, 0.9).tolist() == [2, 3]
-    assert matching.novel(scores, weights, 0.96).tolist() == list(range(6))
-    assert matching.novel(scores[:, 1:], weights[:, 1:], 0.9).tolist() == [2]
+
+    def new(similarity, objects=slice(None)):
+        return matching.novel(scores[:, objects], weights[:, objects], similarity).nonzero()[:, 0]
+
+    assert new(0.9).tolist() == [2, 3]
+    assert new(0.96).tolist() == list(range(6))
+    assert new(0.9, slice(1, None)).tolist() == [2]
+
+
+def test_a_position_stands_for_its_neighbours():
+    keys = torch.zeros(1, 2, 4, 4)
+    angle = torch.zeros(4, 4)
+    angle[0, 1], angle[1, 0], angle[2, 2] = 0.3, 0.4, 0.4
+    keys[0] = torch.stack([angle.cos(), angle.sin()])
+    shares = torch.zeros(1, 2, 4, 4)
+    shares[0, 0, 0, 2:], shares[0, 1, 0, 3], shares[0, 0, 1, 3] = 1, 0.04, 0.9
+    weights = (torch.stack([1 - shares, shares], dim=2) + 1e-3).log().flatten(3)
+
+    def kept(similarity, objects=slice(None)):
+        return DenseMatching.distinct(keys, weights[:, objects], similarity).view(4, 4).int()
+
+    # cos(0.3) is 0.955, cos(0.4) 0.921; a block's first one at (2, 2) is unlike all that follow it
+    rows = [[1, 0, 1, 0], [1, 0, 1, 1], [1, 0, 1, 1], [0, 0, 1, 1]]
+    assert kept(0.95).tolist() == rows
+    assert kept(0.93, slice(1, None)).tolist() == [[1, 0, 1, 0], [1, 0, 0, 0], *rows[2:]]
+    assert kept(0.9).tolist()[0] == [1, 0, 1, 0]
+    assert kept(0.9).tolist()[2:] == [[1, 0, 1, 0], [0, 0, 0, 0]]
 
 
 def test_an_object_that_comes_later_is_not_in_it():
@@ -113,6 +137,7 @@ def test_what_a_memory_needs():
         replace(compact, dense_channels=0)
     with pytest.raises(ConfigError, match="memory_interval"):
         replace(compact, memory_interval=0)
-    for similarity in (0.0, -0.5, 1.5):
-        with pytest.raises(ConfigError, match="memory_similarity"):
-            replace(compact, memory_similarity=similarity)
+    for name in ("memory_similarity", "kernel_similarity"):
+        for similarity in (0.0, -0.5, 1.5):
+            with pytest.raises(ConfigError, match=name):
+                replace(compact, **{name: similarity})

@@ -456,7 +456,7 @@ def tensor_bytes(root, skip):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_state_does_not_grow(make_network, preset):
     # every position is remembered: a memory is full after eight frames
-    network = make_network(preset, memory_interval=1, memory_similarity=1.0)
+    network = make_network(preset, memory_interval=1, memory_similarity=1.0, kernel_similarity=1.0)
     tracker = Tracker(network)
     frames, sizes = make_frames(30), []
     for index, frame in enumerate(frames):
@@ -469,7 +469,7 @@ def test_the_state_does_not_grow(make_network, preset):
 
 
 def test_corrections_do_not_pile_up(make_network):
-    network = make_network("compact")
+    network = make_network("compact", kernel_similarity=1.0)
     tracker = Tracker(network)
     sizes = []
     for frame in make_frames(12):
