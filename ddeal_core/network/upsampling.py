@@ -1,5 +1,6 @@
 """Up-sampling with skip connections, and the final predictor."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -61,6 +62,27 @@ class Upsampling(nn.Module):
         Returns:
             (background, object) logits ``[G*K, 2, H, W]``.
         """
+        alone = fused.device.type == "cpu" and not torch.is_grad_enabled()
+        if len(fused) == 1 or not alone:
+            return self._predict(fused, skips, extra_s8)
+        # What one object needs stays in a processor's cache; a batch of them would not.
+        share = len(fused) // len(skips[0])
+        parts = [slice(i, i + 1) for i in range(len(fused))]
+        frames = [slice(i // share, i // share + 1) for i in range(len(fused))]
+        return torch.cat(
+            [
+                self._predict(
+                    fused[part],
+                    (skips[0][frame], skips[1][frame]),
+                    None if extra_s8 is None else extra_s8[part],
+                )
+                for part, frame in zip(parts, frames, strict=True)
+            ]
+        )
+
+    def _predict(
+        self, fused: Tensor, skips: tuple[Tensor, Tensor], extra_s8: Tensor | None
+    ) -> Tensor:
         x = self.blend_s8(_enlarge(fused, 2), part=_OBJECT)
         if extra_s8 is not None:
             x = x + self.blend_s8(extra_s8, part=_EXTRA)
