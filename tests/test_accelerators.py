@@ -97,9 +97,7 @@ def test_graphs_leave_results_alone(network, tiny_clip, cuda):
 @pytest.mark.needs_cuda
 def test_graphs_of_a_growing_memory_are_few(make_network, tiny_clip, cuda):
     network = for_inference(
-        make_network("compact", memory_interval=1, memory_similarity=1.0, kernel_similarity=1.0).to(
-            cuda
-        ),
+        make_network("compact", memory_interval=1, memory_similarity=1.0).to(cuda),
         record=CudaGraphs(),
     )
     tracker = Tracker(network)

@@ -177,9 +177,10 @@ class PlainNetwork(PlainFeatures):
     def start(self, frame: Frame, masks: dict[int, torch.Tensor]) -> dict[int, PlainObject]:
         """States of objects on the frame on which their masks, ``[H, W]``, are given."""
         items = {i: self.start_one(frame, mask) for i, mask in masks.items()}
-        kept = self.distinct(frame, items.values())
-        for item in items.values():
-            item.first_kept = kept
+        if frame.dense is not None and items:
+            kept = self.distinct(frame.dense, items.values(), None)
+            for item in items.values():
+                item.first_kept = kept
         return items
 
     def start_one(self, frame: Frame, mask: torch.Tensor) -> PlainObject:
@@ -288,23 +289,34 @@ class PlainNetwork(PlainFeatures):
             novel.append((own < similarity * kappa) | (similarity == 1))
         return torch.stack(novel).any(0)
 
-    def distinct(self, frame: Frame, items: Collection[PlainObject]) -> torch.Tensor | None:
-        """Positions at stride 8 of the last frame that the first of their 2 x 2 does not stand for.
+    def distinct(
+        self,
+        features: torch.Tensor,
+        items: Collection[PlainObject],
+        wanted: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Positions at stride 8 of the last frame, of those wanted, that say something new.
 
-        None where all are kept.
+        Grid by grid, from every eighth position to each: those that none kept before is alike to.
         """
-        similarity = self.config.kernel_similarity
-        if frame.dense is None or similarity == 1:
-            return None
-        kept = torch.ones(frame.dense.shape[1:], dtype=torch.bool, device=self.device)
-        for dy, dx in ((0, 1), (1, 0), (1, 1)):
-            cosine = (frame.dense[:, dy::2, dx::2] * frame.dense[:, ::2, ::2]).sum(0)
-            alike = cosine >= similarity
-            for item in items:
-                assert item.last_dense is not None
-                share = item.last_dense[1]
-                alike &= (share[dy::2, dx::2] - share[::2, ::2]).abs() <= 0.05
-            kept[dy::2, dx::2] = ~alike
+        if wanted is None:
+            wanted = torch.ones(features.shape[1:], dtype=torch.bool, device=self.device)
+        similarity = self.config.memory_similarity
+        if similarity == 1:
+            return wanted
+        shares = torch.stack([item.last_dense[1] for item in items if item.last_dense is not None])
+        kept = torch.zeros_like(wanted)
+        seen = kept.clone()
+        for step in (8, 4, 2, 1):
+            here = torch.zeros_like(kept)
+            here[::step, ::step] = True
+            here &= ~seen
+            seen |= here
+            here &= wanted
+            alike = features[:, here].T @ features[:, kept] >= similarity
+            for share in shares:
+                alike &= (share[here][:, None] - share[kept][None]).abs() <= 0.05
+            kept[here] = ~alike.any(1)
         return kept
 
     # A video
@@ -358,11 +370,11 @@ class PlainNetwork(PlainFeatures):
                 if age % interval == 0:
                     remembered.append(age)
                     novel = self.novel([items[i] for i in answers])
-                    kept = self.distinct(frame, items.values())
-                    novel = novel if kept is None else novel & kept
+                    assert frame.dense is not None
+                    kept = self.distinct(frame.dense, items.values(), novel)
                     for item in items.values():
                         assert item.last_dense is not None
-                        item.memory[age] = (frame, item.last_dense, novel)
+                        item.memory[age] = (frame, item.last_dense, kept)
                 for item in items.values():
                     item.memory = {a: item.memory[a] for a in remembered if a in item.memory}
             if keep:

@@ -85,11 +85,9 @@ class NetworkConfig:
             0 is without a memory.
         memory_interval: Frames from one that is remembered to the next, until the memory is full;
             then every second one is forgotten and the interval doubles.
-        memory_similarity: Cosine to something remembered from which on a position is known, and is
-            not remembered again (`DenseMatching.novel`); 1 remembers every position.
-        kernel_similarity: Cosine to the first position of its 2 x 2 block from which on a position
-            of a remembered frame, the first frame included, says nothing of its own, and is left
-            out (`DenseMatching.distinct`); 1 keeps every position.
+        memory_similarity: Cosine from which on two positions at stride 8 say the same: what is
+            known from a remembered frame, or from the same one, is not remembered again, the first
+            frame included (`DenseMatching.novel`, `DenseMatching.distinct`); 1 keeps everything.
         reach: How far an object may move from one frame to the next, as a share of the short
             side: pieces that appear farther away are taken for look-alikes
             (`ddeal_core.tracking.continuity`). 0, as in the paper, lets it appear anywhere.
@@ -115,7 +113,6 @@ class NetworkConfig:
     memory_frames: int = 0
     memory_interval: int = 5
     memory_similarity: float = 1.0
-    kernel_similarity: float = 1.0
     reach: float = 0.0
     ablation: Ablation = Ablation()
 
@@ -139,9 +136,8 @@ class NetworkConfig:
             raise ConfigError(f"update_rate lies in [0, 1], not {self.update_rate!r}")
         if not 0.0 < self.concentration < 1e4:
             raise ConfigError(f"concentration lies in (0, 10000), not {self.concentration!r}")
-        for field in ("memory_similarity", "kernel_similarity"):
-            if not 0.0 < getattr(self, field) <= 1.0:
-                raise ConfigError(f"{field} lies in (0, 1], not {getattr(self, field)!r}")
+        if not 0.0 < self.memory_similarity <= 1.0:
+            raise ConfigError(f"memory_similarity lies in (0, 1], not {self.memory_similarity!r}")
         if not 0.0 <= self.reach <= 2.0:
             raise ConfigError(f"reach lies in [0, 2], not {self.reach!r}")
         if self.short_side is not None:
@@ -235,7 +231,6 @@ PRESETS: dict[str, NetworkConfig] = {
         dense_channels=64,
         memory_frames=8,
         memory_similarity=0.9,
-        kernel_similarity=0.95,
         reach=0.1,
     ),
 }

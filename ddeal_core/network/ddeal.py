@@ -15,7 +15,7 @@ from ddeal_core.network.dense_matching import DenseMatching
 from ddeal_core.network.directional import DirectionalEmbedding, DirectionalFeatures
 from ddeal_core.network.fusion import Fusion
 from ddeal_core.network.matching import match
-from ddeal_core.network.memory import Memory
+from ddeal_core.network.memory import UNKNOWN, Memory
 from ddeal_core.network.propagation import MaskPropagation
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
 from ddeal_core.network.upsampling import Upsampling
@@ -306,27 +306,32 @@ class Ddeal(nn.Module):
         interval = config.memory_interval if memory is None else memory.interval
         if not (age % interval == 0 if remember is None else remember):
             return memory
-        novel: Tensor | None = None
-        if config.memory_similarity < 1:
-            novel = self.dense_matching.novel(cues.dense, weights, config.memory_similarity)
-        keys, weights = self._kept(encoding.dense, weights, novel)
+        keys, weights = self._kept(encoding.dense, weights, cues.dense)
         if memory is None:
             return Memory.of(keys, weights, interval=interval)
         return memory.add(keys, weights, age=age, most=config.memory_frames)
 
     def _kept(
-        self, keys: Tensor, weights: Tensor, wanted: Tensor | None = None
+        self, keys: Tensor, weights: Tensor, scores: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Leave out those positions of a frame that are not wanted or say nothing of their own."""
+        """Leave out the positions of a frame that say nothing new: see `memory_similarity`.
+
+        Args:
+            keys: Unit features at stride 8.
+            weights: Log-weights for them.
+            scores: What `DenseMatching` said of the frame; None where nothing is known yet.
+        """
         assert self.dense_matching is not None
-        if self.config.kernel_similarity < 1:
-            distinct = self.dense_matching.distinct(keys, weights, self.config.kernel_similarity)
-            wanted = distinct if wanted is None else wanted & distinct
-        keys = keys.flatten(2)
-        if wanted is None:
-            return keys, weights
-        places = wanted.nonzero()[:, 0]
-        return keys[:, :, places], weights[..., places]
+        similarity = self.config.memory_similarity
+        if similarity == 1:
+            return keys.flatten(2), weights
+        novel = None if scores is None else self.dense_matching.novel(scores, weights, similarity)
+        kept = self.dense_matching.distinct(keys, weights, similarity, novel)
+        places = kept.any(0).nonzero()[:, 0]
+        keys, weights = keys.flatten(2)[:, :, places], weights[..., places]
+        if len(keys) > 1:  # what one video keeps is nothing to the others
+            weights = weights.masked_fill(~kept[:, None, None, places], UNKNOWN)
+        return keys, weights
 
     def _estimate(
         self, features: DirectionalFeatures, masks: Tensor, previous: Tensor | None = None

@@ -17,7 +17,9 @@ from ddeal_core.network.memory import Memory
 
 __all__ = ["DenseMatching"]
 
+_GRIDS = (8, 4, 2, 1)  # Steps.
 _SAME_SHARE = 0.05
+_AT_ONCE = 1 << 22  # Numbers.
 _EPS = 1e-3  # A kernel without any of a class still scores, log(1e-3) below one that is all of it.
 
 
@@ -86,38 +88,40 @@ class DenseMatching(nn.Module):
             similarity: Cosine in (0, 1).
 
         Returns:
-            Whether each position is new in some of the G videos, ``[H*W/64]`` bool.
+            Whether each position is new, ``[G, H*W/64]`` bool.
         """
         background, foreground = scores[:, :, 4:6].flatten(3).unbind(2)
         own = torch.where(weights[:, :, 1] > weights[:, :, 0], foreground, background)
         known = own >= similarity * self.log_concentration.exp()
-        return ~known.flatten(0, 1).all(0)
+        return ~known.all(1)
 
     @staticmethod
     @torch.no_grad()
-    def distinct(keys: Tensor, weights: Tensor, similarity: float) -> Tensor:
-        """Find the positions of a frame that no neighbour stands for.
+    def distinct(
+        keys: Tensor, weights: Tensor, similarity: float, wanted: Tensor | None = None
+    ) -> Tensor:
+        """Find the positions of a frame that say something of their own.
 
-        The first position of each 2 x 2 block stands for the others whose cosine to it is at least
-        ``similarity`` and that each object takes up as much of, but for a twentieth.
+        From the coarsest grid to the finest, a position is kept unless one of a coarser grid was
+        kept whose cosine to it is at least ``similarity``, and of which each object takes up as
+        much, but for a twentieth.
 
         Args:
-            keys: Unit features of the frame, ``[G, Cd, H/8, W/8]``, sides even.
+            keys: Unit features of the frame, ``[G, Cd, H/8, W/8]``.
             weights: From `weights`, of its masks.
             similarity: Cosine in (0, 1).
+            wanted: Whether each position is looked at, ``[G, H*W/64]`` bool; None for all.
 
         Returns:
-            Whether each position is to be kept, in any of the G videos, ``[H*W/64]`` bool.
+            Whether each position is kept, ``[G, H*W/64]`` bool.
         """
-
-        def firsts(x: Tensor) -> Tensor:
-            return F.interpolate(x[:, :, ::2, ::2], scale_factor=2, mode="nearest")
-
-        shares = weights[:, :, 1].exp().view(len(weights), -1, *keys.shape[2:])
-        alike = (keys * firsts(keys)).sum(1) >= similarity
-        alike &= ((shares - firsts(shares)).abs() <= _SAME_SHARE).all(1)
-        alike[:, ::2, ::2] = False
-        return ~alike.flatten(1).all(0)
+        flat, shares = keys.flatten(2), weights[:, :, 1].exp().transpose(1, 2)
+        grids = _coarsest_grids(*keys.shape[2:], device=keys.device).expand(len(keys), -1)
+        if wanted is not None:
+            grids = torch.where(wanted, grids, len(_GRIDS))
+        return torch.stack(
+            [_distinct(*video, similarity) for video in zip(flat, shares, grids, strict=True)]
+        )
 
     def forward(
         self,
@@ -158,6 +162,31 @@ class DenseMatching(nn.Module):
                 scores[-1] = torch.maximum(scores_first, found)
         # [G, K, outputs, L]
         return torch.cat(scores, dim=2).view(-1, self.outputs, height, width)
+
+
+def _distinct(keys: Tensor, shares: Tensor, grids: Tensor, similarity: float) -> Tensor:
+    """See `DenseMatching.distinct`: ``[Cd, L]``, ``[L, K]``, and ``[L]`` indices into `_GRIDS`."""
+    kept = (grids == 0).nonzero()[:, 0]
+    for grid in range(1, len(_GRIDS)):
+        before, of_before = keys[:, kept], shares[kept]
+        new = [kept]
+        places = (grids == grid).nonzero()[:, 0]
+        for part in torch.split(places, max(1, _AT_ONCE // max(1, len(kept)))):
+            alike = keys[:, part].T @ before >= similarity
+            alike &= torch.cdist(shares[part], of_before, p=torch.inf) <= _SAME_SHARE
+            new.append(part[~alike.any(1)])
+        kept = torch.cat(new)
+    result = torch.zeros_like(grids, dtype=torch.bool)
+    result[kept] = True
+    return result
+
+
+def _coarsest_grids(height: int, width: int, *, device: torch.device) -> Tensor:
+    """The coarsest of `_GRIDS` on which each position lies, ``[height * width]``."""
+    coarsest = torch.empty(height, width, dtype=torch.long, device=device)
+    for index, step in reversed(list(enumerate(_GRIDS))):
+        coarsest[::step, ::step] = index
+    return coarsest.flatten()
 
 
 def _position_terms(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:

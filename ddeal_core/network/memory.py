@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["Memory"]
+__all__ = ["UNKNOWN", "Memory"]
 
-_UNKNOWN = -1e4  # Log-weight where nothing is known of an object: no score comes near it.
+UNKNOWN = -1e4
+"""Log-weight where nothing is known of an object: no score comes near it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Memory:
     def join(self, objects: int) -> "Memory":
         """Make room for further objects, of which the remembered frames say nothing."""
         groups, _, classes, positions = self.weights.shape
-        unknown = self.weights.new_full((groups, objects, classes, positions), _UNKNOWN)
+        unknown = self.weights.new_full((groups, objects, classes, positions), UNKNOWN)
         return replace(self, weights=torch.cat([self.weights, unknown], dim=1))
 
     def filled_up(self, multiple: int) -> "Memory":
@@ -83,7 +84,7 @@ class Memory:
         missing = -self.keys.shape[2] % multiple
         return Memory(
             keys=F.pad(self.keys, (0, missing)),
-            weights=F.pad(self.weights, (0, missing), value=_UNKNOWN),
+            weights=F.pad(self.weights, (0, missing), value=UNKNOWN),
             positions=(self.keys.shape[2] + missing,),
             interval=0,
         )

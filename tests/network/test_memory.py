@@ -96,31 +96,43 @@ def test_what_is_known_is_not_remembered_again():
     weights = (torch.stack([1 - shares, shares], dim=2) + 1e-3).log()
 
     def new(similarity, objects=slice(None)):
-        return matching.novel(scores[:, objects], weights[:, objects], similarity).nonzero()[:, 0]
+        return matching.novel(scores[:, objects], weights[:, objects], similarity)[0].nonzero()[
+            :, 0
+        ]
 
     assert new(0.9).tolist() == [2, 3]
     assert new(0.96).tolist() == list(range(6))
     assert new(0.9, slice(1, None)).tolist() == [2]
 
 
-def test_a_position_stands_for_its_neighbours():
-    keys = torch.zeros(1, 2, 4, 4)
-    angle = torch.zeros(4, 4)
-    angle[0, 1], angle[1, 0], angle[2, 2] = 0.3, 0.4, 0.4
-    keys[0] = torch.stack([angle.cos(), angle.sin()])
-    shares = torch.zeros(1, 2, 4, 4)
-    shares[0, 0, 0, 2:], shares[0, 1, 0, 3], shares[0, 0, 1, 3] = 1, 0.04, 0.9
+def test_a_position_stands_for_those_like_it():
+    """Each row is of one colour, and only the first object's share differs."""
+    angle = torch.zeros(8, 12)
+    angle[1], angle[2], angle[5] = 0.3, 0.4, 1.5
+    keys = torch.stack([angle.cos(), angle.sin()])[None]
+    shares = torch.zeros(1, 2, 8, 12)
+    shares[0, 0, 4, 3:5], shares[0, 1, 4, 6] = 1, 0.04
     weights = (torch.stack([1 - shares, shares], dim=2) + 1e-3).log().flatten(3)
 
-    def kept(similarity, objects=slice(None)):
-        return DenseMatching.distinct(keys, weights[:, objects], similarity).view(4, 4).int()
+    def kept(similarity, wanted=None, objects=slice(None)):
+        found = DenseMatching.distinct(keys, weights[:, objects], similarity, wanted)
+        return [(i // 12, i % 12) for i in found[0].nonzero()[:, 0].tolist()]
 
-    # cos(0.3) is 0.955, cos(0.4) 0.921; a block's first one at (2, 2) is unlike all that follow it
-    rows = [[1, 0, 1, 0], [1, 0, 1, 1], [1, 0, 1, 1], [0, 0, 1, 1]]
-    assert kept(0.95).tolist() == rows
-    assert kept(0.93, slice(1, None)).tolist() == [[1, 0, 1, 0], [1, 0, 0, 0], *rows[2:]]
-    assert kept(0.9).tolist()[0] == [1, 0, 1, 0]
-    assert kept(0.9).tolist()[2:] == [[1, 0, 1, 0], [0, 0, 0, 0]]
+    coarse = [(0, 0), (0, 8)]
+    # row 2 (cosine 0.921) comes before row 1 (0.955 to row 0, 0.995 to row 2), which it knows
+    row2 = [(2, column) for column in range(0, 12, 2)]
+    row5 = [(5, column) for column in range(12)]
+    # (4, 4) is on a coarser grid than its like (4, 3)
+    assert kept(0.95) == [*coarse, *row2, (4, 4), *row5]
+    assert kept(0.9) == [*coarse, (4, 4), *row5]
+    assert kept(0.9, objects=slice(1, None)) == [*coarse, *row5]
+    only = torch.zeros(1, 8 * 12, dtype=torch.bool)
+    only[0, [1, 2, 13, 60]] = True
+    assert kept(0.9, only) == [(0, 2), (5, 0)]
+    two = torch.cat([keys.flip(2), keys])  # each video for itself
+    both = DenseMatching.distinct(two, weights.expand(2, -1, -1, -1), 0.9)
+    assert torch.equal(both[1:], DenseMatching.distinct(keys, weights, 0.9))
+    assert not torch.equal(both[0], both[1])
 
 
 def test_an_object_that_comes_later_is_not_in_it():
@@ -137,7 +149,6 @@ def test_what_a_memory_needs():
         replace(compact, dense_channels=0)
     with pytest.raises(ConfigError, match="memory_interval"):
         replace(compact, memory_interval=0)
-    for name in ("memory_similarity", "kernel_similarity"):
-        for similarity in (0.0, -0.5, 1.5):
-            with pytest.raises(ConfigError, match=name):
-                replace(compact, **{name: similarity})
+    for similarity in (0.0, -0.5, 1.5):
+        with pytest.raises(ConfigError, match="memory_similarity"):
+            replace(compact, memory_similarity=similarity)

@@ -72,7 +72,7 @@ def test_a_fork_is_not_disturbed(make_network, tiny_clip):
 
 def test_a_growing_memory_needs_few_recordings(make_network, tiny_clip):
     network = for_inference(
-        make_network("compact", memory_interval=1, memory_similarity=1.0, kernel_similarity=1.0),
+        make_network("compact", memory_interval=1, memory_similarity=1.0),
         record=in_place,
     )
     tracker = Tracker(network)
@@ -195,7 +195,7 @@ def test_the_work_of_a_frame_stays_on_its_device(make_network, preset):
     That is what a CUDA graph wants, and it keeps every GPU from waiting.
     """
     # which kernels are kept is asked once a video
-    changes = {"kernel_similarity": 1.0} if preset == "compact" else {}
+    changes = {"memory_similarity": 1.0} if preset == "compact" else {}
     network = for_inference(make_network(preset, **changes)).to("meta")
     with torch.inference_mode(), OnDevice() as seen:
         encoding = network.encode(torch.empty(1, 3, 96, 128, device="meta"))

@@ -110,7 +110,7 @@ def test_the_network_runs_out_of_memory(make_network, scene, monkeypatch, caplog
         if len(inputs[0]) > limits[module]:
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    limits = {network.upsampling.predictor: 3, network.backbone: 2}
+    limits = {network.upsampling: 3, network.backbone: 2}
     for module in limits:
         module.register_forward_pre_hook(refuse)
     found = list(segmenter.track(frames, labels))

@@ -87,8 +87,11 @@ def test_order_of_the_objects_changes_nothing(make_network, preset):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_twenty_objects_at_once_are_twenty_one_by_one(make_network, preset):
-    """Before they are merged, objects do not know of each other."""
-    network, frames = make_network(preset), make_frames(2)
+    """Before they are merged, objects do not know of each other.
+
+    But for which positions are kept of a frame: those that say something new of any of them.
+    """
+    network, frames = make_network(preset, memory_similarity=1.0), make_frames(2)
     mask = make_mask(range(1, 21))
     images = [torch.from_numpy(f).permute(2, 0, 1)[None].float() / 255 for f in frames]
     masks = torch.from_numpy(np.stack([mask == i for i in range(1, 21)]).astype(np.float32))[None]
@@ -456,7 +459,7 @@ def tensor_bytes(root, skip):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_state_does_not_grow(make_network, preset):
     # every position is remembered: a memory is full after eight frames
-    network = make_network(preset, memory_interval=1, memory_similarity=1.0, kernel_similarity=1.0)
+    network = make_network(preset, memory_interval=1, memory_similarity=1.0)
     tracker = Tracker(network)
     frames, sizes = make_frames(30), []
     for index, frame in enumerate(frames):
@@ -469,7 +472,7 @@ def test_the_state_does_not_grow(make_network, preset):
 
 
 def test_corrections_do_not_pile_up(make_network):
-    network = make_network("compact", kernel_similarity=1.0)
+    network = make_network("compact", memory_similarity=1.0)
     tracker = Tracker(network)
     sizes = []
     for frame in make_frames(12):
