@@ -5,7 +5,11 @@ along, and the 1 x 1 projections at stride 16 are one product. Answers agree wit
 network it is made of to the rounding of float32.
 """
 
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,14 +20,14 @@ from ddeal_core.network.convolution import ConcatConv2d
 from ddeal_core.network.ddeal import Ddeal, Projections
 from ddeal_core.network.directional import DirectionalFeatures
 from ddeal_core.network.fused_convolution import FusedConv2d
-from ddeal_core.network.memory import Memory
+from ddeal_core.network.memory import Memory, fill_up
 from ddeal_core.network.replay import Record, Replayed
-from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
+from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
 from ddeal_core.network.winograd import WinogradConv2d, winograd_pays
 
 __all__ = ["InferenceNetwork", "ReplayedNetwork", "for_inference"]
 
-_MEMORY_STEP = 2048  # Positions; a memory of the default network has 10,000 or so.
+T = TypeVar("T")
 
 
 def for_inference(
@@ -98,15 +102,19 @@ class InferenceNetwork(Ddeal):
 class ReplayedNetwork(InferenceNetwork):
     """What it does for every frame is recorded once for each shape, and replayed.
 
-    Shapes change when objects come or go, and as the memory grows; it is filled up to few sizes.
+    Shapes change when objects come or go, and as the memory grows: what is remembered is filled up
+    to few sizes.
     """
 
     def __init__(self, network: Ddeal, precision: torch.dtype, record: Record) -> None:
         super().__init__(network, precision)
-        self._encode = Replayed(super().encode, record)
-        self._segment = Replayed(super().segment, record)
-        self._follow = Replayed(super().follow, record)
-        self._last_memory: tuple[Memory, Memory] | None = None
+        # Not in a cycle: recordings hold much memory, and go when the network goes.
+        me: Any = weakref.proxy(self)
+        self._encode = Replayed(partial(InferenceNetwork.encode, me), record)
+        self._segment = Replayed(partial(InferenceNetwork.segment, me), record)
+        self._follow = Replayed(partial(InferenceNetwork.follow, me), record)
+        self._memory = _LastAnswer(_filled_up_memory)
+        self._references = _LastAnswer(_filled_up_references)
 
     def encode(self, images: Tensor) -> FrameEncoding:
         """As `Ddeal.encode`."""
@@ -116,7 +124,12 @@ class ReplayedNetwork(InferenceNetwork):
         self, encoding: FrameEncoding, state: ObjectState, *, ablation: Ablation | None = None
     ) -> Prediction:
         """As `Ddeal.segment`."""
-        state = replace(state, memory=self._filled_up(state.memory), age=0)  # any age is as good
+        state = replace(
+            state,
+            references=self._references(state.references),
+            memory=self._memory(state.memory),
+            age=0,  # any is as good
+        )
         return self._segment(encoding, state, ablation=ablation)
 
     def follow(
@@ -125,13 +138,38 @@ class ReplayedNetwork(InferenceNetwork):
         """As `Ddeal.follow`."""
         return self._follow(appearance, means, coarse, merged)
 
-    def _filled_up(self, memory: Memory | None) -> Memory | None:
-        if memory is None or memory.is_empty:
-            return None
-        last = self._last_memory
-        if last is None or last[0] is not memory:
-            last = self._last_memory = memory, memory.filled_up(_MEMORY_STEP)
+    def forget(self) -> None:
+        """Give up all recordings, and their memory."""
+        for replayed in (self._encode, self._segment, self._follow):
+            replayed.forget()
+
+
+class _LastAnswer(Generic[T]):
+    """A function that remembers its last argument and what it gave."""
+
+    def __init__(self, function: Callable[[T], T]) -> None:
+        self._function = function
+        self._last: tuple[T, T] | None = None
+
+    def __call__(self, given: T) -> T:
+        last = self._last
+        if last is None or last[0] is not given:
+            last = self._last = given, self._function(given)
         return last[1]
+
+
+def _filled_up_memory(memory: Memory | None) -> Memory | None:
+    return None if memory is None or memory.is_empty else memory.filled_up()
+
+
+def _filled_up_references(references: tuple[Reference, ...]) -> tuple[Reference, ...]:
+    found = []
+    for reference in references:
+        keys, weights = reference.dense_keys, reference.dense_weights
+        if keys is not None and weights is not None:
+            keys, weights = fill_up(keys.flatten(2), weights)
+        found.append(replace(reference, dense_keys=keys, dense_weights=weights))
+    return tuple(found)
 
 
 def _replace_convolutions(module: nn.Module) -> None:

@@ -6,10 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["UNKNOWN", "Memory"]
+__all__ = ["UNKNOWN", "Memory", "fill_up"]
 
 UNKNOWN = -1e4
 """Log-weight where nothing is known of an object: no score comes near it."""
+
+_STEP = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +77,13 @@ class Memory:
         unknown = self.weights.new_full((groups, objects, classes, positions), UNKNOWN)
         return replace(self, weights=torch.cat([self.weights, unknown], dim=1))
 
-    def filled_up(self, multiple: int) -> "Memory":
-        """The same to match with, its size a multiple of ``multiple``: few sizes are met.
+    def filled_up(self) -> "Memory":
+        """The same to match with, of one of few sizes: see `fill_up`.
 
-        What is added is unknown of every object, and wins nothing. Frames are no longer told
-        apart, and nothing can be added.
+        Frames are no longer told apart, and nothing can be added.
         """
-        missing = -self.keys.shape[2] % multiple
-        return Memory(
-            keys=F.pad(self.keys, (0, missing)),
-            weights=F.pad(self.weights, (0, missing), value=UNKNOWN),
-            positions=(self.keys.shape[2] + missing,),
-            interval=0,
-        )
+        keys, weights = fill_up(self.keys, self.weights)
+        return Memory(keys, weights, (keys.shape[2],), interval=0)
 
     def _thinned(self) -> "Memory":
         """Every second frame, counted from the oldest one, which is forgotten."""
@@ -97,3 +93,18 @@ class Memory:
             return torch.cat([x[..., :0], *frames[1::2]], dim=-1)
 
         return Memory(thin(self.keys), thin(self.weights), self.positions[1::2], 2 * self.interval)
+
+
+def fill_up(keys: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Bring kernels to one of few numbers, by some that are unknown of every object: none wins.
+
+    Args:
+        keys: ``[G, Cd, N]``.
+        weights: Log-weights, ``[G, K, 2, N]``.
+
+    Returns:
+        The same, with at most a quarter more of them above 8,192, and up to 2,048 below.
+    """
+    count = keys.shape[2]
+    missing = -count % max(_STEP, 1 << max(0, count.bit_length() - 3))
+    return F.pad(keys, (0, missing)), F.pad(weights, (0, missing), value=UNKNOWN)

@@ -6,10 +6,12 @@ what goes in is copied there, and what comes out is copied away, so that a repla
 what the function does: its results are new tensors, and shapes decide which recording is played.
 """
 
+import gc
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
@@ -28,7 +30,11 @@ Record = Callable[[Callable[[], Any]], tuple[Any, Play]]
 """Records a function without arguments: gives its results, and what brings them up to date."""
 
 _RECORDINGS = 32  # Shapes of one function; each holds the memory of its arguments and results.
+_MET = 256  # Shapes that are remembered for having been met.
 _WARM_UP = 2  # Runs in which libraries choose kernels and allocate what they keep.
+
+# Recordings share scratch memory, and a device records one thing at a time.
+_PLAYING = threading.RLock()
 
 
 class CudaGraphs:
@@ -36,30 +42,72 @@ class CudaGraphs:
 
     Sharing is safe because recordings play one after the other, and `Replayed` keeps neither
     arguments nor results there.
+
+    Args:
+        device: An NVIDIA GPU.
     """
 
-    def __init__(self) -> None:
-        self._pool = torch.cuda.graph_pool_handle()
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        with torch.cuda.device(device):
+            self._pool = torch.cuda.graph_pool_handle()
+            # Memory is shared within one stream only.
+            self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     def __call__(self, function: Callable[[], T]) -> tuple[T, Play]:
         """See `Record`. The function must not wait for the device, nor copy from or to it."""
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(_WARM_UP):
-                function()
-        torch.cuda.current_stream().wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        # Other threads go on meanwhile: they write results of the frames before.
-        with torch.cuda.graph(
-            graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"
-        ):
-            results = function()
+        with torch.cuda.device(self._device):
+            self._stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self._stream):
+                for _ in range(_WARM_UP):
+                    function()
+            torch.cuda.current_stream().wait_stream(self._stream)
+            graph = torch.cuda.CUDAGraph()
+            # Other threads go on meanwhile: they write results of the frames before.
+            with (
+                _without_collecting(),
+                _own_workspaces(),
+                torch.cuda.graph(
+                    graph,
+                    pool=self._pool,
+                    stream=self._stream,
+                    capture_error_mode="thread_local",
+                ),
+            ):
+                results = function()
         return results, graph.replay
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Let no graph be destroyed while another is recorded, which CUDA forbids."""
+    gc.collect()
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@contextmanager
+def _own_workspaces() -> Iterator[None]:
+    """Let cuBLAS take its workspace from the graph's memory.
+
+    Else it lies where other kernels, or a graph that goes, may free it under this one.
+    """
+    torch._C._cuda_clearCublasWorkspaces()
+    try:
+        yield
+    finally:
+        torch._C._cuda_clearCublasWorkspaces()
 
 
 class Replayed(Generic[P, T]):
     """A function that is recorded for each combination of shapes, and replayed.
+
+    What is met for the first time is computed as usual, for it may never come again.
 
     Args:
         function: Of tensors, and of tuples and dataclasses that hold tensors, None and hashable
@@ -71,24 +119,38 @@ class Replayed(Generic[P, T]):
     def __init__(self, function: Callable[P, T], record: Record) -> None:
         self._function, self._record = function, record
         self._recordings: OrderedDict[Hashable, _Recording] = OrderedDict()
-        self._lock = threading.Lock()
+        self._met: OrderedDict[Hashable, None] = OrderedDict()
 
     @property
     def recordings(self) -> int:
         """How many there are by now."""
         return len(self._recordings)
 
+    def forget(self) -> None:
+        """Give up all recordings, and their memory."""
+        with _PLAYING:
+            self._recordings.clear()
+            self._met.clear()
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call it."""
         given: list[Tensor] = []
         shape = _take_apart((args, tuple(sorted(kwargs.items()))), given)
         key = (shape, tuple(_layout(tensor) for tensor in given), _numbers(given))
-        with self._lock, torch.inference_mode():
+        with _PLAYING, torch.inference_mode():
             recording = self._recordings.pop(key, None)
+            if recording is None and key not in self._met:
+                self._met[key] = None
+                _shorten(self._met, _MET)
+                return self._function(*args, **kwargs)
             if recording is None:
-                while len(self._recordings) >= _RECORDINGS:
-                    self._recordings.popitem(last=False)
-                recording = self._recorded(shape, given)
+                _shorten(self._recordings, _RECORDINGS - 1)
+                try:
+                    recording = self._recorded(shape, given)
+                except torch.OutOfMemoryError:
+                    self.forget()
+            if recording is None:  # out of the handler, where tensors were still alive
+                return self._function(*args, **kwargs)
             self._recordings[key] = recording
             return cast(T, recording(given))
 
@@ -99,6 +161,12 @@ class Replayed(Generic[P, T]):
         results, play = self._record(lambda: call(*args, **dict(kwargs)))
         outputs: list[Tensor] = []
         return _Recording(inputs, _take_apart(results, outputs), outputs, play)
+
+
+def _shorten(entries: OrderedDict[Hashable, Any], most: int) -> None:
+    """Forget those that were used longest ago."""
+    while len(entries) > most:
+        entries.popitem(last=False)
 
 
 class _Recording:
@@ -161,7 +229,9 @@ def _put_together(shape: Any, tensors: list[Tensor]) -> Any:
 
 
 def _layout(tensor: Tensor) -> Hashable:
-    return tensor.shape, tensor.stride(), tensor.dtype, tensor.device
+    strides = zip(tensor.shape, tensor.stride(), strict=True)
+    # how far it is to the next of one element is nothing to anybody
+    return tensor.shape, tuple(s for n, s in strides if n > 1), tensor.dtype, tensor.device
 
 
 def _numbers(given: list[Tensor]) -> Hashable:

@@ -123,7 +123,7 @@ class Segmenter:
         self._network = for_inference(
             network,
             precision=_DTYPES[precision],
-            record=CudaGraphs() if cuda_graphs else None,
+            record=CudaGraphs(network.device) if cuda_graphs else None,
         )
         if resolution is None:
             self._short_side = network.config.short_side

@@ -16,6 +16,7 @@ from ddeal_core.cues.frame_cues import FrameCues
 from ddeal_core.errors import InputError, MaskError, WeightsError
 from ddeal_core.network.cues import Cues
 from ddeal_core.network.ddeal import STRIDE, Ddeal
+from ddeal_core.network.inference import ReplayedNetwork
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
 from ddeal_core.tracking.batches import Batches
 from ddeal_core.tracking.continuity import without_jumps
@@ -69,8 +70,9 @@ class Tracker:
         self._precision = precision
         self._short_side = short_side
         self._keep_cues = keep_cues
-        self._heads: Batches[Prediction] = Batches("objects", free=self._free)
-        self._frames: Batches[FrameEncoding] = Batches("frames", free=self._free)
+        free = partial(_free, network)  # not of this tracker: it goes when nobody holds it
+        self._heads: Batches[Prediction] = Batches("objects", free=free)
+        self._frames: Batches[FrameEncoding] = Batches("frames", free=free)
         self._index = 0
         self._size: tuple[int, int] | None = None
         self._object_ids: list[int] = []
@@ -154,10 +156,6 @@ class Tracker:
             result = self._step(image, given, ids, encoding)
         self._index += 1
         return result
-
-    def _free(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
 
     @contextmanager
     def _mode(self) -> Iterator[None]:
@@ -342,6 +340,14 @@ class Tracker:
             object_ids=self.object_ids,
             read_cues=read,
         )
+
+
+def _free(network: Ddeal) -> None:
+    """Give back memory that is only kept for speed."""
+    if isinstance(network, ReplayedNetwork):
+        network.forget()
+    if network.device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def _is_image(image: object) -> TypeGuard[NDArray[np.uint8]]:

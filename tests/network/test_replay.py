@@ -4,6 +4,8 @@ It reads and writes the same memory each time, as a CUDA graph does. tests/test_
 the real ones.
 """
 
+import gc
+import weakref
 from dataclasses import fields, is_dataclass, replace
 from typing import NamedTuple
 
@@ -15,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ddeal_core import Segmenter
 from ddeal_core.errors import InputError
 from ddeal_core.network import for_inference
-from ddeal_core.network.memory import Memory
+from ddeal_core.network.memory import Memory, fill_up
 from ddeal_core.network.replay import Replayed
 from ddeal_core.tracking.merging import merge, to_labels
 from ddeal_core.tracking.tracker import Tracker
@@ -50,10 +52,13 @@ def test_a_replayed_network_answers_the_same(make_network, tiny_clip, preset):
 
     def track(prepared):
         tracker = Tracker(prepared)
-        return [tracker.step(f, given.get(i)) for i, f in enumerate(tiny_clip.frames)]
+        return [tracker.step(f, given.get(i)) for i, f in enumerate(tiny_clip.frames * 2)]
 
-    expected, found = track(for_inference(network)), track(for_inference(network, record=in_place))
-    assert [r.object_ids for r in found] == [(1,)] * 3 + [(1, 7)] * 5
+    replayed = for_inference(network, record=in_place)
+    expected, found = track(for_inference(network)), track(replayed)
+    assert replayed._encode.recordings == replayed._follow.recordings - 1 == 1
+    assert replayed._segment.recordings >= 2
+    assert [r.object_ids for r in found] == [(1,)] * 3 + [(1, 7)] * 13
     for one, other in zip(expected, found, strict=True):
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=2e-5)
         assert (one.labels != other.labels).mean() < 1e-3
@@ -65,6 +70,7 @@ def test_a_fork_is_not_disturbed(make_network, tiny_clip):
     for index in range(4):
         tracker.step(tiny_clip.frames[index], tiny_clip.masks[0] if index == 0 else None)
     fork = tracker.fork()
+    assert network._segment.recordings == 1
     first = tracker.step(tiny_clip.frames[4]).probabilities
     tracker.step(tiny_clip.frames[4][::-1])
     np.testing.assert_array_equal(fork.step(tiny_clip.frames[4]).probabilities, first)
@@ -80,8 +86,38 @@ def test_a_growing_memory_needs_few_recordings(make_network, tiny_clip):
         tracker.step(tiny_clip.frames[index], tiny_clip.masks[0] if index == 0 else None)
     assert tracker.state.memory.keys.shape[2] == 7 * 12 * 16
     assert network._encode.recordings == 1
-    assert network._segment.recordings == 2  # without a memory, and with one of up to 2,048
+    assert network._segment.recordings == 1  # of a memory of up to 2,048
     assert network._follow.recordings == 1
+    network.forget()
+    assert network._segment.recordings == 0
+
+
+def test_networks_and_their_recordings_go_at_once(make_network, tiny_clip):
+    gc.collect()
+    gc.disable()
+    try:
+        network = for_inference(make_network("compact"), record=in_place)
+        tracker = Tracker(network)
+        for index in range(4):
+            tracker.step(tiny_clip.frames[index], tiny_clip.masks[0] if index == 0 else None)
+        seen = weakref.ref(network)
+        del network, tracker
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+def test_first_frames_of_several_videos_are_filled_up_alike(make_network, tiny_clip):
+    network = for_inference(make_network("compact"), record=in_place)
+    kept = set()
+    for shift in (0, 10, 20):
+        tracker = Tracker(network)
+        mask = np.roll(tiny_clip.masks[0], shift, axis=1)
+        for index in range(4):
+            tracker.step(tiny_clip.frames[index], mask if index == 0 else None)
+        kept.add(tracker.state.references[0].dense_keys.shape[2])
+    assert len(kept) > 1
+    assert network._segment.recordings == 1
 
 
 def test_a_memory_that_is_filled_up_matches_the_same(make_network):
@@ -91,9 +127,8 @@ def test_a_memory_that_is_filled_up_matches_the_same(make_network):
     keys = torch.randn(1, 8, 33, generator=rng)
     weights = torch.rand(1, 2, 2, 33, generator=rng).log()
     memory = Memory.of(keys, weights, interval=1)
-    filled = memory.filled_up(32)
-    assert filled.keys.shape[2] == filled.weights.shape[3] == 64
-    assert memory.filled_up(11).keys is not None
+    filled = memory.filled_up()
+    assert filled.keys.shape[2] == filled.weights.shape[3] == 2048
     low = weights[..., :20] - 100  # the memory alone decides
     with torch.inference_mode():
         plain, padded = (
@@ -105,6 +140,18 @@ def test_a_memory_that_is_filled_up_matches_the_same(make_network):
 class Pair(NamedTuple):
     left: torch.Tensor
     right: torch.Tensor | None
+
+
+def test_kernels_come_in_few_numbers():
+    sizes = set()
+    for count in range(1, 40_000, 97):
+        keys, weights = fill_up(torch.zeros(1, 1, count), torch.zeros(1, 1, 2, count))
+        assert keys.shape[2] == weights.shape[3] < max(count + 2048, count * 1.25)
+        assert (weights[0, 0, 0] < -1e3).sum() == keys.shape[2] - count
+        sizes.add(keys.shape[2])
+    assert len(sizes) <= 14
+    whole, _ = fill_up(torch.zeros(1, 1, 4096), torch.zeros(1, 1, 2, 4096))
+    assert whole.shape[2] == 4096
 
 
 def counting(function):
@@ -128,19 +175,21 @@ def test_shapes_and_words_decide_which_recording_is_played():
         return Pair(pair.left * 2, None if how == "less" else pair.left.sum()), how
 
     replayed, calls = counting(twice)
-    for length, how in [(3, "less"), (3, "less"), (4, "less"), (3, "more"), (3, "less")]:
+    calling = [(3, "less"), (3, "less"), (4, "less"), (3, "more"), (3, "less"), (3, "more")]
+    for length, how in calling:
         x = torch.arange(float(length))
         (left, right), word = replayed(Pair(x, None), how=how)
         torch.testing.assert_close(left, 2 * x)
         assert word == how
         assert (right is None) == (how == "less")
-    assert calls.count("recorded") == replayed.recordings == 3
-    assert calls.count("played") == 5
+    # the first time, each is computed as usual; (4, "less") never came again
+    assert calls == ["recorded", "played", "played", "recorded", "played"]
+    assert replayed.recordings == 2
 
 
 def test_results_stay_when_it_is_called_again():
     replayed, _ = counting(lambda x: (x + 1, x))
-    kept = [replayed(torch.full((2,), float(i))) for i in range(4)]
+    kept = [replayed(torch.full((2,), float(i))) for i in range(5)]
     for i, (more, same) in enumerate(kept):
         assert more.tolist() == [i + 1, i + 1]
         assert same.tolist() == [i, i]
@@ -150,13 +199,18 @@ def test_layouts_and_types_have_recordings_of_their_own():
     replayed, calls = counting(lambda x: x.flatten()[:4] * 1)
     x = torch.arange(24.0).view(1, 2, 3, 4)
     for y in (x, x.to(memory_format=torch.channels_last), x.double(), x.transpose(2, 3)):
-        torch.testing.assert_close(replayed(y), y.flatten()[:4])
+        for _ in range(2):
+            torch.testing.assert_close(replayed(y), y.flatten()[:4])
+    assert calls.count("recorded") == 4
+    # a batch of one: how far the next one lies is nothing to it
+    torch.testing.assert_close(replayed(x.as_strided(x.shape, (7, 12, 4, 1))), x.flatten()[:4])
     assert calls.count("recorded") == 4
 
 
 def test_recordings_are_bounded():
     replayed, calls = counting(lambda x: x + 1)
     for length in range(1, 41):
+        replayed(torch.zeros(length))
         replayed(torch.zeros(length))
     assert replayed.recordings == 32
     replayed(torch.zeros(40))  # among the last
@@ -168,11 +222,21 @@ def test_recordings_are_bounded():
 def test_autocast_has_recordings_of_its_own():
     replayed, calls = counting(lambda x: x @ x)
     x = torch.ones(2, 2)
-    assert replayed(x).dtype == torch.float32
-    with torch.autocast("cpu", torch.bfloat16):
-        assert replayed(x).dtype == torch.bfloat16
-    assert replayed(x).dtype == torch.float32
+    for _ in range(2):
+        assert replayed(x).dtype == torch.float32
+        with torch.autocast("cpu", torch.bfloat16):
+            assert replayed(x).dtype == torch.bfloat16
     assert calls.count("recorded") == 2
+
+
+def test_without_memory_for_a_recording_it_is_computed_as_usual():
+    def refuse(function):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    replayed = Replayed(lambda x: x + 1, refuse)
+    for i in range(3):
+        assert replayed(torch.tensor([float(i)])).tolist() == [i + 1]
+    assert replayed.recordings == 0
 
 
 class OnDevice(TorchDispatchMode):
@@ -207,7 +271,7 @@ def test_the_work_of_a_frame_stays_on_its_device(make_network, preset):
                     torch.empty(1, 8, 40, device="meta"),
                     torch.empty(1, 2, 2, 40, device="meta"),
                     interval=5,
-                ).filled_up(64),
+                ).filled_up(),
             )
         prediction = network.segment(encoding, state)
         merged = merge(prediction.log_odds)
