@@ -115,7 +115,7 @@ class DenseMatching(nn.Module):
         Returns:
             Whether each position is kept, ``[G, H*W/64]`` bool.
         """
-        flat, shares = keys.flatten(2), weights[:, :, 1].exp().transpose(1, 2)
+        flat, shares = keys.flatten(2), weights[:, :, 1].exp()
         grids = _coarsest_grids(*keys.shape[2:], device=keys.device).expand(len(keys), -1)
         if wanted is not None:
             grids = torch.where(wanted, grids, len(_GRIDS))
@@ -165,15 +165,16 @@ class DenseMatching(nn.Module):
 
 
 def _distinct(keys: Tensor, shares: Tensor, grids: Tensor, similarity: float) -> Tensor:
-    """See `DenseMatching.distinct`: ``[Cd, L]``, ``[L, K]``, and ``[L]`` indices into `_GRIDS`."""
+    """See `DenseMatching.distinct`: ``[Cd, L]``, ``[K, L]``, and ``[L]`` indices into `_GRIDS`."""
     kept = (grids == 0).nonzero()[:, 0]
     for grid in range(1, len(_GRIDS)):
-        before, of_before = keys[:, kept], shares[kept]
+        before, of_before = keys[:, kept], shares[:, kept]
         new = [kept]
         places = (grids == grid).nonzero()[:, 0]
         for part in torch.split(places, max(1, _AT_ONCE // max(1, len(kept)))):
             alike = keys[:, part].T @ before >= similarity
-            alike &= torch.cdist(shares[part], of_before, p=torch.inf) <= _SAME_SHARE
+            for share, of_kept in zip(shares, of_before, strict=True):
+                alike &= (share[part, None] - of_kept).abs() <= _SAME_SHARE
             new.append(part[~alike.any(1)])
         kept = torch.cat(new)
     result = torch.zeros_like(grids, dtype=torch.bool)
