@@ -28,11 +28,12 @@ else
   status=1
 fi
 for preset in ${PRESETS:-paper-resnet101 compact}; do
-  "$python" -m ddeal_cli bench --preset "$preset" --json "$@" > "$out/bench-$preset.json" ||
-    status=1
+  "$python" -m ddeal_cli bench --preset "$preset" --frames 240 --json "$@" \
+    > "$out/bench-$preset.json" || status=1
   if [ "${GRAPHS-1}" = 1 ]; then
-    "$python" -m ddeal_cli bench --preset "$preset" --precision bfloat16 --cuda-graphs \
-      --look-ahead 4 --against plain --json "$@" > "$out/bench-$preset-graphs.json" || status=1
+    "$python" -m ddeal_cli bench --preset "$preset" --frames 240 --precision bfloat16 \
+      --cuda-graphs --look-ahead 4 --against plain --json "$@" \
+      > "$out/bench-$preset-graphs.json" || status=1
   fi
 done
 exit $status

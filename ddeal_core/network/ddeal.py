@@ -326,7 +326,8 @@ class Ddeal(nn.Module):
         if similarity == 1:
             return keys.flatten(2), weights
         novel = None if scores is None else self.dense_matching.novel(scores, weights, similarity)
-        kept = self.dense_matching.distinct(keys, weights, similarity, novel)
+        with self._float32():
+            kept = self.dense_matching.distinct(keys, weights, similarity, novel)
         places = kept.any(0).nonzero()[:, 0]
         keys, weights = keys.flatten(2)[:, :, places], weights[..., places]
         if len(keys) > 1:  # what one video keeps is nothing to the others

@@ -135,6 +135,21 @@ def test_a_position_stands_for_those_like_it():
     assert not torch.equal(both[0], both[1])
 
 
+def test_what_is_alike_is_judged_in_float32(make_network):
+    network = make_network("compact")
+    rng = torch.Generator().manual_seed(0)
+    masks = torch.zeros(1, 1, 96, 128)
+    masks[..., 20:60, 30:80] = 1
+    kept = []
+    with torch.no_grad():
+        encoding = network.encode(torch.rand(1, 3, 96, 128, generator=rng))
+        for enabled in (False, True):
+            with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+                kept.append(network.start(encoding, masks).references[0].dense_keys)
+    assert 0 < kept[0].shape[2] < 12 * 16
+    assert torch.equal(*kept)
+
+
 def test_an_object_that_comes_later_is_not_in_it():
     memory = remember(3, most=4).join(1)
     assert memory.weights.shape == (1, 3, 2, 3 * POSITIONS)
