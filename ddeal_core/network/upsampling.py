@@ -62,23 +62,16 @@ class Upsampling(nn.Module):
         Returns:
             (background, object) logits ``[G*K, 2, H, W]``.
         """
-        alone = fused.device.type == "cpu" and not torch.is_grad_enabled()
-        if len(fused) == 1 or not alone:
+        if len(fused) == 1 or fused.device.type != "cpu" or torch.is_grad_enabled():
             return self._predict(fused, skips, extra_s8)
         # What one object needs stays in a processor's cache; a batch of them would not.
-        share = len(fused) // len(skips[0])
-        parts = [slice(i, i + 1) for i in range(len(fused))]
-        frames = [slice(i // share, i // share + 1) for i in range(len(fused))]
-        return torch.cat(
-            [
-                self._predict(
-                    fused[part],
-                    (skips[0][frame], skips[1][frame]),
-                    None if extra_s8 is None else extra_s8[part],
-                )
-                for part, frame in zip(parts, frames, strict=True)
-            ]
-        )
+        objects = len(fused) // len(skips[0])
+        maps = []
+        for i in range(len(fused)):
+            one, frame = slice(i, i + 1), slice(i // objects, i // objects + 1)
+            extra = None if extra_s8 is None else extra_s8[one]
+            maps.append(self._predict(fused[one], (skips[0][frame], skips[1][frame]), extra))
+        return torch.cat(maps)
 
     def _predict(
         self, fused: Tensor, skips: tuple[Tensor, Tensor], extra_s8: Tensor | None
