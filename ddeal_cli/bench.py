@@ -291,7 +291,7 @@ def _measure(
     from ddeal_core.benchmark.grid import PASSES
 
     passes = 1 if growth else PASSES + against
-    settled = [effort.settled(case.subject.config) for case in cases]
+    settled = [effort.settled(case.subject.config, look_ahead=case.look_ahead) for case in cases]
     total = sum(passes * (one.before + one.frames) for one in settled)
     if growth == "length":
         total = frames * len(cases)

@@ -48,18 +48,23 @@ class Effort:
         """Frames before the measured ones, the one on which the mask is given included."""
         return 1 + (2 if self.warm_up is None else self.warm_up)
 
-    def settled(self, config: NetworkConfig, *, at_most: int | None = None) -> "Effort":
+    def settled(
+        self, config: NetworkConfig, *, look_ahead: int = 1, at_most: int | None = None
+    ) -> "Effort":
         """Settle how long to warm up: until a memory is as full as it is in a long video.
+
+        And until a batch of the look-ahead ends, so that no measured frame is encoded before.
 
         Args:
             config: Of the network that is measured.
+            look_ahead: As `Segmenter` takes it.
             at_most: Frames for warming up that there are, if they are limited.
         """
         if self.warm_up is not None:
             return self
         # A full memory forgets every second frame, `memory_interval` frames after it filled up.
         full = (config.memory_frames + 1) * config.memory_interval if config.memory_frames else 0
-        wanted = max(2, full)
+        wanted = -(-(1 + max(2, full)) // look_ahead) * look_ahead - 1
         return replace(self, warm_up=wanted if at_most is None else max(2, min(wanted, at_most)))
 
     def affordable(self, seconds: float) -> int:

@@ -85,7 +85,9 @@ def measure_case(
 ) -> dict[str, Any]:
     """Measure one case with torch's present number of threads."""
     model = load_model(case.subject, footage)
-    effort = effort.settled(model.config, at_most=footage.spare(effort.frames))
+    effort = effort.settled(
+        model.config, look_ahead=case.look_ahead, at_most=footage.spare(effort.frames)
+    )
     segmenter = model.segmenter(case)
     was_reset = reset_peak(segmenter.device)
     times = time_model(segmenter, footage, effort, tell)

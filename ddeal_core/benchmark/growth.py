@@ -41,7 +41,9 @@ def grow(
             model = load_model(case.subject, footage)
             segmenter = model.segmenter(case)
             was_reset = reset_peak(segmenter.device)
-            times = time_model(segmenter, footage, effort.settled(model.config), tell)
+            times = time_model(
+                segmenter, footage, effort.settled(model.config, look_ahead=case.look_ahead), tell
+            )
             yield {
                 **case_record(case, footage, network_size(segmenter, footage.size)),
                 "model": times_record(times),

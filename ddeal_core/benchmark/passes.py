@@ -116,19 +116,25 @@ def time_command(
 ) -> Times:
     """Time the whole command from a file to written results, without loading the network.
 
-    Frames of a pipeline come in bursts, so the rate is of all of them, up to the closing of the
-    output; the percentiles are of the times between two frames.
+    The clock starts when the network is done with the last frame of the warm-up, and stops when
+    the output is closed: none of the measured frames was computed before. The percentiles are of
+    the times between two frames that the network is done with.
     """
     total = effort.before + frames
     with TemporaryDirectory(prefix="ddeal-bench-") as name:
         folder = Path(name)
         video = footage.on_disk(folder, total)
         stamps = [time.perf_counter()]
+
+        def computed() -> bool:
+            stamps.append(time.perf_counter())
+            return False
+
         with open_source(video, end=total) as source:
             writer = open_writer(folder / OUTPUTS[output], source=source)
-            with closing(segment_video(segmenter, source, footage.mask, [writer])) as steps:
+            steps = segment_video(segmenter, source, footage.mask, [writer], stop=computed)
+            with closing(steps):
                 for _ in steps:
-                    stamps.append(time.perf_counter())
                     tell("whole command", 1)
         stamps[-1] = time.perf_counter()  # the output is closed
     return Times.of(np.diff(stamps).tolist(), effort.before - 1)

@@ -6,8 +6,8 @@ convolutions, whole maps of all products, a loop a component, eager float32. It 
 network's state dicts and configurations.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,32 +15,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ddeal_core.benchmark.plain_continuity import without_jumps
-from ddeal_core.benchmark.plain_features import Frame, PlainFeatures
+from ddeal_core.benchmark.plain_features import Frame
+from ddeal_core.benchmark.plain_matching import PlainMatching, PlainObject
 
 __all__ = ["PlainNetwork", "PlainResult"]
-
-
-@dataclass
-class PlainObject:
-    """State of one object."""
-
-    first_frame: Frame
-    first_features: torch.Tensor  # [C, N] unit, for matching
-    first_mask: torch.Tensor  # [2, h, w], (background, object)
-    last_mask: torch.Tensor
-    means: list[torch.Tensor]
-    first_dense: torch.Tensor | None = None  # [2, H/8, W/8] shares of the classes
-    first_kept: torch.Tensor | None = None  # [H/8, W/8], the positions that are matched with
-    last_frame: Frame | None = None
-    last_dense: torch.Tensor | None = None
-    # By age: a frame, the shares of the classes, and which positions are remembered.
-    memory: dict[int, tuple[Frame, torch.Tensor, torch.Tensor]] = field(default_factory=dict)
-    any_frame: list[torch.Tensor] = field(default_factory=list)  # matches of the last frame
-
-    @property
-    def last_share(self) -> torch.Tensor:
-        """Share of each cell of the last frame, at stride 8 if it is known there."""
-        return (self.last_mask if self.last_dense is None else self.last_dense)[1]
 
 
 @dataclass(frozen=True)
@@ -65,54 +43,13 @@ class PlainResult:
         return {i: fine.log_softmax(0).cpu().numpy() for i, fine in self.fine.items()}
 
 
-class PlainNetwork(PlainFeatures):
+class PlainNetwork(PlainMatching):
     """Everything, in the structure of the authors' code.
 
     The backbone runs once a frame. All else runs for one object after the other, with what
     depends on the frame alone repeated for each, and the appearance features computed a second
     time for the update.
     """
-
-    # Global directional matching
-
-    def match(self, frame: Frame, item: PlainObject) -> list[torch.Tensor]:
-        """Eq. (1) to (8): background, object, ``[h, w]`` each."""
-        height, width = frame.s16.shape[-2:]
-        features = self.matching_features(frame)
-        maps = []
-        for share in item.first_mask:  # background, object
-            kernels = share.flatten() * item.first_features  # Eq. (1), (2): [C, HW]
-            products = kernels.T @ features  # Eq. (5), (6): [HW, HW]
-            maps.append(products.amax(0).view(height, width))  # Eq. (7), (8)
-        return maps
-
-    def match_dense(
-        self,
-        frame: Frame,
-        other: Frame,
-        shares: torch.Tensor,
-        *,
-        near: bool,
-        only: torch.Tensor | None = None,
-    ) -> list[torch.Tensor]:
-        """``max kappa cos - distance^2 / (2 sigma^2) + log(share + 1e-3)``, distance in heights."""
-        assert frame.dense is not None
-        assert other.dense is not None
-        height, width = frame.dense.shape[-2:]
-        kappa = self.state["dense_matching.log_concentration"].exp()
-        sigma = self.state["dense_matching.log_reach"].exp()
-        scores = kappa * other.dense.flatten(1).T @ frame.dense.flatten(1)  # [kernels, pixels]
-        if near:
-            index = torch.arange(height * width, device=self.device)
-            y, x = index // width / height, index % width / height
-            square = (y[:, None] - y[None]) ** 2 + (x[:, None] - x[None]) ** 2
-            scores = scores - square / (2 * sigma**2)
-        if only is not None:
-            scores[~only.flatten()] = -torch.inf
-        return [
-            (scores + (share.flatten()[:, None] + 1e-3).log()).amax(0).view(height, width)
-            for share in shares
-        ]
 
     # Appearance model
 
@@ -231,14 +168,15 @@ class PlainNetwork(PlainFeatures):
             assert item.first_dense is not None
             assert item.last_dense is not None
             assert item.last_frame is not None
-            first = (frame, item.first_frame, item.first_dense)
-            maps = self.match_dense(*first, near=False, only=item.first_kept)
+            maps = self.match_dense(
+                frame, item.first_frame, item.first_dense, near=False, only=item.first_kept
+            )
             maps += self.match_dense(frame, item.last_frame, item.last_dense, near=True)
             if self.config.memory_frames:
-                found = [self.match_dense(*first, near=False, only=item.first_kept)]
+                found = [maps[:2]]
                 found += [
-                    self.match_dense(frame, f, m, near=False, only=novel)
-                    for f, m, novel in item.memory.values()
+                    self.match_dense(frame, f, m, near=False, only=kept)
+                    for f, m, kept in item.memory.values()
                 ]
                 item.any_frame = [torch.stack(each).amax(0) for each in zip(*found, strict=True)]
                 maps += item.any_frame
@@ -276,48 +214,6 @@ class PlainNetwork(PlainFeatures):
         item.means = self.estimate(self.appearance_features(frame), mask, item.means)
         item.last_frame = frame
         item.last_dense = self.dense_shares(merged)
-
-    def novel(self, items: Collection[PlainObject]) -> torch.Tensor:
-        """Positions at stride 8 of the last frame that some object's memory does not know."""
-        kappa = self.state["dense_matching.log_concentration"].exp()
-        similarity = self.config.memory_similarity
-        novel = []
-        for item in items:
-            assert item.last_dense is not None
-            background, foreground = item.last_dense
-            own = torch.where(foreground > background, item.any_frame[1], item.any_frame[0])
-            novel.append((own < similarity * kappa) | (similarity == 1))
-        return torch.stack(novel).any(0)
-
-    def distinct(
-        self,
-        features: torch.Tensor,
-        items: Collection[PlainObject],
-        wanted: torch.Tensor | None,
-    ) -> torch.Tensor:
-        """Positions at stride 8 of the last frame, of those wanted, that say something new.
-
-        Grid by grid, from every eighth position to each: those that none kept before is alike to.
-        """
-        if wanted is None:
-            wanted = torch.ones(features.shape[1:], dtype=torch.bool, device=self.device)
-        similarity = self.config.memory_similarity
-        if similarity == 1:
-            return wanted
-        shares = torch.stack([item.last_dense[1] for item in items if item.last_dense is not None])
-        kept = torch.zeros_like(wanted)
-        seen = kept.clone()
-        for step in (8, 4, 2, 1):
-            here = torch.zeros_like(kept)
-            here[::step, ::step] = True
-            here &= ~seen
-            seen |= here
-            here &= wanted
-            alike = features[:, here].T @ features[:, kept] >= similarity
-            for share in shares:
-                alike &= (share[here][:, None] - share[kept][None]).abs() <= 0.05
-            kept[here] = ~alike.any(1)
-        return kept
 
     # A video
 

@@ -99,6 +99,8 @@ def test_measuring_begins_when_the_memory_is_as_full_as_in_a_long_video():
     config = NetworkConfig.from_preset("compact")  # 8 frames, one in 5
     assert Effort().settled(config).warm_up == 45
     assert Effort().settled(config, at_most=10).warm_up == 10
+    assert Effort().settled(config, look_ahead=4).before == 48
+    assert Effort().settled(config, look_ahead=4, at_most=10).warm_up == 10
     assert Effort(warm_up=3).settled(config).warm_up == 3
     assert Effort().settled(NetworkConfig.from_preset("paper-resnet50")).warm_up == 2
 
