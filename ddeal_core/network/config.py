@@ -2,13 +2,15 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
 from ddeal_core.errors import ConfigError
+from ddeal_core.settings import Range, check_settings, read_settings
 
 __all__ = ["DEFAULT_PRESET", "PRESETS", "Ablation", "BackboneName", "NetworkConfig"]
 
 BackboneName = Literal["resnet18", "resnet50", "resnet101"]
+Channels = Annotated[int, Range(1, 4096)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Ablation:
     supplementary: bool = True
 
     def __post_init__(self) -> None:
+        check_settings(self)
         if self.supplementary and not self.base:
             raise ConfigError(
                 "the supplementary components learn from the base components' mistakes: "
@@ -96,52 +99,28 @@ class NetworkConfig:
 
     preset: str
     backbone: BackboneName
-    backbone_width: int = 64
-    directional_channels: int = 512
-    propagation_channels: int = 512
-    fusion_channels: tuple[int, int] = (512, 128)
-    update_rate: float = 0.1
-    concentration: float = 30.0
+    backbone_width: Channels = 64
+    directional_channels: Channels = 512
+    propagation_channels: Channels = 512
+    fusion_channels: tuple[Channels, Channels] = (512, 128)
+    update_rate: Annotated[float, Range(0, 1)] = 0.1
+    concentration: Annotated[float, Range(0, 1e4, above=True, below=True)] = 30.0
     concentrations: Literal["shared", "per-class"] = "shared"
     mask_resize: Literal["nearest", "average"] = "nearest"
     supplementary_features: Literal["unit", "raw"] = "unit"
     residual_posterior: Literal["updated", "fresh"] = "updated"
     recurrence: Literal["coarse", "fine"] = "coarse"
     keep_given_mask: bool = True
-    short_side: int | None = None
-    dense_channels: int = 0
-    memory_frames: int = 0
-    memory_interval: int = 5
-    memory_similarity: float = 1.0
-    reach: float = 0.0
+    short_side: Annotated[int, Range(16, 8192)] | None = None
+    dense_channels: Annotated[int, Range(0, 4096)] = 0
+    memory_frames: Annotated[int, Range(0, 1024)] = 0
+    memory_interval: Annotated[int, Range(1, 1_000_000)] = 5
+    memory_similarity: Annotated[float, Range(0, 1, above=True)] = 1.0
+    reach: Annotated[float, Range(0, 2)] = 0.0
     ablation: Ablation = Ablation()
 
     def __post_init__(self) -> None:
-        for field, hint in get_type_hints(type(self)).items():
-            if get_origin(hint) is Literal and getattr(self, field) not in get_args(hint):
-                raise ConfigError(
-                    f"{field} is one of {', '.join(get_args(hint))}, not {getattr(self, field)!r}"
-                )
-        counts = ("backbone_width", "directional_channels", "propagation_channels")
-        for field in counts:
-            _check_range(field, getattr(self, field), 1, 4096)
-        _check_range("dense_channels", self.dense_channels, 0, 4096)
-        _check_range("memory_frames", self.memory_frames, 0, 1024)
-        _check_range("memory_interval", self.memory_interval, 1, 1_000_000)
-        if len(self.fusion_channels) != 2:
-            raise ConfigError(f"fusion_channels are two numbers, not {self.fusion_channels!r}")
-        for channels in self.fusion_channels:
-            _check_range("fusion_channels", channels, 1, 4096)
-        if not 0.0 <= self.update_rate <= 1.0:
-            raise ConfigError(f"update_rate lies in [0, 1], not {self.update_rate!r}")
-        if not 0.0 < self.concentration < 1e4:
-            raise ConfigError(f"concentration lies in (0, 10000), not {self.concentration!r}")
-        if not 0.0 < self.memory_similarity <= 1.0:
-            raise ConfigError(f"memory_similarity lies in (0, 1], not {self.memory_similarity!r}")
-        if not 0.0 <= self.reach <= 2.0:
-            raise ConfigError(f"reach lies in [0, 2], not {self.reach!r}")
-        if self.short_side is not None:
-            _check_range("short_side", self.short_side, 16, 8192)
+        check_settings(self)
         if self.dense_channels and not self.keep_given_mask:
             raise ConfigError(
                 "dense matching needs keep_given_mask: it looks at the last frame, which an "
@@ -174,23 +153,7 @@ class NetworkConfig:
         Raises:
             ConfigError: A field is unknown, missing, or out of range.
         """
-        if not isinstance(values, dict):
-            raise ConfigError(f"network settings are named values, not {values!r}")
-        values = dict(values)
-        unknown = values.keys() - {field.name for field in dataclasses.fields(cls)}
-        if unknown:
-            raise ConfigError(f"unknown network settings: {', '.join(sorted(unknown))}")
-        try:
-            values["ablation"] = Ablation(**values.get("ablation", {}))
-            values["fusion_channels"] = tuple(values.get("fusion_channels", (512, 128)))
-            return cls(**values)
-        except TypeError as error:
-            raise ConfigError(f"network settings do not fit: {error}") from None
-
-
-def _check_range(field: str, value: object, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ConfigError(f"{field} is a whole number from {low} to {high}, not {value!r}")
+        return read_settings(cls, values)
 
 
 def _paper(backbone: BackboneName) -> NetworkConfig:
