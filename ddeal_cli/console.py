@@ -59,11 +59,13 @@ class _Warnings(logging.Handler):
 
 @contextmanager
 def show_warnings() -> Iterator[None]:
-    """Show what the library warns of as lines that do not break the progress bar."""
-    logger = logging.getLogger("ddeal_core")
+    """Show what we warn of as lines that do not break the progress bar."""
+    loggers = [logging.getLogger(name) for name in ("ddeal_core", "ddeal_cli")]
     handler = _Warnings(logging.WARNING)
-    logger.addHandler(handler)
+    for logger in loggers:
+        logger.addHandler(handler)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        for logger in loggers:
+            logger.removeHandler(handler)

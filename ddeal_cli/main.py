@@ -11,10 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ddeal_cli import (
-    annotate,
-    bench,
     demo,
-    doctor,
     evaluate,
     make_synthetic,
     mask,
@@ -24,7 +21,10 @@ from ddeal_cli import (
     verify,
     weights,
 )
+from ddeal_cli.annotate import command as annotate
+from ddeal_cli.bench import command as bench
 from ddeal_cli.console import complain, show_warnings
+from ddeal_cli.doctor import command as doctor
 from ddeal_cli.help_pages import Program, epilog
 
 __all__ = ["app", "main", "run"]

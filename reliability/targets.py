@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ddeal_core.benchmark import compare_records, read_record
+from ddeal_cli.bench.record import compare_records, read_record
 from ddeal_core.datasets.coco import CocoStills
 from ddeal_core.datasets.layouts import YouTubeVosLayout
 from ddeal_core.errors import ConfigError

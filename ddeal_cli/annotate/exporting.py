@@ -1,0 +1,197 @@
+"""Results of a project as files, of the kinds that ``ddeal segment`` writes."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Generator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ddeal_cli.annotate.project import Project
+from ddeal_cli.annotate.result_store import GivenMasks
+from ddeal_core.errors import DdealError, InputError
+from ddeal_core.media.cutout import Cutout
+from ddeal_core.media.outputs import open_outputs
+from ddeal_core.media.result_writer import FolderWriter, ResultWriter
+from ddeal_core.media.sources import open_source
+from ddeal_core.tracking.pipeline import segment_video
+from ddeal_core.tracking.run_record import RunRecord
+from ddeal_core.tracking.segmenter import Segmenter
+
+__all__ = ["EXPORTS", "Export", "Exporter", "zip_folder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Something that can be written.
+
+    Attributes:
+        key: Names it for machines.
+        name: Of the file or folder in the output folder.
+        kind: As `open_writer` has it.
+        title: For people.
+        from_labels: Whether label maps are enough; else the network's probabilities are needed.
+    """
+
+    key: str
+    name: str
+    kind: str
+    title: str
+    from_labels: bool = False
+
+
+EXPORTS = {
+    each.key: each
+    for each in (
+        Export("masks", "masks", "masks", "Masks: indexed PNG, one a frame", True),
+        Export("cutout-mov", "cutout.mov", "alpha", "Cut-out with alpha: ProRes 4444, .mov"),
+        Export("cutout-webm", "cutout.webm", "alpha", "Cut-out with alpha: VP9, .webm"),
+        Export("overlay", "overlay.mp4", "overlay", "Overlay with outlines: .mp4", True),
+        Export("green", "green.mp4", "background", "Objects before green: .mp4"),
+        Export("matte", "matte.mp4", "matte", "Matte of all objects: grey .mp4"),
+        Export("mattes", "mattes", "mattes", "Mattes: a folder of grey PNG an object"),
+        Export("rgba", "rgba", "rgba", "Frames cut out: RGBA PNG"),
+        Export("coco", "annotations.json", "coco", "COCO annotations: .json", True),
+    )
+}
+"""By key, in the order in which they are offered."""
+
+
+class Exporter:
+    """Writes exports into one folder.
+
+    Args:
+        folder: Made when something is written.
+        segmenter: For outputs with soft edges.
+        overwrite: Whether what was there before may be replaced; what this exporter wrote may.
+    """
+
+    def __init__(self, folder: Path, segmenter: Segmenter, *, overwrite: bool = False) -> None:
+        self.folder = folder
+        self._segmenter = segmenter
+        self._overwrite = overwrite
+        self.written: dict[str, Path] = {}
+        self._begun: set[str] = set()
+        self._folders: dict[str, FolderWriter] = {}
+
+    def steps(
+        self, project: Project, given: GivenMasks, wanted: Sequence[Export], *, hard: bool = False
+    ) -> Generator[int]:
+        """Write outputs in one pass, step by step.
+
+        What needs label maps alone is made of fresh results; for other outputs, and where results
+        are missing, the network runs over the video, and the results are kept.
+
+        Args:
+            project: The video and the results.
+            given: Its masks.
+            wanted: At least one.
+            hard: Edges without transparency.
+
+        Yields:
+            The number of each frame that was written.
+
+        Raises:
+            InputError: Nothing is wanted or marked, or an output is there already.
+            OutputError: An output cannot be written.
+            MediaError: A frame cannot be read.
+        """
+        if not wanted:
+            raise InputError("choose at least one output")
+        if not given.frames:
+            raise InputError("there is nothing to export: mark an object first")
+        return self._steps(project, given, wanted, hard=hard)
+
+    def _steps(
+        self, project: Project, given: GivenMasks, wanted: Sequence[Export], *, hard: bool
+    ) -> Generator[int]:
+        paths = {each.key: self.folder / each.name for each in wanted}
+        with open_source(project.frames.source.path) as source:
+            writers: list[ResultWriter] = []
+            try:
+                for each in wanted:
+                    self._remove_pictures(each)
+                    writers += open_outputs(
+                        [f"{each.kind}={paths[each.key]}"],
+                        source=source,
+                        background="#00ff00" if each.kind == "background" else None,
+                        hard=hard,
+                        overwrite=self._overwrite or each.key in self._begun,
+                    )
+            except BaseException:
+                _abandon(writers)
+                raise
+            self._begun.update(paths)
+            for each, writer in zip(wanted, writers, strict=True):
+                if isinstance(writer, FolderWriter):
+                    self._folders[each.key] = writer
+            soft = not all(each.from_labels for each in wanted)
+            if soft or not project.results.fresh(given).all():
+                yield from self._with_the_network(project, given, writers)
+            else:
+                yield from self._from_results(project, given, writers)
+        self.written.update(paths)
+
+    def _remove_pictures(self, export: Export) -> None:
+        """Those of an export before this one: an object may have been deleted since."""
+        before = self._folders.pop(export.key, None)
+        if before is None:
+            return
+        for file in before.files():
+            with suppress(OSError):
+                (before.path / file.name).unlink()
+
+    def _from_results(
+        self, project: Project, given: GivenMasks, writers: list[ResultWriter]
+    ) -> Generator[int]:
+        """Write what is there, as a run of the network would have."""
+        try:
+            with open_source(project.frames.source.path) as source:
+                record = RunRecord.of(self._segmenter, source, given.labels(), "forward")
+                for frame in source:
+                    labels = np.zeros(frame.size, np.uint8)
+                    if frame.index >= given.frames[0]:
+                        found = project.results.labels(frame.index)
+                        labels = labels if found is None else found
+                    known = given.ids_known(frame.index)
+                    cutout = Cutout(frame.image, labels, object_ids=known)
+                    for writer in writers:
+                        writer.write(frame, cutout)
+                    record.add(frame)
+                    yield frame.index
+            for writer in writers:
+                writer.finish()
+                record.describe(writer)
+        except BaseException:
+            _abandon(writers)
+            raise
+
+    def _with_the_network(
+        self, project: Project, given: GivenMasks, writers: list[ResultWriter]
+    ) -> Generator[int]:
+        with (
+            open_source(project.frames.source.path) as source,
+            closing(segment_video(self._segmenter, source, given.labels(), writers)) as steps,
+        ):
+            for step in steps:
+                if step.frame.index >= given.frames[0]:
+                    project.results.put(step.frame.index, step.result.labels, given)
+                yield step.frame.index
+
+
+def _abandon(writers: list[ResultWriter]) -> None:
+    for writer in writers:
+        with suppress(DdealError, OSError):
+            writer.abandon()
+
+
+def zip_folder(folder: Path, into: BinaryIO) -> None:
+    """Pack the pictures of a folder, as they are: they are compressed already."""
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                archive.write(path, f"{folder.name}/{path.relative_to(folder).as_posix()}")

@@ -1,0 +1,138 @@
+"""Results of a run, frame by frame, and which of them still follow from the masks given."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from bisect import bisect_right
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ddeal_cli.annotate.label_map import LabelMap
+from ddeal_core.errors import DdealError
+from ddeal_core.media.masks import write_mask
+
+__all__ = ["GivenMasks", "ResultStore"]
+
+Labels = NDArray[np.uint8]
+
+
+class GivenMasks:
+    """The masks that are given, by frame, as they were at one moment.
+
+    Args:
+        masks: Label maps by frame, each with at least one object.
+    """
+
+    def __init__(self, masks: Mapping[int, LabelMap]) -> None:
+        self._masks = dict(sorted(masks.items()))
+        self._frames = list(self._masks)
+        self._chain: list[str] = []
+        digest = ""
+        for index, mask in self._masks.items():
+            digest = sha256(f"{digest} {index} {mask.digest}".encode()).hexdigest()
+            self._chain.append(digest)
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Frames with a mask, rising."""
+        return tuple(self._frames)
+
+    def until(self, index: int) -> str:
+        """Stands for all masks up to a frame, that one included; empty if there is none."""
+        place = bisect_right(self._frames, index)
+        return self._chain[place - 1] if place else ""
+
+    def labels(self) -> dict[int, Labels]:
+        """Label maps by frame."""
+        return {index: mask.labels() for index, mask in self._masks.items()}
+
+    def at(self, index: int) -> Labels | None:
+        """The mask of a frame, or None."""
+        mask = self._masks.get(index)
+        return None if mask is None else mask.labels()
+
+    def ids_known(self, index: int) -> tuple[int, ...]:
+        """Ids of the objects followed on a frame, in the tracker's order."""
+        known: list[int] = []
+        for frame, mask in self._masks.items():
+            if frame > index:
+                break
+            ids = [int(value) for value in np.unique(mask.labels()) if value]
+            known = [i for i in known if i not in ids] + ids
+        return tuple(known)
+
+
+class ResultStore:
+    """Label maps as PNG files in a temporary folder, the bytes that ``ddeal segment`` writes.
+
+    What a frame's result follows from is the masks given up to it. A result is fresh while those
+    are the same. Threads may share a store.
+
+    Args:
+        count: Frames of the video.
+        size: (height, width).
+    """
+
+    def __init__(self, count: int, size: tuple[int, int]) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="ddeal-annotate-"))
+        self._size = size
+        self._lock = threading.Lock()
+        self._codes: dict[str, int] = {"": 0}  # a small number for each state of the masks
+        self._known = np.zeros(count, np.int64)  # 0: no result
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return self._folder
+
+    def put(self, index: int, labels: Labels, given: GivenMasks) -> None:
+        """Keep a frame's result.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        write_mask(self._file(index), labels)
+        with self._lock:
+            self._known[index] = self._code(given.until(index))
+
+    def labels(self, index: int) -> Labels | None:
+        """A frame's result, fresh or not; None if there is none."""
+        if not self._known[index]:
+            return None
+        try:
+            with Image.open(self._file(index)) as image:
+                return np.array(image, np.uint8)
+        except OSError as error:
+            raise DdealError(f"the result of frame {index} is gone: {error}") from None
+
+    def fresh(self, given: GivenMasks) -> NDArray[np.bool_]:
+        """One value a frame: whether its result follows from the masks that are given.
+
+        Nothing is to be done before the first of them.
+        """
+        with self._lock:
+            wanted = np.zeros(len(self._known), np.int64)
+            for frame in given.frames:
+                wanted[frame:] = self._code(given.until(frame))
+            return self._known == wanted if given.frames else np.zeros(len(wanted), np.bool_)
+
+    def there(self) -> NDArray[np.bool_]:
+        """One value a frame: whether it has a result, fresh or not."""
+        return self._known > 0
+
+    def close(self) -> None:
+        """Remove the files."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _code(self, state: str) -> int:
+        return self._codes.setdefault(state, len(self._codes))
+
+    def _file(self, index: int) -> Path:
+        return self._folder / f"{index:06d}.png"

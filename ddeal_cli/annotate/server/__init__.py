@@ -1,0 +1,1 @@
+"""The page of ``ddeal annotate``: a server for this machine's own browser."""

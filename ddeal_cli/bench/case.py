@@ -1,0 +1,223 @@
+"""One point of the grid: which network, on what, and how long it may take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ddeal_cli.bench.footage import Footage
+from ddeal_core.errors import InputError
+from ddeal_core.network.config import NetworkConfig
+from ddeal_core.network.ddeal import STRIDE, Ddeal
+from ddeal_core.tracking.segmenter import DeviceName, Precision, Segmenter
+from ddeal_core.weights.files import BUNDLED, load_checkpoint
+
+__all__ = ["Case", "Effort", "Model", "Subject", "load_model", "network_size"]
+
+Resolution = int | Literal["native"] | None
+"""Short side in pixels that the network sees; None for what it was made for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long to measure.
+
+    Attributes:
+        frames: Measured frames of each pass.
+        warm_up: Frames before them, whose time is told apart; None for as many as `settled` takes.
+        limit: Seconds of measured frames after which a pass ends early, with three at least.
+    """
+
+    frames: int = 24
+    warm_up: int | None = None
+    limit: float = 20.0
+
+    def __post_init__(self) -> None:
+        if self.frames < 1:
+            raise InputError(f"at least one frame is measured, not {self.frames}")
+        if self.warm_up is not None and self.warm_up < 1:
+            raise InputError(f"at least one frame is for warming up, not {self.warm_up}")
+        if not self.limit > 0:
+            raise InputError(f"the limit is a positive number of seconds, not {self.limit:g}")
+
+    @property
+    def before(self) -> int:
+        """Frames before the measured ones, the one on which the mask is given included."""
+        return 1 + (2 if self.warm_up is None else self.warm_up)
+
+    def settled(
+        self, config: NetworkConfig, *, look_ahead: int = 1, at_most: int | None = None
+    ) -> "Effort":
+        """Settle how long to warm up: until a memory is as full as it is in a long video.
+
+        And until a batch of the look-ahead ends, so that no measured frame is encoded before.
+
+        Args:
+            config: Of the network that is measured.
+            look_ahead: As `Segmenter` takes it.
+            at_most: Frames for warming up that there are, if they are limited.
+        """
+        if self.warm_up is not None:
+            return self
+        # A full memory forgets every second frame, `memory_interval` frames after it filled up.
+        full = (config.memory_frames + 1) * config.memory_interval if config.memory_frames else 0
+        wanted = -(-(1 + max(2, full)) // look_ahead) * look_ahead - 1
+        return replace(self, warm_up=wanted if at_most is None else max(2, min(wanted, at_most)))
+
+    def affordable(self, seconds: float) -> int:
+        """Frames of which each takes so long that the limit allows, three at least."""
+        return min(self.frames, max(3, int(self.limit / max(seconds, 1e-9))))
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The network that is measured.
+
+    Attributes:
+        name: For people.
+        weights: File, or None for random weights.
+        preset: Preset of random weights, or None.
+    """
+
+    name: str
+    weights: Path | None = None
+    preset: str | None = None
+
+    @property
+    def config(self) -> NetworkConfig:
+        """Configuration of the network.
+
+        Raises:
+            WeightsError: The file is missing, damaged or of another kind.
+        """
+        if self.weights is not None:
+            return load_checkpoint(self.weights).config
+        assert self.preset is not None
+        return NetworkConfig.from_preset(self.preset)
+
+    @classmethod
+    def of_weights(cls, path: Path | None) -> "Subject":
+        """A weights file; None for the bundled one.
+
+        Raises:
+            WeightsError: It is missing, damaged or of another kind.
+        """
+        if path is None:
+            return cls("bundled", BUNDLED)
+        load_checkpoint(path)  # complains now, not after others were measured
+        return cls(path.name, path)
+
+    @classmethod
+    def of_preset(cls, name: str) -> "Subject":
+        """A preset with random weights.
+
+        Raises:
+            ConfigError: No preset has this name.
+        """
+        NetworkConfig.from_preset(name)
+        return cls(name, preset=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One point of the grid.
+
+    Attributes:
+        subject: The network.
+        size: Height and width of the video.
+        objects: How many are followed.
+        precision: Of the convolutions.
+        device: Where to compute.
+        threads: Of torch on the CPU.
+        resolution: As `Segmenter` takes it.
+        look_ahead: As `Segmenter` takes it.
+        cuda_graphs: As `Segmenter` takes it.
+    """
+
+    subject: Subject
+    size: tuple[int, int]
+    objects: int
+    precision: Precision = "float32"
+    device: DeviceName = "cpu"
+    threads: int = 1
+    resolution: Resolution = None
+    look_ahead: int = 1
+    cuda_graphs: bool = False
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise InputError(f"threads are 1 or more, not {self.threads}")
+        if self.precision == "float16" and self.device == "cpu":
+            raise InputError("float16 is for GPUs: take bfloat16 or float32 on the CPU")
+        if self.cuda_graphs and self.device != "cuda":
+            raise InputError(f"CUDA graphs are for NVIDIA GPUs, not for {self.device}")
+
+    @property
+    def label(self) -> str:
+        """In a few words."""
+        height, width = self.size
+        plural = "" if self.objects == 1 else "s"
+        return f"{self.subject.name}, {width}x{height}, {self.objects} object{plural}"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights in memory, from which segmenters are made."""
+
+    config: NetworkConfig
+    state: Mapping[str, Tensor]
+
+    def segmenter(
+        self, case: Case, *, resolution: Resolution = None, stepwise: bool = False
+    ) -> Segmenter:
+        """A segmenter for a case, with a network of its own.
+
+        Args:
+            case: Says how.
+            resolution: In place of the case's.
+            stepwise: One operation after the other, so that they can be told apart.
+        """
+        network = Ddeal(self.config)
+        network.load_state_dict(self.state)
+        return Segmenter(
+            network.to(torch.device(case.device)),
+            resolution=resolution or case.resolution,
+            precision=case.precision,
+            look_ahead=1 if stepwise else case.look_ahead,
+            cuda_graphs=case.cuda_graphs and not stepwise,
+        )
+
+
+def load_model(subject: Subject, footage: Footage) -> Model:
+    """Read weights, or make random ones with the seed 0.
+
+    The batch norms of random weights take the statistics of the footage's first frame, as
+    training would have given them: without, numbers grow from layer to layer.
+
+    Raises:
+        WeightsError: The file is missing, damaged or of another kind.
+    """
+    if subject.weights is not None:
+        checkpoint = load_checkpoint(subject.weights)
+        return Model(checkpoint.config, checkpoint.state)
+    assert subject.preset is not None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = Ddeal(NetworkConfig.from_preset(subject.preset))
+    network.backbone.train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    height, width = (max(STRIDE, side // STRIDE * STRIDE) for side in footage.size)
+    image = footage.resized((height, width)).images[0]
+    with torch.no_grad():
+        network.encode(torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255)
+    return Model(network.config, network.state_dict())
+
+
+def network_size(segmenter: Segmenter, size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width that the network sees of frames of this size, before padding."""
+    return segmenter.tracker()._network_size(*size)

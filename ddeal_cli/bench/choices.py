@@ -1,0 +1,103 @@
+"""What ``ddeal bench`` shall measure: from words to cases."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ddeal_cli.options import parse_resolution
+
+if TYPE_CHECKING:
+    from ddeal_cli.bench.case import Case, Effort, Subject
+    from ddeal_cli.bench.footage import Footage
+
+__all__ = ["cases_of", "own_footage", "parse_size", "subjects_of"]
+
+_MEMORY = 45  # frames of the user's own video that fill the default network's memory
+
+
+def cases_of(
+    *,
+    subjects: "Sequence[Subject]",
+    sizes: Sequence[tuple[int, int]],
+    objects: Sequence[int],
+    precisions: Sequence[Any],
+    devices: Sequence[Any],
+    threads: Sequence[int] | None,
+    resolution: str | None,
+    look_ahead: int,
+    cuda_graphs: bool,
+    footage: "Footage | None",
+    growth: str | None,
+    asked: dict[str, object],
+) -> "list[Case]":
+    """The grid, with nothing in it that cannot be measured."""
+    import torch
+
+    from ddeal_cli.bench.case import Case
+    from ddeal_cli.bench.footage import Footage
+    from ddeal_cli.bench.growth import OBJECTS, SIZES
+    from ddeal_core.tracking import resolve_device
+
+    if growth == "objects" and not asked["objects"]:
+        objects = OBJECTS
+    if growth == "size" and not asked["size"]:
+        sizes = SIZES
+    if footage is not None:
+        sizes, objects = [footage.size], [footage.objects]
+    else:
+        for height_width in sizes:
+            for count in objects:
+                Footage.check(height_width, count)
+    return [
+        Case(
+            subject,
+            one_size,
+            count,
+            precision=kind,
+            device=resolve_device(where).type,  # type: ignore[arg-type]
+            threads=number,
+            resolution=parse_resolution(resolution),
+            look_ahead=look_ahead,
+            cuda_graphs=cuda_graphs,
+        )
+        for subject in subjects
+        for where in devices
+        for kind in precisions
+        for number in threads or [torch.get_num_threads()]
+        for one_size in sizes
+        for count in objects
+    ]
+
+
+def subjects_of(weights: Sequence[Path] | None, presets: Sequence[str] | None) -> "list[Subject]":
+    """The networks: files, then presets with random weights; else the bundled weights."""
+    from ddeal_cli.bench.case import Subject
+
+    chosen = [Subject.of_weights(path) for path in weights or ()]
+    chosen += [Subject.of_preset(name) for name in presets or ()]
+    return chosen or [Subject.of_weights(None)]
+
+
+def own_footage(video: str | None, mask: Path | None, effort: "Effort") -> "Footage | None":
+    """The user's own video with its mask, or None for the sample clip."""
+    from ddeal_cli.bench.footage import Footage
+    from ddeal_core.errors import InputError
+
+    if video is None:
+        if mask is not None:
+            raise InputError("--mask belongs to a video: name the VIDEO too")
+        return None
+    if mask is None:
+        raise InputError("a video of your own needs --mask, the mask of its first frame")
+    return Footage.read(video, mask, frames=effort.frames + (effort.warm_up or _MEMORY) + 2)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read ``854x480``, width first as players show it, as (height, width)."""
+    from ddeal_core.errors import InputError
+
+    match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text)
+    if match is None:
+        raise InputError(f"--size is WIDTHxHEIGHT, such as 854x480, not {text!r}")
+    return int(match[2]), int(match[1])

@@ -1,0 +1,340 @@
+"""``ddeal bench``: how fast it is here, where the time goes, and how it grows."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ddeal_cli.bench.choices import cases_of, own_footage, parse_size, subjects_of
+from ddeal_cli.bench.tables import show_comparison, show_record
+from ddeal_cli.completion import complete_presets
+from ddeal_cli.console import emit_json, say
+from ddeal_cli.help_pages import epilog
+from ddeal_cli.options import CudaGraphsOption, Json, LookAheadOption, Quiet
+from ddeal_cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from ddeal_cli.bench.case import Case, Effort
+    from ddeal_cli.bench.footage import Footage
+
+__all__ = ["register"]
+
+
+class _Precision(StrEnum):
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+class _Device(StrEnum):
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+_NEVER = 1e9  # seconds
+
+_WHAT, _HOW, _OUT = "What is measured", "How", "Output"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "bench",
+        epilog=epilog(
+            "ddeal bench",
+            "ddeal bench clip.mp4 --mask first.png --resolution 300",
+            "ddeal bench --preset released-resnet50 --objects 5 --against plain",
+            "ddeal bench --growth objects --picture growth.png -o growth.json",
+            "ddeal bench --compare before.json after.json",
+            notes=("Nothing else should run meanwhile; the result says how busy others were.",),
+        ),
+    )(bench)
+
+
+def bench(
+    video: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="VIDEO", help="Your own video, with --mask. Default: the sample clip."
+        ),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option("--mask", "-m", metavar="FILE", help="Mask of VIDEO's first frame."),
+    ] = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--weights",
+            "-w",
+            metavar="FILE",
+            help="Weights (.safetensors); repeatable. Default: the bundled ones.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    preset: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete_presets,
+            help="A preset with random weights, such as released-resnet50; repeatable.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WxH",
+            help="Width and height of the sample clip; repeatable. Default: 854x480.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    objects: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="N",
+            help="Objects in the sample clip; repeatable. Default: 1 and 3.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    resolution: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|native",
+            help="Short side in pixels that the network sees. Default: what it was made for; "
+            "native with --growth size.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    precision: Annotated[
+        list[_Precision] | None,
+        typer.Option(
+            help="Precision of the convolutions; repeatable. Default: float32.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    device: Annotated[
+        list[_Device] | None,
+        typer.Option(
+            help="Where to compute; repeatable. Default: auto, a GPU if there is one.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    threads: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="N",
+            help="Threads of torch on the CPU; repeatable. Default: torch's choice.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    look_ahead: LookAheadOption = 1,
+    cuda_graphs: CudaGraphsOption = False,
+    against: Annotated[
+        Literal["plain"] | None,
+        typer.Option(
+            help="Time the plain network too, in the structure of the authors' code: eager "
+            "float32, one object after the other; same weights, same frames, in turns.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    growth: Annotated[
+        Literal["objects", "size", "length"] | None,
+        typer.Option(
+            help="Time and memory against 1 to 20 objects, 240p to 1080p, or 100 to 5,000 frames.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="A.json B.json",
+            help="Measure nothing: set two files that -o wrote side by side.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Measured frames of each pass. Default: 24; 5000 with --growth length.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
+    warm_up: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Frames before them, whose time is told apart. Default: 2, or until the network's "
+            "memory is as full as in a long video.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
+    limit: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="A pass ends after this time, with three frames at least. Default: 20; "
+            "none with --growth length.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
+    write: Annotated[
+        Literal["masks", "mp4", "mov", "webm"],
+        typer.Option(
+            help="What the whole command writes, to a temporary folder.", rich_help_panel=_HOW
+        ),
+    ] = "masks",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.json",
+            help="Keep the figures; a file of that name is replaced.",
+            rich_help_panel=_OUT,
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Draw the stages and the roofline, or the growth.",
+            rich_help_panel=_OUT,
+        ),
+    ] = None,
+    quiet: Quiet = False,
+    json_: Json = False,
+) -> None:
+    """Measure speed and memory: the model, every stage, the whole command."""
+    from ddeal_cli.bench.case import Effort
+    from ddeal_cli.bench.record import compare_records, read_record, write_record
+    from ddeal_core.errors import InputError
+
+    if compare is not None:
+        if output is not None or picture is not None:
+            raise InputError("--compare writes nothing: leave -o and --picture out")
+        first, second = (read_record(path) for path in compare)
+        rows = compare_records(first, second)
+        show_comparison(
+            rows, names=compare, same=first["machine"] == second["machine"], json_=json_
+        )
+        return
+    _check_endings(output, picture)
+    if video is not None and (size or objects or growth in ("objects", "size")):
+        raise InputError(
+            "a video of your own has its size, and its mask its objects: leave --size, --objects "
+            "and their growth out"
+        )
+    if against and growth:
+        raise InputError("--against belongs to a bench without --growth")
+    long = growth == "length"
+    frames = frames or (5000 if long else 24)
+    if limit is None:
+        limit = _NEVER if long else 20.0
+    effort = Effort(min(frames, 24) if long else frames, warm_up, limit)
+    footage = own_footage(video, mask, effort)
+    cases = cases_of(
+        subjects=subjects_of(weights, preset),
+        sizes=[parse_size(word) for word in size or ["854x480"]],
+        objects=objects or ([1] if growth else [1, 3]),
+        precisions=[word.value for word in precision or [_Precision.FLOAT32]],
+        devices=[word.value for word in device or [_Device.AUTO]],
+        threads=threads,
+        resolution="native" if growth == "size" and resolution is None else resolution,
+        look_ahead=look_ahead,
+        cuda_graphs=cuda_graphs,
+        footage=footage,
+        growth=growth,
+        asked={"size": size, "objects": objects},
+    )
+    record = _measure(
+        cases,
+        effort,
+        footage=footage,
+        growth=growth,
+        frames=frames,
+        against=against is not None,
+        write=write,
+        quiet=quiet,
+    )
+    show_record(record, json_=json_, quiet=quiet)  # first: an output may fail
+    if output is not None:
+        write_record(record, output)
+    if picture is not None:
+        from ddeal_cli.bench.pictures import draw_record
+
+        draw_record(record, picture)
+    for path in (output, picture):
+        if path is not None:
+            say(f"wrote {path}", quiet=quiet)
+    if json_:
+        emit_json(record)
+
+
+def _measure(
+    cases: "Sequence[Case]",
+    effort: "Effort",
+    *,
+    footage: "Footage | None",
+    growth: str | None,
+    frames: int,
+    against: bool,
+    write: str,
+    quiet: bool,
+) -> dict[str, Any]:
+    from ddeal_cli.bench.grid import PASSES, measure_grid
+    from ddeal_cli.bench.growth import grow, grow_length
+    from ddeal_cli.bench.machine import Disturbance
+    from ddeal_cli.bench.record import new_record
+
+    passes = 1 if growth else PASSES + against
+    settled = [effort.settled(case.subject.config, look_ahead=case.look_ahead) for case in cases]
+    total = sum(passes * (one.before + one.frames) for one in settled)
+    if growth == "length":
+        total = frames * len(cases)
+    elif not growth:
+        total += len(cases)  # the frame that is counted
+    done: list[dict[str, Any]] = []
+    disturbance = Disturbance()
+    with ProgressLine("bench", total=total, quiet=quiet) as line:
+
+        def tell(what: str, count: int) -> None:
+            for _ in range(count):
+                line.advance(note=what)
+
+        if growth == "length":
+            for case in cases:
+                steps = grow_length(case, frames, footage=footage, limit=effort.limit, tell=tell)
+                done += list(steps)
+        elif growth:
+            done += list(grow(cases, effort, tell=tell))
+        else:
+            done += list(
+                measure_grid(
+                    cases, effort, footage=footage, against=against, output=write, tell=tell
+                )
+            )
+    settings = {
+        "frames": frames,
+        "limit_seconds": None if effort.limit >= _NEVER else effort.limit,
+        "against": "plain" if against else None,
+    }
+    kind = f"growth {growth}" if growth else "speed"
+    return new_record(kind, done, settings, others=disturbance.share())
+
+
+def _check_endings(output: Path | None, picture: Path | None) -> None:
+    from ddeal_core.errors import InputError
+
+    for path, ending, option in ((output, ".json", "-o"), (picture, ".png", "--picture")):
+        if path is not None and path.suffix.lower() != ending:
+            raise InputError(f"{option} names a {ending} file, not {path}")
+        if path is not None and path.is_dir():
+            raise InputError(f"{path} is a folder: name a {ending} file")

@@ -1,0 +1,187 @@
+"""Cases measured one after the other: the record of ``ddeal bench``."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from ddeal_cli.bench.case import Case, Effort, load_model, network_size
+from ddeal_cli.bench.device import peak_memory, reset_peak
+from ddeal_cli.bench.footage import Footage
+from ddeal_cli.bench.passes import (
+    AgainstPlain,
+    Tell,
+    Times,
+    time_against,
+    time_command,
+    time_model,
+)
+from ddeal_cli.bench.peaks import Peaks, measure_peaks
+from ddeal_cli.bench.stage_pass import Stage, time_stages
+from ddeal_core.errors import InputError
+
+__all__ = ["PASSES", "case_record", "measure_case", "measure_grid", "threads"]
+
+PASSES = 3
+"""Of each case: the model, its stages, the whole command; one more against the plain network."""
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def measure_grid(
+    cases: Sequence[Case],
+    effort: Effort,
+    *,
+    footage: Footage | None = None,
+    against: bool = False,
+    output: str = "masks",
+    tell: Tell = lambda _, __: None,
+) -> Iterator[dict[str, Any]]:
+    """Measure cases.
+
+    Args:
+        cases: What to measure.
+        effort: For how long.
+        footage: The user's; the sample clip in each case's size if None.
+        against: Whether the plain network is timed too.
+        output: What the whole command writes, a key of `passes.OUTPUTS`.
+        tell: Told of each frame.
+
+    Yields:
+        One record a case, as plain JSON types.
+
+    Raises:
+        InputError: The user's video is too short.
+    """
+    if footage is not None and footage.video is not None:
+        # A file gives the frames that it has: given, for warming up, measured, one to count on.
+        needed = 2 + effort.before
+        if len(footage.images) < needed:
+            raise InputError(
+                f"{footage.name} has {len(footage.images)} frames; {needed} are needed at least "
+                f"when {effort.before - 1} are for warming up"
+            )
+    for case in cases:
+        with threads(case.threads):
+            tell("measuring the device's peaks", 0)
+            peaks = measure_peaks(torch.device(case.device), _DTYPES[case.precision], case.threads)
+            played = footage or Footage.sample(case.size, case.objects)
+            yield measure_case(
+                case, played, effort, peaks, against=against, output=output, tell=tell
+            )
+
+
+def measure_case(
+    case: Case,
+    footage: Footage,
+    effort: Effort,
+    peaks: Peaks,
+    *,
+    against: bool,
+    output: str,
+    tell: Tell,
+) -> dict[str, Any]:
+    """Measure one case with torch's present number of threads."""
+    model = load_model(case.subject, footage)
+    effort = effort.settled(
+        model.config, look_ahead=case.look_ahead, at_most=footage.spare(effort.frames)
+    )
+    segmenter = model.segmenter(case)
+    was_reset = reset_peak(segmenter.device)
+    times = time_model(segmenter, footage, effort, tell)
+    memory = peak_memory(segmenter.device, was_reset=was_reset)
+    frames = effort.affordable(times.frame.mean)
+    if footage.video is not None:
+        frames = min(frames, len(footage.images) - 1 - effort.before)
+    command = time_command(segmenter, footage, effort, tell, frames=frames, output=output)
+    del segmenter  # and its memory
+    stepwise = model.segmenter(case, stepwise=True)
+    stages = time_stages(stepwise, footage, effort, tell, frames=frames, output=output)
+    tell("stages", 2 * (effort.frames - frames))
+    plain = None
+    if against:
+        plain = time_against(model, case, footage, effort, tell, frames=frames)
+        tell("against the plain network", effort.frames - frames)
+    return {
+        **case_record(case, footage, network_size(stepwise, footage.size)),
+        "warm_up_frames": effort.before - 1,
+        "peaks": asdict(peaks),
+        "model": times_record(times),
+        "memory": asdict(memory),
+        "stages": [stage_record(stage, peaks) for stage in stages],
+        "command": {"output": output, **times_record(command)},
+        "against": None if plain is None else against_record(plain),
+    }
+
+
+def case_record(case: Case, footage: Footage, seen: tuple[int, int]) -> dict[str, Any]:
+    """What was measured; sizes are width and height."""
+    return {
+        "label": case.label,
+        "network": case.subject.name,
+        "random_weights": case.subject.weights is None,
+        "footage": footage.name,
+        "size": list(footage.size[::-1]),
+        "network_size": list(seen[::-1]),
+        "objects": case.objects,
+        "precision": case.precision,
+        "device": case.device,
+        "threads": case.threads,
+        "look_ahead": case.look_ahead,
+        "cuda_graphs": case.cuda_graphs,
+    }
+
+
+def times_record(times: Times) -> dict[str, Any]:
+    """Times, and frames a second."""
+    return {
+        "frames_per_second": times.frame.rate,
+        "first_seconds": times.first,
+        "warm_up_seconds": times.warm_up,
+        "compilation_seconds": times.compilation,
+        "frame_seconds": asdict(times.frame),
+    }
+
+
+def stage_record(stage: Stage, peaks: Peaks) -> dict[str, Any]:
+    """A stage, and its place under the roofline."""
+    operations, moved = stage.rates()
+    fraction, bound = stage.roofline(peaks)
+    counted = bool(stage.bytes)
+    return {
+        "name": stage.name,
+        "seconds": asdict(stage.seconds),
+        "operations": stage.operations,
+        "bytes": stage.bytes,
+        "operations_per_second": operations,
+        "bytes_per_second": moved,
+        "fraction_of_peak_operations": operations / peaks.operations_per_second,
+        "fraction_of_peak_bytes": moved / peaks.bytes_per_second,
+        "fraction_of_roofline": fraction if counted else None,
+        "bound": bound if counted else None,
+    }
+
+
+def against_record(result: AgainstPlain) -> dict[str, Any]:
+    """Both networks, and how far apart they are."""
+    return {
+        "network": "plain",
+        "size": list(result.size[::-1]),
+        "ratio": result.ratio,
+        "largest_difference": result.difference,
+        "ours": times_record(result.ours),
+        "plain": times_record(result.plain),
+    }
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads on the CPU."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

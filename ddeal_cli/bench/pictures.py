@@ -1,0 +1,322 @@
+"""Records as pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ddeal_cli.bench.record import launching
+from ddeal_core.errors import OutputError
+from ddeal_core.whole_files import written_whole
+
+__all__ = ["draw_record"]
+
+_COLOURS = {
+    "decode": "#8c8c8c",
+    "upload": "#c4c4c4",
+    "backbone": "#1f5a94",
+    "matching": "#4aa3df",
+    "appearance": "#7fd0c8",
+    "propagation": "#2b8a57",
+    "fusion": "#a3c644",
+    "up-sampling": "#f2b134",
+    "merge": "#e2703a",
+    "download": "#c9a0a0",
+    "write": "#6e5a5a",
+    "other": "#e4e4e4",
+}
+_MARKERS = "osD^vPX*"
+_FEW = 12
+
+
+def draw_record(record: dict[str, Any], path: Path) -> None:
+    """Draw a record as a PNG; the file appears when it is whole.
+
+    Stages and roofline of a speed record; time and memory of growth.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    kind = record["kind"]
+    cases = record["cases"]
+    if kind == "speed":
+        shown = cases[:_FEW]
+        figure = Figure(figsize=(15, max(6.2, 4.2 + 0.6 * len(shown))), layout="constrained")
+        FigureCanvasAgg(figure)
+        stages, roof = figure.subplots(1, 2, width_ratios=(3, 2))
+        _draw_stages(stages, shown)
+        _draw_roofline(roof, shown)
+    else:
+        figure = Figure(figsize=(12, 5), layout="constrained")
+        FigureCanvasAgg(figure)
+        seconds, memory = figure.subplots(1, 2)
+        _draw_growth(seconds, memory, kind.removeprefix("growth "), cases)
+    figure.suptitle(_title(record), fontsize=10, color="#555555")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as part:
+            figure.savefig(part, dpi=110, format="png")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _draw_stages(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
+    """A bar a case, made of its stages, with what model and command take in words."""
+    longest = max(sum(s["seconds"]["mean"] for s in case["stages"]) for case in cases)
+    for row, case in enumerate(cases):
+        left = 0.0
+        for stage in case["stages"]:
+            width = 1e3 * stage["seconds"]["mean"]
+            axes.barh(
+                row, width, 0.5, left=left, color=_COLOURS[stage["name"]], edgecolor="white", lw=0.5
+            )
+            if width > 40 * longest:  # 4 %: there is room for a number
+                light = stage["name"] in ("backbone", "propagation", "decode", "write")
+                axes.text(
+                    left + width / 2,
+                    row,
+                    f"{width:.3g}",
+                    ha="center",
+                    va="center",
+                    fontsize=9,
+                    color="white" if light else "#222222",
+                )
+            left += width
+        model = 1e3 * case["model"]["frame_seconds"]["mean"]
+        command = 1e3 * case["command"]["frame_seconds"]["mean"]
+        axes.text(
+            0,
+            row - 0.3,
+            f"{case['label']}{_extra(case)}",
+            va="bottom",
+            fontsize=10,
+            weight="bold",
+        )
+        axes.text(
+            0,
+            row + 0.29,
+            f"model {model:.3g} ms, {1e3 / model:.3g} frames/s;  whole command {command:.3g} ms, "
+            f"{1e3 / command:.3g} frames/s",
+            va="top",
+            fontsize=9,
+            color="#555555",
+        )
+    axes.set_xlim(0, 1020 * longest)
+    axes.set_ylim(len(cases) - 0.35, -0.65)
+    axes.set_yticks([])
+    axes.set_xlabel("milliseconds a frame, stages one after the other")
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    _frame(axes, keep=("bottom",))
+    axes.set_title("Where the time of a frame goes", loc="left")
+
+
+def _draw_roofline(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
+    """Operations a second over operations a byte, under the measured peaks."""
+    import numpy as np
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    points = [
+        (s["operations"] / s["bytes"], s["operations_per_second"] / 1e9)
+        for case in cases
+        for s in case["stages"]
+        if s["operations"] and s["bytes"]
+    ]
+    low = min([0.5, *(x for x, _ in points)]) / 2
+    high = max([200.0, *(x for x, _ in points)]) * 2
+    across = np.geomspace(low, high, 200)
+    ceilings: dict[tuple[str, str, int], dict[str, Any]] = {}
+    for case in cases:
+        ceilings.setdefault((case["device"], case["precision"], case["threads"]), case["peaks"])
+    tops = []
+    for number, ((device, precision, threads), peaks) in enumerate(ceilings.items()):
+        top, slope = peaks["operations_per_second"] / 1e9, peaks["bytes_per_second"] / 1e9
+        tops.append(top)
+        style = ("-", "--", ":", "-.")[number % 4]
+        named = f"{device}, {precision}" + (f", {threads} threads" if device == "cpu" else "")
+        axes.plot(
+            across,
+            np.minimum(top, slope * across),
+            style,
+            color="#333333",
+            lw=1.4,
+            label=f"{named}: {top:.3g} Gop/s, {slope:.3g} GB/s",
+        )
+    for number, case in enumerate(cases):
+        for stage in case["stages"]:
+            if stage["operations"] and stage["bytes"]:
+                axes.plot(
+                    stage["operations"] / stage["bytes"],
+                    stage["operations_per_second"] / 1e9,
+                    _MARKERS[number % len(_MARKERS)],
+                    color=_COLOURS[stage["name"]],
+                    markeredgecolor="#333333",
+                    markeredgewidth=0.6,
+                    markersize=9,
+                )
+    floor = min([*(y for _, y in points), *tops]) / 2
+    axes.set_ylim(floor, max(tops) * 2.5)
+    axes.set_xlim(low, high)
+    axes.set_xlabel("operations a byte (counted)")
+    axes.set_ylabel("billion operations a second")
+    for side in (axes.xaxis, axes.yaxis):
+        side.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        side.set_major_formatter("{x:g}")
+        side.set_minor_formatter(NullFormatter())
+    axes.grid(which="major", alpha=0.3)
+    _frame(axes, keep=("bottom", "left"))
+    axes.set_title("Under the measured roofline", loc="left")
+    _draw_legends(axes, cases)
+
+
+def _draw_legends(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    ceilings = axes.get_legend_handles_labels()[0]
+    marks = [
+        Line2D([], [], ls="", marker=_MARKERS[i % len(_MARKERS)], mfc="white", mec="#333333",
+               label=f"{case['label']}{_extra(case)}")
+        for i, case in enumerate(cases)
+    ]  # fmt: skip
+    axes.legend(handles=[*ceilings, *marks], loc="lower right", fontsize=8, framealpha=0.9)
+    names = [stage["name"] for stage in cases[0]["stages"]]
+    axes.figure.legend(
+        handles=[Patch(color=_COLOURS[name], label=name) for name in names],
+        loc="outside lower center",
+        ncols=len(names),
+        fontsize=9,
+        frameon=False,
+        handlelength=1.2,
+        columnspacing=1.4,
+    )
+
+
+def _draw_growth(seconds: Any, memory: Any, axis: str, cases: Sequence[dict[str, Any]]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    series: dict[str, list[dict[str, Any]]] = {}
+    for case in cases:
+        series.setdefault(_series(case, axis), []).append(case)
+    for number, (name, members) in enumerate(series.items()):
+        colour = f"C{number}"
+        places = [_place(case, axis) for case in members]
+        times = [_frame_seconds(case) for case in members]
+        seconds.plot(places, [1e3 * t["median"] for t in times], "o-", color=colour, label=name)
+        seconds.fill_between(
+            places,
+            [1e3 * t["p10"] for t in times],
+            [1e3 * t["p90"] for t in times],
+            color=colour,
+            alpha=0.18,
+            lw=0,
+            label=None if number else "10th to 90th percentile",
+        )
+        held = [_held(case, axis) for case in members]
+        if all(value is not None for value in held):
+            memory.plot(places, [value / 1e6 for value in held if value], "o-", color=colour)
+    words = {
+        "objects": "objects",
+        "size": "million pixels of the video",
+        "length": "frames so far",
+    }
+    on_gpu = any(case["memory"]["device"] is not None for case in cases)
+    now = "memory held, MB" if axis == "length" else "peak memory, MB"
+    for axes, title in (
+        (seconds, "milliseconds a frame, median"),
+        (memory, f"{now}{' (on the device)' if on_gpu and axis != 'length' else ''}"),
+    ):
+        axes.set_xlabel(words[axis])
+        axes.set_title(title, loc="left")
+        axes.set_ylim(bottom=0)
+        axes.set_ylim(top=1.12 * axes.get_ylim()[1])
+        axes.grid(alpha=0.3)
+        _frame(axes, keep=("bottom", "left"))
+        if axis == "size":
+            _name_sizes(axes, next(iter(series.values())))
+        else:
+            axes.set_xlim(left=0)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    seconds.legend(loc="upper left" if axis != "length" else "lower right", fontsize=9)
+
+
+def _name_sizes(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
+    """Mark the places of the sizes, which say more than their numbers of pixels."""
+    axes.set_xlim(left=0)
+    axes.set_xticks(
+        [_place(case, "size") for case in cases],
+        [f"{case['size'][0]}x{case['size'][1]}" for case in cases],
+        rotation=35,
+        ha="right",
+        rotation_mode="anchor",
+        fontsize=8,
+    )
+    axes.set_xlabel("size of the video, spaced by its pixels")
+
+
+def _series(case: dict[str, Any], axis: str) -> str:
+    parts = [case["network"]]
+    if axis != "size":
+        parts.append("{}x{}".format(*case["size"]))
+    if case["network_size"] != case["size"]:
+        parts.append("seen at {}x{}".format(*case["network_size"]) if axis != "size" else "scaled")
+    if axis != "objects":
+        parts.append(f"{case['objects']} object{'' if case['objects'] == 1 else 's'}")
+    return ", ".join(parts) + _extra(case)
+
+
+def _place(case: dict[str, Any], axis: str) -> float:
+    if axis == "size":
+        return float(case["size"][0] * case["size"][1]) / 1e6
+    return float(case["frames"] if axis == "length" else case["objects"])
+
+
+def _frame_seconds(case: dict[str, Any]) -> dict[str, float]:
+    times: dict[str, float] = case.get("frame_seconds") or case["model"]["frame_seconds"]
+    return times
+
+
+def _held(case: dict[str, Any], axis: str) -> float | None:
+    """Bytes: at that frame along a video's length, else the highest use."""
+    memory = case["memory"]
+    if axis == "length":
+        held = case["resident_bytes"]
+    else:
+        held = memory["device"] if memory["device"] is not None else memory["resident"]
+    return None if held is None else float(held)
+
+
+def _extra(case: dict[str, Any]) -> str:
+    """What a label does not say, where it is not the usual."""
+    words = []
+    if case["precision"] != "float32":
+        words.append(case["precision"])
+    words += launching(case)
+    words.append(
+        f"{case['threads']} thread{'' if case['threads'] == 1 else 's'}"
+        if case["device"] == "cpu"
+        else case["device"]
+    )
+    return ", " + ", ".join(words)
+
+
+def _title(record: dict[str, Any]) -> str:
+    machine = record["machine"]
+    gpus = "".join(f", {name}" for name in machine["gpus"])
+    commit = f", commit {record['commit'][:10]}" if record["commit"] else ""
+    others = record["others_share_of_processor"] or 0.0
+    disturbed = f"; other programs used {100 * others:.0f} % of the processor"
+    return (
+        f"ddeal bench on {machine['cpu']}, {machine['cores']} cores{gpus}; "
+        f"torch {record['versions']['torch']}{commit}, {record['date'][:10]}"
+        f"{disturbed if others > 0.05 else ''}"
+    )
+
+
+def _frame(axes: Any, *, keep: Sequence[str]) -> None:
+    for side in ("top", "right", "bottom", "left"):
+        axes.spines[side].set_visible(side in keep)

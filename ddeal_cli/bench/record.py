@@ -1,0 +1,180 @@
+"""Records as files, and two of them side by side."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ddeal_cli.bench.machine import describe_machine
+from ddeal_core.errors import InputError
+from ddeal_core.json_files import read_json
+from ddeal_core.media.result_writer import write_output
+
+__all__ = [
+    "SCHEMA",
+    "Comparison",
+    "compare_records",
+    "launching",
+    "new_record",
+    "read_record",
+    "write_record",
+]
+
+SCHEMA = "ddeal-bench-1"
+
+_IDENTITY = ("network", "size", "network_size", "objects", "precision", "device", "threads")
+
+
+def new_record(
+    kind: str,
+    cases: list[dict[str, Any]],
+    settings: dict[str, Any],
+    *,
+    others: float | None = None,
+) -> dict[str, Any]:
+    """A whole record.
+
+    Args:
+        kind: ``speed``, ``growth objects``, ``growth size`` or ``growth length``.
+        cases: One record a case.
+        settings: What the user asked for.
+        others: Share of the processor that other programs used meanwhile, 0 to 1.
+    """
+    return {
+        "schema": SCHEMA,
+        "kind": kind,
+        **describe_machine(),
+        "settings": settings,
+        "others_share_of_processor": others,
+        "cases": cases,
+    }
+
+
+def write_record(record: dict[str, Any], path: Path) -> None:
+    """Write a record; the file appears when it is whole.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    write_output(path, (json.dumps(record, indent=1) + "\n").encode())
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read what `write_record` wrote.
+
+    Raises:
+        InputError: It is missing, no record, or of another schema.
+    """
+    try:
+        record = read_json(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError:
+        raise InputError(f"{path} is no JSON file of ddeal bench") from None
+    schema = record.get("schema") if isinstance(record, dict) else None
+    if schema != SCHEMA:
+        raise InputError(
+            f"{path} has the schema {schema!r}, not {SCHEMA!r}: measure again with this version"
+        )
+    cases = record.get("cases")
+    if not isinstance(cases, list) or not cases or not all(isinstance(c, dict) for c in cases):
+        raise InputError(f"{path} has no cases: it is damaged")
+    return dict(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One quantity of one case in two records.
+
+    Attributes:
+        case: Label of the case.
+        quantity: With its unit.
+        first: In the first record.
+        second: In the second one.
+    """
+
+    case: str
+    quantity: str
+    first: float
+    second: float
+
+    @property
+    def ratio(self) -> float:
+        """Second over first."""
+        return self.second / self.first if self.first else float("nan")
+
+
+def compare_records(first: dict[str, Any], second: dict[str, Any]) -> list[Comparison]:
+    """Set the cases that two records share side by side.
+
+    Raises:
+        InputError: They are of different kinds, damaged, or share no case.
+    """
+    kinds = first.get("kind"), second.get("kind")
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            f"the files are of two kinds, {kinds[0]!r} and {kinds[1]!r}: compare like with like"
+        )
+    try:
+        others = {_identity(case): case for case in second["cases"]}
+        rows: list[Comparison] = []
+        for case in first["cases"]:
+            other = others.get(_identity(case))
+            if other is not None:
+                rows += _quantities(case, other)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InputError(f"a case is damaged: {type(error).__name__} {error}") from None
+    if not rows:
+        raise InputError(
+            "the files share no case: network, size, objects, precision, device and threads differ"
+        )
+    return rows
+
+
+def launching(case: dict[str, Any]) -> list[str]:
+    """How the work of a case was launched, in words, where it was not frame by frame."""
+    ahead = case.get("look_ahead", 1)
+    words = [f"{ahead} frames ahead"] if ahead > 1 else []
+    return [*words, "CUDA graphs"] if case.get("cuda_graphs") else words
+
+
+def _identity(case: dict[str, Any]) -> str:
+    """What makes two cases the same."""
+    return json.dumps([*(case[name] for name in _IDENTITY), case.get("frames")])
+
+
+def _quantities(case: dict[str, Any], other: dict[str, Any]) -> list[Comparison]:
+    label = case["label"] if "frames" not in case else f"{case['label']}, frame {case['frames']}"
+    rows: list[Comparison] = []
+
+    def add(quantity: str, read: Callable[[dict[str, Any]], float | None]) -> None:
+        mine, its = read(case), read(other)
+        if mine is not None and its is not None:
+            if not all(isinstance(value, int | float) for value in (mine, its)):
+                raise TypeError(f"{quantity} is no number")
+            rows.append(Comparison(label, quantity, mine, its))
+
+    def add_rate(title: str, name: str) -> None:
+        if name in case and name in other:
+            add(f"{title}, frames/s", lambda c: c[name]["frames_per_second"])
+
+    add_rate("model", "model")
+    add_rate("whole command", "command")
+    if "frame_seconds" in case:
+        add("frame, ms", lambda c: 1e3 * c["frame_seconds"]["median"])
+        add("resident, MB", lambda c: _megabytes(c["resident_bytes"]))
+    stages = [{stage["name"]: stage for stage in c.get("stages", [])} for c in (case, other)]
+    for name in stages[0]:
+        if name in stages[1]:
+            values = [1e3 * side[name]["seconds"]["mean"] for side in stages]
+            rows.append(Comparison(label, f"{name}, ms", *values))
+    add("peak resident, MB", lambda c: _megabytes(c["memory"]["resident"]))
+    add("peak on the device, MB", lambda c: _megabytes(c["memory"]["device"]))
+    if case.get("against") and other.get("against"):
+        add("times the plain network", lambda c: c["against"]["ratio"])
+    return rows
+
+
+def _megabytes(value: int | None) -> float | None:
+    return None if value is None else value / 1e6

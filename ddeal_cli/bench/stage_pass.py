@@ -1,0 +1,132 @@
+"""One stage after the other, timed and counted, and held against the device's peaks."""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_cli.bench.case import Effort
+from ddeal_cli.bench.counting import Counts, OperationCounter
+from ddeal_cli.bench.device import synchronise
+from ddeal_cli.bench.footage import Footage
+from ddeal_cli.bench.passes import OUTPUTS, Tell
+from ddeal_cli.bench.peaks import Peaks
+from ddeal_cli.bench.samples import Samples
+from ddeal_cli.bench.stages import OTHER, STAGES, StageClock, watch
+from ddeal_core.media.cutout import Cutout
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.sources import open_source
+from ddeal_core.media.writers import open_writer
+from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.segmenter import Segmenter
+
+__all__ = ["Stage", "time_stages"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a stage costs a frame.
+
+    Attributes:
+        name: One of `STAGES`, or `OTHER`.
+        seconds: Time, waiting for the device included.
+        operations: Of convolutions and matrix products, counted.
+        bytes: Moved by torch's operations if no cache held them, counted.
+    """
+
+    name: str
+    seconds: Samples
+    operations: int
+    bytes: int
+
+    def rates(self) -> tuple[float, float]:
+        """Operations and bytes a second."""
+        mean = max(self.seconds.mean, 1e-12)
+        return self.operations / mean, self.bytes / mean
+
+    def roofline(self, peaks: Peaks) -> tuple[float, str]:
+        """Fraction of the roofline that is reached, and what bounds the stage.
+
+        The roofline is the time that the operations or the bytes need at the measured peak,
+        whichever is longer. Caches can make the bytes cheaper, and the fraction exceed 1.
+        """
+        computing = self.operations / peaks.operations_per_second
+        moving = self.bytes / peaks.bytes_per_second
+        bound = "operations" if computing >= moving else "memory"
+        return max(computing, moving) / max(self.seconds.mean, 1e-12), bound
+
+
+def time_stages(
+    segmenter: Segmenter,
+    footage: Footage,
+    effort: Effort,
+    tell: Tell,
+    *,
+    frames: int,
+    output: str = "masks",
+) -> list[Stage]:
+    """Time each stage while nothing else runs; then count one more frame.
+
+    The device is waited for wherever a stage begins or ends, which itself costs a little: their
+    sum may exceed the time of a frame that runs undisturbed.
+    """
+    clock = StageClock(lambda: synchronise(segmenter.device))
+    counter = OperationCounter(lambda: clock.stage)
+    laps: list[dict[str, float]] = []
+    total = effort.before + frames
+    waiting: deque[Frame] = deque()
+    with TemporaryDirectory(prefix="ddeal-bench-") as name:
+        folder = Path(name)
+        video = footage.on_disk(folder, total + 1)
+        with (
+            open_source(video, end=total + 1) as source,
+            open_writer(folder / OUTPUTS[output], source=source) as writer,
+            watch(segmenter._network, clock),
+        ):
+            results = segmenter.track(_decoded(source, clock, waiting), footage.mask)
+            for index in range(total):
+                started = time.perf_counter()
+                result = next(results, None)
+                if result is None:  # a video of the user's that is shorter than it said
+                    break
+                with clock.within("write"):
+                    frame = waiting.popleft()
+                    writer.write(frame, _cutout(frame, result))
+                whole = time.perf_counter() - started
+                lap = clock.lap()
+                if index >= effort.before:
+                    laps.append({OTHER: max(0.0, whole - sum(lap.values())), **lap})
+                tell("stages", 1)
+            with counter:
+                next(results, None)
+            tell("stages", total - index)
+    return [_stage(name, laps, counter.counts.get(name)) for name in (*STAGES, OTHER)]
+
+
+def _cutout(frame: Frame, result: Result) -> Cutout:
+    return Cutout.of(frame.image, result.labels, lambda: result.probabilities, result.object_ids)
+
+
+def _decoded(
+    source: FrameSource, clock: StageClock, waiting: deque[Frame]
+) -> Iterator[NDArray[np.uint8]]:
+    frames = iter(source)
+    while True:
+        with clock.within("decode"):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        waiting.append(frame)
+        yield frame.image
+
+
+def _stage(name: str, laps: list[dict[str, float]], counts: Counts | None) -> Stage:
+    counts = counts or Counts()
+    seconds = Samples.of([lap.get(name, 0.0) for lap in laps])
+    return Stage(name, seconds, counts.operations, counts.bytes)

@@ -1,0 +1,92 @@
+"""What a report of the machine promises."""
+
+import getpass
+import json
+from pathlib import Path
+
+import pytest
+
+from ddeal_cli.doctor.codecs import check_codecs
+from ddeal_cli.doctor.examination import CHECKS, examine
+from ddeal_cli.doctor.finding import Finding, without_personal_names
+from ddeal_cli.doctor.packages import check_packages
+from ddeal_cli.doctor.places import _writable
+from ddeal_cli.doctor.report import broken, to_json, to_text
+from ddeal_core.media import sound_track, video_recipes
+from ddeal_core.weights import BUNDLED
+
+
+def test_here_nothing_is_broken_and_every_check_finds_something():
+    checks = {name: check for name, check in CHECKS.items() if name != "self-test"}
+    sections = dict(examine(checks))
+    assert not broken(sections)
+    assert all(sections.values())
+    record = json.loads(json.dumps(to_json(sections)))
+    assert record["ok"] is True
+    assert record["files"]["bundled weights"]["state"] == "fine"
+
+
+def test_every_encoder_that_outputs_use_is_looked_up():
+    looked_up = {finding.name for finding in check_codecs()}
+    endings, kinds = video_recipes.VIDEO_ENDINGS, ("overlay", None)
+    used = {
+        video_recipes.recipe_for(ending, kind, size=(64, 64)).codec
+        for ending in endings
+        for kind in kinds
+    }
+    used |= set(sound_track._ENCODERS.values())
+    assert used <= looked_up
+
+
+def test_a_check_that_fails_is_a_finding_and_the_next_one_runs():
+    def fails():
+        yield Finding("first", "seen")
+        raise ZeroDivisionError("by nought")
+
+    sections = dict(examine({"bad": fails, "good": lambda: [Finding("one", "two")]}))
+    assert [one.state for one in sections["bad"]] == ["fine", "broken"]
+    assert "ZeroDivisionError: by nought" in to_text("bad", sections["bad"])
+    assert sections["good"] == [Finding("one", "two")]
+    assert not to_json(sections)["ok"]
+
+
+def test_what_is_broken_says_what_to_do():
+    with pytest.raises(ValueError, match="what to do"):
+        Finding("name", "value", "broken")
+
+
+def test_a_missing_package_is_broken_with_the_command_that_mends_it(monkeypatch):
+    from ddeal_cli.doctor import packages
+
+    monkeypatch.setitem(packages._MODULES, "safetensors", "no_such_module")
+    found = {one.name: one for one in check_packages()}
+    assert found["safetensors"].state == "broken"
+    assert "pip install" in found["safetensors"].advice
+    assert found["numpy"].state == "fine"
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    gone = tmp_path / "gone"
+    assert _writable("temporary folder", gone, "gone", needed=True).state == "broken"
+    assert _writable("current folder", gone, "", needed=False).state == "absent"
+    assert _writable("temporary folder", tmp_path, "here", needed=True).state == "fine"
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_of_people_are_left_out():
+    home, user = str(Path.home()), getpass.getuser()
+    assert without_personal_names(f"{home}/film\n.mp4") == "~/film .mp4"
+    assert without_personal_names(f"{home}2/film") != "~2/film"
+    assert without_personal_names(f"/tmp/{user}/film") == "/tmp/USER/film"
+    assert without_personal_names(f"{user} core") == f"{user} core"
+
+
+def test_damaged_weights_are_found(tmp_path, monkeypatch):
+    import ddeal_core.weights as weights
+    from ddeal_cli.doctor.places import check_places
+
+    half = tmp_path / "compact.safetensors"
+    half.write_bytes(BUNDLED.read_bytes()[:100_000])
+    monkeypatch.setattr(weights, "BUNDLED", half)
+    found = {one.name: one for one in check_places()}
+    assert found["bundled weights"].state == "broken"
