@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from ddeal_core.tracking import Direction
+    from ddeal_core.runs.directions import Direction
 
 __all__ = ["AtOption", "DirectionOption", "ReverseOption", "parse_direction"]
 

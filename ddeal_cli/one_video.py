@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ddeal_core.media import FrameSource, Mask, ResultWriter
-    from ddeal_core.tracking import Direction, Journal, Result, Segmenter
+    from ddeal_core.runs.directions import Direction
+    from ddeal_core.runs.journal import Journal
+    from ddeal_core.tracking import Result, Segmenter
 
 __all__ = ["Summary", "cut_out", "cut_out_or_resume", "tell_masks"]
 
@@ -73,7 +75,7 @@ def cut_out(
         watch: Called with each frame's result.
         journal: See `segment_video`.
     """
-    from ddeal_core.tracking import segment_video
+    from ddeal_core.runs.pipeline import segment_video
 
     frames = 0
     restored = 0 if journal is None else journal.done
@@ -129,7 +131,7 @@ def cut_out_or_resume(
     """
     from ddeal_core.media import read_manifest
     from ddeal_core.media.outputs import abandon_all
-    from ddeal_core.tracking import all_whole, open_journal
+    from ddeal_core.runs.unfinished import all_whole, open_journal
 
     what = (segmenter, source, masks, writers)
     try:

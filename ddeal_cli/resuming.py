@@ -12,7 +12,7 @@ from ddeal_cli.console import say
 
 if TYPE_CHECKING:
     from ddeal_core.media import FrameSource
-    from ddeal_core.tracking import Journal
+    from ddeal_core.runs.journal import Journal
 
 __all__ = ["Resume", "ctrl_c", "telling_what_is_kept"]
 

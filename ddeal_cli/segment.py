@@ -233,7 +233,8 @@ def segment(
             json=json_,
         )
         raise typer.Exit(code)
-    from ddeal_core.tracking import Segmenter, given_masks
+    from ddeal_core.runs.masks import given_masks
+    from ddeal_core.tracking import Segmenter
 
     video = named[0]
     if not mask and not hinted:

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from ddeal_core.interaction import Hints, grab_cut
     from ddeal_core.media import Mask, open_source, open_writer, read_mask, write_mask
     from ddeal_core.network import PRESETS, Ablation, NetworkConfig
-    from ddeal_core.tracking import Result, Segmenter, Tracker, cut_out
+    from ddeal_core.runs import cut_out
+    from ddeal_core.runs.pipeline import segment_video
+    from ddeal_core.tracking import Result, Segmenter, Tracker
     from ddeal_core.weights import load_network
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "open_source",
     "open_writer",
     "read_mask",
+    "segment_video",
     "write_mask",
 ]
 
@@ -81,7 +84,9 @@ _HOMES = {
     "interaction": ("Hints", "grab_cut"),
     "media": ("Mask", "open_source", "open_writer", "read_mask", "write_mask"),
     "network": ("PRESETS", "Ablation", "NetworkConfig"),
-    "tracking": ("Result", "Segmenter", "Tracker", "cut_out"),
+    "runs": ("cut_out",),
+    "runs.pipeline": ("segment_video",),
+    "tracking": ("Result", "Segmenter", "Tracker"),
     "weights": ("load_network",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

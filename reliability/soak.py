@@ -21,7 +21,8 @@ import torch
 
 from ddeal_core.media import open_outputs, open_source
 from ddeal_core.network import Ddeal
-from ddeal_core.tracking import Segmenter, segment_video
+from ddeal_core.runs.pipeline import segment_video
+from ddeal_core.tracking import Segmenter
 from reliability.samples import TINY, make_clip
 
 __all__ = ["Reading", "growth", "main", "many_short", "one_long"]

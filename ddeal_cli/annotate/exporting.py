@@ -18,8 +18,8 @@ from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.outputs import open_outputs
 from ddeal_core.media.result_writer import FolderWriter, ResultWriter
 from ddeal_core.media.sources import open_source
-from ddeal_core.tracking.pipeline import segment_video
-from ddeal_core.tracking.run_record import RunRecord
+from ddeal_core.runs.pipeline import segment_video
+from ddeal_core.runs.run_record import RunRecord
 from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = ["EXPORTS", "Export", "Exporter", "zip_folder"]

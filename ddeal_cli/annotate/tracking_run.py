@@ -12,8 +12,8 @@ from ddeal_cli.annotate.result_store import GivenMasks
 from ddeal_cli.annotate.snapshots import Snapshots
 from ddeal_core.errors import InputError
 from ddeal_core.media.sources import open_source
+from ddeal_core.runs.stages import ahead
 from ddeal_core.tracking.segmenter import Segmenter
-from ddeal_core.tracking.stages import ahead
 
 __all__ = ["RunRange", "TrackingRun"]
 

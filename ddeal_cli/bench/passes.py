@@ -17,7 +17,7 @@ from ddeal_cli.bench.plain import PlainNetwork
 from ddeal_cli.bench.samples import Samples
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import open_writer
-from ddeal_core.tracking.pipeline import segment_video
+from ddeal_core.runs.pipeline import segment_video
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
 

@@ -49,7 +49,8 @@ def _run(folder: Path, segmenter: object) -> tuple[float, float, float]:
     from ddeal_core.evaluation import jaccard
     from ddeal_core.media import Cutout, Mask, open_source, open_writer
     from ddeal_core.media.array_source import ArraySource
-    from ddeal_core.tracking import Segmenter, segment_video
+    from ddeal_core.runs.pipeline import segment_video
+    from ddeal_core.tracking import Segmenter
 
     assert isinstance(segmenter, Segmenter)
     images, masks = _clip()

@@ -13,8 +13,8 @@ from ddeal_core.batch.job import Job, OnProgress, Outcome, Position, Settings
 from ddeal_core.batch.mask_rule import masks_in
 from ddeal_core.errors import DdealError, InputError
 from ddeal_core.media.sources import open_source
-from ddeal_core.tracking.from_files import cut_out
-from ddeal_core.tracking.pipeline import Progress
+from ddeal_core.runs.pipeline import Progress
+from ddeal_core.runs.run import cut_out
 from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = ["Runner"]

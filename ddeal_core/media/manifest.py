@@ -216,7 +216,7 @@ def is_complete(output: Path, settings: Settings) -> bool:
 
     Args:
         output: The folder or file.
-        settings: All of them: see `ddeal_core.tracking.output_settings`.
+        settings: All of them: see `ddeal_core.runs.run_settings`.
     """
     if not output.exists():
         return False

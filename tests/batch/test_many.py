@@ -8,7 +8,8 @@ import pytest
 
 from ddeal_core.batch import cut_out_many, find_videos, plan
 from ddeal_core.errors import InputError, WeightsError
-from ddeal_core.tracking import Segmenter, cut_out
+from ddeal_core.runs import cut_out
+from ddeal_core.tracking import Segmenter
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -10,7 +10,9 @@ from PIL import Image
 
 from ddeal_core.errors import OutputError
 from ddeal_core.media import davis_palette, open_source, open_writer, read_mask, write_mask
-from ddeal_core.tracking import Segmenter, cut_out, segment_video
+from ddeal_core.runs import cut_out
+from ddeal_core.runs.pipeline import segment_video
+from ddeal_core.tracking import Segmenter
 
 
 @pytest.fixture

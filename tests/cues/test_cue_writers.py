@@ -7,7 +7,7 @@ import pytest
 from ddeal_core import InputError, Segmenter, cut_out
 from ddeal_core.cues import FrameChoice, open_cue_writer
 from ddeal_core.media import Mask, open_source, open_writer, read_image
-from ddeal_core.tracking import segment_video
+from ddeal_core.runs.pipeline import segment_video
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

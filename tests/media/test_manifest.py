@@ -23,7 +23,8 @@ from ddeal_core.media import (
     verify,
 )
 from ddeal_core.media.identity import sampled_sha256
-from ddeal_core.tracking import output_settings, run_settings, segment_video
+from ddeal_core.runs.pipeline import segment_video
+from ddeal_core.runs.run_settings import output_settings, run_settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("masks", "mattes=mattes", "cut.mov", "all.json")

@@ -8,7 +8,7 @@ from ddeal_cli.annotate.project import Project
 from ddeal_cli.annotate.tracking_run import RunRange, TrackingRun
 from ddeal_core.errors import InputError
 from ddeal_core.media import FrameReader, open_source, write_mask
-from ddeal_core.tracking import cut_out
+from ddeal_core.runs import cut_out
 
 
 @pytest.fixture(scope="module")

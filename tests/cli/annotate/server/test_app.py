@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from ddeal_core.media import open_source
-from ddeal_core.tracking import cut_out
+from ddeal_core.runs import cut_out
 
 BOX = {"kind": "box", "object": 1, "box": [10, 18, 42, 40]}
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ddeal_core.datasets.sample import FISH, TURTLE, sample_clip
 from ddeal_core.media import write_mask
-from ddeal_core.tracking import cut_out
+from ddeal_core.runs import cut_out
 
 
 @pytest.fixture(scope="module")

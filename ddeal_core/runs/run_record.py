@@ -8,8 +8,8 @@ from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.identity import Settings
 from ddeal_core.media.manifest import FrameRecord, Manifest, write_manifest
 from ddeal_core.media.result_writer import ResultWriter, output_error
-from ddeal_core.tracking.directions import Direction
-from ddeal_core.tracking.run_settings import output_settings, run_settings, versions
+from ddeal_core.runs.directions import Direction
+from ddeal_core.runs.run_settings import output_settings, run_settings, versions
 from ddeal_core.tracking.segmenter import Labels, Segmenter
 
 __all__ = ["RunRecord"]

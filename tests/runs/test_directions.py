@@ -15,8 +15,9 @@ from ddeal_core.media import open_source
 from ddeal_core.media.array_source import ArraySource
 from ddeal_core.media.live_source import LiveSource
 from ddeal_core.media.result_writer import ResultWriter
-from ddeal_core.tracking import Result, segment_video
-from ddeal_core.tracking.spool import Spool
+from ddeal_core.runs.pipeline import segment_video
+from ddeal_core.runs.spool import Spool
+from ddeal_core.tracking import Result
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

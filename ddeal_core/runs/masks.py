@@ -12,7 +12,7 @@ from ddeal_core.interaction.hints import Hints
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.mask_set import mask_files, read_masks
 from ddeal_core.media.masks import Mask
-from ddeal_core.tracking.directions import Direction, anchor
+from ddeal_core.runs.directions import Direction, anchor
 
 __all__ = ["given_masks"]
 

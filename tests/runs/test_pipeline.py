@@ -17,7 +17,7 @@ from ddeal_core.errors import InputError, MaskError, MediaError, OutputError
 from ddeal_core.media import open_source, open_writer
 from ddeal_core.media.array_source import ArraySource
 from ddeal_core.media.result_writer import ResultWriter
-from ddeal_core.tracking import segment_video
+from ddeal_core.runs.pipeline import segment_video
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -251,7 +251,7 @@ SCRIPT = """
 import sys, threading
 from ddeal_core import Segmenter
 from ddeal_core.media import open_source, open_writer, read_mask
-from ddeal_core.tracking import segment_video
+from ddeal_core.runs.pipeline import segment_video
 
 video, mask, out = sys.argv[1:]
 segmenter = Segmenter.load(device="cpu")

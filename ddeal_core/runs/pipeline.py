@@ -12,21 +12,21 @@ from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.masks import Mask
 from ddeal_core.media.result_writer import ResultWriter
-from ddeal_core.tracking.batches import is_out_of_memory
-from ddeal_core.tracking.directions import (
+from ddeal_core.runs.directions import (
     Direction,
     Earlier,
     anchor,
     check_direction,
     followed_back,
 )
-from ddeal_core.tracking.journal import Journal
+from ddeal_core.runs.journal import Journal
+from ddeal_core.runs.outputs import Progress, RunOutputs
+from ddeal_core.runs.run_record import RunRecord
+from ddeal_core.runs.stages import Consumer, ahead
+from ddeal_core.tracking.batches import is_out_of_memory
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
-from ddeal_core.tracking.run_outputs import Progress, RunOutputs
-from ddeal_core.tracking.run_record import RunRecord
 from ddeal_core.tracking.segmenter import Labels, Segmenter
-from ddeal_core.tracking.stages import Consumer, ahead
 
 __all__ = ["Progress", "segment_video"]
 

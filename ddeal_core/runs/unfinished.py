@@ -15,9 +15,9 @@ from ddeal_core.media.identity import Settings
 from ddeal_core.media.manifest import is_complete
 from ddeal_core.media.outputs import check_free
 from ddeal_core.media.result_writer import ResultWriter, output_error
-from ddeal_core.tracking.directions import Direction
-from ddeal_core.tracking.journal import Journal
-from ddeal_core.tracking.run_settings import output_settings, run_settings, versions
+from ddeal_core.runs.directions import Direction
+from ddeal_core.runs.journal import Journal
+from ddeal_core.runs.run_settings import output_settings, run_settings, versions
 from ddeal_core.tracking.segmenter import Labels, Segmenter
 from ddeal_core.whole_files import remove_leftovers
 

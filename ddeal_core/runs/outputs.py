@@ -8,9 +8,9 @@ from ddeal_core.errors import DdealError, OutputError
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.result_writer import ResultWriter, output_error
-from ddeal_core.tracking.journal import Journal
+from ddeal_core.runs.journal import Journal
+from ddeal_core.runs.run_record import RunRecord
 from ddeal_core.tracking.result import Result
-from ddeal_core.tracking.run_record import RunRecord
 from ddeal_core.tracking.tracker_state import TrackerState
 
 __all__ = ["Progress", "RunOutputs"]

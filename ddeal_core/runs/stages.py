@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 
-from ddeal_core.tracking.channel import Channel
+from ddeal_core.runs.channel import Channel
 
 __all__ = ["Consumer", "ahead"]
 

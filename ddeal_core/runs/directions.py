@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from ddeal_core.errors import InputError
 from ddeal_core.media.backwards import backwards, last_frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.runs.spool import Spool
+from ddeal_core.runs.stages import ahead
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.merging import merge, to_labels
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
-from ddeal_core.tracking.spool import Spool
-from ddeal_core.tracking.stages import ahead
 
 __all__ = ["Direction", "Earlier", "anchor", "check_direction", "followed_back"]
 

@@ -11,7 +11,7 @@ from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.identity import Settings, sha256_of_array
 from ddeal_core.media.masks import Mask
 from ddeal_core.media.result_writer import ResultWriter
-from ddeal_core.tracking.directions import Direction, anchor
+from ddeal_core.runs.directions import Direction, anchor
 from ddeal_core.tracking.segmenter import Labels, Segmenter
 
 __all__ = ["output_settings", "run_settings", "versions"]

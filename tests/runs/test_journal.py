@@ -22,10 +22,12 @@ from ddeal_core import Segmenter
 from ddeal_core.errors import InputError, OutputError, StoppedError
 from ddeal_core.media import open_outputs, open_source, verify
 from ddeal_core.media.array_source import ArraySource
-from ddeal_core.tracking import Tracker, all_whole, cut_out, open_journal, segment_video
-from ddeal_core.tracking import journal as journal_module
+from ddeal_core.runs import cut_out
+from ddeal_core.runs import journal as journal_module
+from ddeal_core.runs.pipeline import segment_video
+from ddeal_core.runs.unfinished import all_whole, open_journal, unfinished_folder
+from ddeal_core.tracking import Tracker
 from ddeal_core.tracking.tracker_state import pack, unpack
-from ddeal_core.tracking.unfinished import unfinished_folder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 WORDS = ("masks", "mattes=mattes", "rgba=rgba", "cut.mov", "cut.webm", "over.mp4", "all.json")
@@ -414,7 +416,7 @@ def test_where_no_journal_can_be_kept_it_runs_without(
 PROGRAM = """
 import sys, torch
 from ddeal_core import Segmenter, cut_out
-from ddeal_core.tracking import journal
+from ddeal_core.runs import journal
 torch.set_num_threads(1)
 journal._LEAST_PAUSE, journal._SHARE = 0.0, 0
 weights, video, mask, folder, *resume = sys.argv[1:]
@@ -504,7 +506,7 @@ def test_killed_between_an_output_and_its_manifest(make_network, make_clip, tiny
     (tmp_path / "broken").mkdir()
     dying = """
 import os, signal
-from ddeal_core.tracking.run_record import RunRecord
+from ddeal_core.runs.run_record import RunRecord
 describe = RunRecord.describe
 def die(self, writer):
     if writer.path.name == "cut.mov":

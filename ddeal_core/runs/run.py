@@ -14,11 +14,11 @@ from ddeal_core.media.damage import OnError
 from ddeal_core.media.outputs import abandon_all, open_outputs
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import Kind
-from ddeal_core.tracking.directions import Direction
-from ddeal_core.tracking.given_masks import given_masks
-from ddeal_core.tracking.pipeline import Progress, segment_video
+from ddeal_core.runs.directions import Direction
+from ddeal_core.runs.masks import given_masks
+from ddeal_core.runs.pipeline import Progress, segment_video
+from ddeal_core.runs.unfinished import all_whole, open_journal
 from ddeal_core.tracking.segmenter import Segmenter
-from ddeal_core.tracking.unfinished import all_whole, open_journal
 
 __all__ = ["cut_out"]
 
