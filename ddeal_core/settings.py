@@ -69,7 +69,9 @@ def check_settings(record: Any) -> None:
 
 
 def read_settings(kind: type[T], values: Any) -> T:
-    """Make a dataclass of what JSON can hold: objects for dataclasses, lists for tuples.
+    """Make a dataclass of named values, as `asdict` gives them or as JSON keeps them.
+
+    Lists become tuples, and whole numbers real ones, where the fields have these types.
 
     Raises:
         ConfigError: A field is unknown, missing, of another type, or out of range.
@@ -146,7 +148,7 @@ def _from_json(name: str, value: Any, hint: Any) -> Any:
             return read_settings(hint, value)  # type: ignore[arg-type]
         except ConfigError as error:
             raise ConfigError(f"{name}: {error}") from None
-    if get_origin(hint) is tuple and isinstance(value, list):
+    if get_origin(hint) is tuple and isinstance(value, list | tuple):
         parts = get_args(hint)
         if parts[-1:] == (...,) or len(parts) != len(value):
             parts = parts[:1] * len(value)

@@ -9,12 +9,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ddeal_core.datasets.degradation import DegradationConfig
+from ddeal_core.datasets.packing_jobs import PackConfig
+from ddeal_core.datasets.real import RealConfig
+from ddeal_core.datasets.synthetic_config import SyntheticConfig
 from ddeal_core.errors import ConfigError
 from ddeal_core.network import PRESETS, NetworkConfig
 from ddeal_core.settings import ASCENDING, Range, check_settings, read_settings
+from ddeal_core.training import RECIPES, LossWeights, Recipe, Stage
 
 KINDS = {
     "network": (NetworkConfig, PRESETS["compact"]),
+    "recipe": (Recipe, RECIPES["compact"]),
+    "stage": (Stage, RECIPES["compact"].stages[0]),
+    "losses": (LossWeights, LossWeights()),
+    "synthetic": (SyntheticConfig, SyntheticConfig()),
+    "degradation": (DegradationConfig, DegradationConfig()),
+    "real": (RealConfig, RealConfig()),
+    "packing": (PackConfig, PackConfig()),
 }
 
 SCALARS = (
@@ -86,6 +98,7 @@ def test_any_json_is_taken_or_refused_in_one_line(name, data):
 def test_what_was_written_is_read_back(name):
     kind, good = KINDS[name]
     assert read_settings(kind, plain(good)) == good
+    assert read_settings(kind, dataclasses.asdict(good)) == good  # a checkpoint keeps tuples
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.datasets.motion import smooth_noise
-from ddeal_core.errors import ConfigError
+from ddeal_core.settings import Range, Share, check_settings
 
 __all__ = ["Degradation", "DegradationConfig", "colour_gains"]
 
 Array = NDArray[np.uint8]
 Floats = NDArray[np.float64]
+Amount = Annotated[float, Range(0, 1000)]
 
 
 @dataclass(frozen=True)
@@ -38,30 +40,23 @@ class DegradationConfig:
         grey_probability: Share of clips without colour.
     """
 
-    colour_probability: float = 0.5
-    colour_strength: float = 0.12
-    drift_probability: float = 0.4
-    drift_strength: float = 0.08
-    shadow_probability: float = 0.25
-    shadow_strength: float = 0.18
-    defocus_probability: float = 0.3
-    defocus_sigma: float = 1.2
-    low_resolution_probability: float = 0.15
-    noise_probability: float = 0.4
-    noise_sigma: float = 10.0
-    jpeg_probability: float = 0.3
-    jpeg_quality: int = 30
-    grey_probability: float = 0.03
+    colour_probability: Share = 0.5
+    colour_strength: Amount = 0.12
+    drift_probability: Share = 0.4
+    drift_strength: Amount = 0.08
+    shadow_probability: Share = 0.25
+    shadow_strength: Amount = 0.18
+    defocus_probability: Share = 0.3
+    defocus_sigma: Amount = 1.2
+    low_resolution_probability: Share = 0.15
+    noise_probability: Share = 0.4
+    noise_sigma: Amount = 10.0
+    jpeg_probability: Share = 0.3
+    jpeg_quality: Annotated[int, Range(1, 95)] = 30
+    grey_probability: Share = 0.03
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name.endswith("_probability") and not 0 <= value <= 1:
-                raise ConfigError(f"{item.name} must lie in [0, 1], not {value}")
-            if value < 0:
-                raise ConfigError(f"{item.name} must not be negative, not {value}")
-        if not 1 <= self.jpeg_quality <= 95:
-            raise ConfigError(f"jpeg_quality must lie in [1, 95], not {self.jpeg_quality}")
+        check_settings(self)
 
     @classmethod
     def none(cls) -> "DegradationConfig":

@@ -3,7 +3,7 @@
 import multiprocessing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
@@ -18,12 +18,13 @@ from ddeal_core.datasets.packed_files import (
     pack_video,
     reduced_size,
 )
-from ddeal_core.errors import ConfigError
+from ddeal_core.settings import Range, check_settings
 
 __all__ = ["HELD_OUT", "PackConfig", "PackJob", "PackWork", "do_in_worker", "start_worker"]
 
 HELD_OUT = "held-out"
 _UNBOUNDED = 1 << 16
+Side = Annotated[int, Range(16, _UNBOUNDED)]
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,12 @@ class PackConfig:
             as they are, so that validation gives the same numbers.
     """
 
-    short_side: int = 300
-    quality: int = 60
-    held_out_short_side: int | None = None
+    short_side: Side = 300
+    quality: Annotated[int, Range(1, 100)] = 60
+    held_out_short_side: Side | None = None
 
     def __post_init__(self) -> None:
-        for name in ("short_side", "held_out_short_side"):
-            value = getattr(self, name)
-            if value is not None and value < 16:
-                raise ConfigError(f"{name} must be 16 pixels or more, not {value}")
-        if not 1 <= self.quality <= 100:
-            raise ConfigError(f"quality must lie in [1, 100], not {self.quality}")
+        check_settings(self)
 
 
 @dataclass(frozen=True)

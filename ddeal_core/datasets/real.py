@@ -1,9 +1,10 @@
 """Training clips from annotated video, sampled as pure functions of a seed and a number."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -15,12 +16,14 @@ from ddeal_core.datasets.degradation import Degradation, DegradationConfig
 from ddeal_core.datasets.layouts import Sequence
 from ddeal_core.errors import ConfigError, DatasetError, MediaError
 from ddeal_core.media.picture_files import opened_picture
+from ddeal_core.settings import ASCENDING, Range, Share, check_settings
 
 __all__ = ["RealClips", "RealConfig", "read_ids", "sampled_frames"]
 
 Array = NDArray[np.uint8]
 
 _ATTEMPTS = 8
+Scale = Annotated[float, Range(0, 1, above=True)]
 
 
 @dataclass(frozen=True)
@@ -40,25 +43,18 @@ class RealConfig:
         grey_probability: Clips without colour.
     """
 
-    reverse_probability: float = 0.5
-    flip_probability: float = 0.5
-    scale: tuple[float, float] = (0.6, 1.0)
-    stretch: float = 0.08
-    max_objects: int = 5
-    min_area: float = 0.001
-    colour_probability: float = 0.6
-    colour_strength: float = 0.1
-    grey_probability: float = 0.02
+    reverse_probability: Share = 0.5
+    flip_probability: Share = 0.5
+    scale: Annotated[tuple[Scale, Scale], ASCENDING] = (0.6, 1.0)
+    stretch: Annotated[float, Range(0, 10)] = 0.08
+    max_objects: Annotated[int, Range(1, 254)] = 5
+    min_area: Share = 0.001
+    colour_probability: Share = 0.6
+    colour_strength: Annotated[float, Range(0, 10)] = 0.1
+    grey_probability: Share = 0.02
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name.endswith("_probability") and not 0 <= value <= 1:
-                raise ConfigError(f"{item.name} must lie in [0, 1], not {value}")
-        if not 0 < self.scale[0] <= self.scale[1] <= 1:
-            raise ConfigError(f"scale must be (low, high) in (0, 1], not {self.scale}")
-        if self.max_objects < 1 or self.stretch < 0 or self.min_area < 0:
-            raise ConfigError("max_objects must be 1 or more, stretch and min_area not negative")
+        check_settings(self)
 
 
 class RealClips:

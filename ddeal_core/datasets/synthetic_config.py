@@ -1,22 +1,16 @@
 """Every switch of the synthetic-clip engine."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from typing import Annotated
 
 from ddeal_core.datasets.degradation import DegradationConfig
-from ddeal_core.errors import ConfigError
+from ddeal_core.settings import ASCENDING, Range, Share, check_settings
 
 __all__ = ["SyntheticConfig"]
 
-_RANGES = (
-    "area",
-    "speed",
-    "rotation",
-    "zoom",
-    "feather",
-    "camera_speed",
-    "camera_rotation",
-    "camera_zoom",
-)
+Amount = Annotated[float, Range(0, 1000)]
+Span = Annotated[tuple[Amount, Amount], ASCENDING]
+Size = Annotated[float, Range(0, 0.9, above=True)]
 
 
 @dataclass(frozen=True)
@@ -75,58 +69,43 @@ class SyntheticConfig:
         degradation: Light, focus, noise and compression of the whole frame.
     """
 
-    scene_probability: float = 0.35
-    warp_probability: float = 0.5
-    max_objects: int = 5
-    single_probability: float = 0.4
-    area: tuple[float, float] = (0.008, 0.25)
-    cutout_probability: float = 0.12
-    procedural_probability: float = 0.08
-    video_probability: float = 0.4
-    still_background_probability: float = 0.4
-    procedural_background_probability: float = 0.06
-    feather: tuple[float, float] = (0.5, 1.1)
-    erode_probability: float = 0.5
-    speed: tuple[float, float] = (0.001, 0.15)
-    rotation: tuple[float, float] = (0.1, 12.0)
-    zoom: tuple[float, float] = (0.001, 0.08)
-    stretch: float = 0.12
-    bend: float = 0.06
-    hinge_probability: float = 0.4
-    swing: float = 20.0
-    camera_probability: float = 0.75
-    camera_speed: tuple[float, float] = (0.001, 0.06)
-    camera_rotation: tuple[float, float] = (0.02, 2.0)
-    camera_zoom: tuple[float, float] = (0.0005, 0.03)
-    parallax: float = 0.015
-    skip_probability: float = 0.25
-    max_skip: int = 4
-    leave_probability: float = 0.08
-    distractor_probability: float = 0.25
-    occluder_probability: float = 0.35
-    harmonise_probability: float = 0.35
-    object_light_probability: float = 0.4
-    object_light: float = 0.12
-    blur_probability: float = 0.4
-    shutter: float = 0.7
-    min_area: float = 0.002
-    min_visible: float = 0.35
+    scene_probability: Share = 0.35
+    warp_probability: Share = 0.5
+    max_objects: Annotated[int, Range(1, 20)] = 5
+    single_probability: Share = 0.4
+    area: Annotated[tuple[Size, Size], ASCENDING] = (0.008, 0.25)
+    cutout_probability: Share = 0.12
+    procedural_probability: Share = 0.08
+    video_probability: Share = 0.4
+    still_background_probability: Share = 0.4
+    procedural_background_probability: Share = 0.06
+    feather: Span = (0.5, 1.1)
+    erode_probability: Share = 0.5
+    speed: Span = (0.001, 0.15)
+    rotation: Span = (0.1, 12.0)
+    zoom: Span = (0.001, 0.08)
+    stretch: Amount = 0.12
+    bend: Amount = 0.06
+    hinge_probability: Share = 0.4
+    swing: Amount = 20.0
+    camera_probability: Share = 0.75
+    camera_speed: Span = (0.001, 0.06)
+    camera_rotation: Span = (0.02, 2.0)
+    camera_zoom: Span = (0.0005, 0.03)
+    parallax: Amount = 0.015
+    skip_probability: Share = 0.25
+    max_skip: Annotated[int, Range(1, 1000)] = 4
+    leave_probability: Share = 0.08
+    distractor_probability: Share = 0.25
+    occluder_probability: Share = 0.35
+    harmonise_probability: Share = 0.35
+    object_light_probability: Share = 0.4
+    object_light: Amount = 0.12
+    blur_probability: Share = 0.4
+    shutter: Share = 0.7
+    min_area: Share = 0.002
+    min_visible: Share = 0.35
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name in _RANGES:
-                if len(value) != 2 or not 0 <= value[0] <= value[1]:
-                    raise ConfigError(f"{item.name} must be (low, high), low first, not {value}")
-            elif item.name.endswith("_probability"):
-                if not 0 <= value <= 1:
-                    raise ConfigError(f"{item.name} must lie in [0, 1], not {value}")
-            elif item.name != "degradation" and value < 0:
-                raise ConfigError(f"{item.name} must not be negative, not {value}")
-        if not 1 <= self.max_objects <= 20:
-            raise ConfigError(f"max_objects must lie in [1, 20], not {self.max_objects}")
-        if self.max_skip < 1:
-            raise ConfigError(f"max_skip must be 1 or more, not {self.max_skip}")
-        if not 0 < self.area[0] <= self.area[1] <= 0.9:
-            raise ConfigError(f"area must lie in (0, 0.9], not {self.area}")
+        check_settings(self)

@@ -1,16 +1,19 @@
 """What training minimises."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ddeal_core.errors import ConfigError
 from ddeal_core.network.cues import Cues
 from ddeal_core.network.state import Prediction
+from ddeal_core.settings import Range, check_settings
 
 __all__ = ["LossWeights", "clip_loss"]
+
+Weight = Annotated[float, Range(0, 1e6)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +33,15 @@ class LossWeights:
             cross-entropy averages over; 1 takes all.
     """
 
-    fine: float = 1.0
-    coarse: float = 1.0
-    dice: float = 0.0
-    cues: float = 0.0
-    propagation: float = 0.0
-    hard_pixels: float = 1.0
+    fine: Weight = 1.0
+    coarse: Weight = 1.0
+    dice: Weight = 0.0
+    cues: Weight = 0.0
+    propagation: Weight = 0.0
+    hard_pixels: Annotated[float, Range(0, 1, above=True)] = 1.0
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.hard_pixels <= 1.0:
-            raise ConfigError(f"hard_pixels lies in (0, 1], not {self.hard_pixels!r}")
+        check_settings(self)
 
 
 # Cosines span [-1, 1]: too narrow to be logits. The value is that of the dense matching at start.

@@ -44,14 +44,6 @@ def override(
     Raises:
         ConfigError: A value is out of range.
     """
-    for name, value in (("validate_every", validate_every), ("checkpoint_every", checkpoint_every)):
-        if value is not None and value < 1:
-            raise ConfigError(f"{name} is at least 1, not {value}")
-    if learning_rate is not None and not learning_rate > 0:
-        raise ConfigError(f"learning_rate is positive, not {learning_rate}")
-    for name, value in (("clips", clips), ("clips_per_pass", clips_per_pass)):
-        if value is not None and value < 1:
-            raise ConfigError(f"{name} is at least 1, not {value}")
     of_stages = {
         "epochs": epochs,
         "size": size,

@@ -1,17 +1,19 @@
 """What a training run is made of, and the recipes that come with the package."""
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal
 
 from ddeal_core.errors import ConfigError
+from ddeal_core.settings import Range, Share, check_settings, read_settings
 from ddeal_core.training.clip_pass import Recurrence
 from ddeal_core.training.losses import LossWeights
 
 __all__ = ["RECIPES", "Recipe", "Stage"]
 
-T = TypeVar("T")
+Side = Annotated[int, Range(32, 8192)]
+Count = Annotated[int, Range(1, 1_000_000_000)]
+Rate = Annotated[float, Range(0, 1000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +47,32 @@ class Stage:
     """
 
     name: str
-    size: tuple[int, int]
-    frames: int
-    clips: int
-    clips_per_pass: int
-    epochs: int
-    clips_per_epoch: int
-    learning_rate: float
-    decay: float = 1.0
-    cooldown: float = 0.0
-    warmup_steps: int = 0
-    weight_decay: float = 0.0
-    real_share: float = 0.5
-    max_gap: int = 3
-    objects: int = 1
-    truth: float = 0.0
-    corruption: float = 0.0
-    remembering: float = 0.5
-    burn_in: int = 0
-    cue_dropout: float = 0.0
+    size: tuple[Side, Side]
+    frames: Annotated[int, Range(2, 10_000)]
+    clips: Annotated[int, Range(1, 65_536)]
+    clips_per_pass: Annotated[int, Range(1, 65_536)]
+    epochs: Count
+    clips_per_epoch: Count
+    learning_rate: Annotated[float, Range(0, 1000, above=True)]
+    decay: Annotated[float, Range(0, 1, above=True)] = 1.0
+    cooldown: Share = 0.0
+    warmup_steps: Annotated[int, Range(0, 1_000_000_000)] = 0
+    weight_decay: Rate = 0.0
+    real_share: Share = 0.5
+    max_gap: Annotated[int, Range(1, 1_000_000)] = 3
+    objects: Annotated[int, Range(1, 254)] = 1
+    truth: Share = 0.0
+    corruption: Share = 0.0
+    remembering: Share = 0.5
+    burn_in: Annotated[int, Range(0, 10_000)] = 0
+    cue_dropout: Share = 0.0
     learns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if any(side < 32 or side % 16 for side in self.size):
+        check_settings(self)
+        if any(side % 16 for side in self.size):
             raise ConfigError(f"clip sides are multiples of 16, at least 32, not {self.size}")
-        if self.frames < 2:
-            raise ConfigError(f"a training clip has at least 2 frames, not {self.frames}")
-        if not 0 <= self.burn_in <= self.frames - 2:
+        if self.burn_in > self.frames - 2:
             raise ConfigError(
                 f"burn_in leaves a clip of {self.frames} frames one to teach, so it lies in "
                 f"[0, {self.frames - 2}], not {self.burn_in}"
@@ -80,11 +81,6 @@ class Stage:
             raise ConfigError(
                 f"{self.clips} clips a step cannot be split into passes of {self.clips_per_pass}"
             )
-        if not all(isinstance(name, str) for name in self.learns):
-            raise ConfigError(f"learns holds names of modules, not {self.learns!r}")
-        for name in ("clips", "clips_per_pass", "epochs", "clips_per_epoch", "objects"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is at least 1, not {getattr(self, name)}")
 
     @property
     def steps_per_epoch(self) -> int:
@@ -140,18 +136,17 @@ class Recipe:
     stages: tuple[Stage, ...]
     loss: LossWeights = field(default_factory=LossWeights)
     optimiser: Literal["adam", "adamw"] = "adam"
-    ema: float = 0.0
-    clip_gradient: float = 0.0
-    seed: int = 0
+    ema: Annotated[float, Range(0, 1, below=True)] = 0.0
+    clip_gradient: Rate = 0.0
+    seed: Annotated[int, Range(0, 2**63 - 1)] = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    validate_every: int = 1000
-    checkpoint_every: int = 200
+    validate_every: Count = 1000
+    checkpoint_every: Count = 200
 
     def __post_init__(self) -> None:
+        check_settings(self)
         if not self.stages:
-            raise ConfigError("a recipe has at least one stage")
-        if not 0.0 <= self.ema < 1.0:
-            raise ConfigError(f"ema lies in [0, 1), not {self.ema!r}")
+            raise ConfigError("stages: a recipe has at least one")
 
     @property
     def steps(self) -> int:
@@ -178,39 +173,7 @@ class Recipe:
         Raises:
             ConfigError: A field is unknown, missing, or out of range.
         """
-        try:
-            values = dict(values)
-            values["loss"] = _typed(LossWeights, values["loss"])
-            values["stages"] = tuple(
-                _typed(Stage, {**stage, **_tuples(stage)}) for stage in values["stages"]
-            )
-            return _typed(cls, values)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ConfigError(f"the recipe does not fit: {error}") from None
-
-
-def _tuples(stage: dict[str, Any]) -> dict[str, Any]:
-    """Lists of a stage as they came from JSON, or not."""
-    return {name: tuple(stage[name]) for name in ("size", "learns") if name in stage}
-
-
-def _typed(kind: type[T], values: dict[str, Any]) -> T:
-    """Make a record of values from a file, whose numbers are held against the types of its fields.
-
-    Raises:
-        TypeError: A field is unknown, or of another type.
-    """
-    hints = get_type_hints(kind)
-    for name, value in values.items():
-        hint = hints.get(name)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if hint is int and not (number and isinstance(value, int) and abs(value) < 2**63):
-            raise TypeError(f"{name} is a whole number, not {value!r}")
-        if hint is float and not (number and math.isfinite(value)):
-            raise TypeError(f"{name} is a number, not {value!r}")
-        if hint is str and not isinstance(value, str):
-            raise TypeError(f"{name} is a text, not {value!r}")
-    return kind(**values)
+        return read_settings(cls, values)
 
 
 # One snippet of each of the 60 + 3,471 training videos of DAVIS 2017 and YouTube-VOS an epoch.
