@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -10,12 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.clip import Clip
-from ddeal_core.datasets.sample import sample_clip
+from ddeal_cli.sample import VIDEO, sample_labels
 from ddeal_core.errors import InputError, MediaError
+from ddeal_core.media.array_source import ArraySource
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.masks import read_mask
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import open_writer
@@ -24,7 +22,6 @@ from ddeal_core.tracking.tracker import MAX_OBJECT_ID
 __all__ = ["Footage", "LoopedSource"]
 
 _SAMPLE_FRAMES = 8
-_RATE = Fraction(24)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +53,7 @@ class Footage:
             InputError: A number is out of range.
         """
         cls.check(size, objects)
-        clip = _clip()
-        footage = cls("sample clip", clip.images, clip.labels[0]).resized(size)
+        footage = cls("sample clip", _sample_frames(), sample_labels()[0]).resized(size)
         animals = np.where(footage.mask <= objects, footage.mask, 0).astype(np.uint8)
         mask = animals if objects <= 2 else _discs(size, objects)
         return cls(footage.name, footage.images, mask)
@@ -136,42 +132,17 @@ class Footage:
         return str(path)
 
 
-class LoopedSource(FrameSource):
+class LoopedSource(ArraySource):
     """Footage as a source of so many frames."""
 
     def __init__(self, footage: Footage, count: int) -> None:
-        super().__init__(Path(footage.name))
+        super().__init__(footage.images)
         self._footage, self._count = footage, count
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self._footage.size
 
     @property
     def frame_count(self) -> int:
         """As asked for."""
         return self._count
-
-    @property
-    def frame_count_is_exact(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def frame_rate(self) -> Fraction:
-        """24 a second."""
-        return _RATE
-
-    @property
-    def time_base(self) -> Fraction:
-        """One frame."""
-        return 1 / _RATE
-
-    @property
-    def is_video(self) -> bool:
-        """True."""
-        return True
 
     def __iter__(self) -> Iterator[Frame]:
         """Give the frames."""
@@ -187,8 +158,9 @@ class LoopedSource(FrameSource):
 
 
 @cache
-def _clip() -> Clip:
-    return sample_clip(frames=_SAMPLE_FRAMES)
+def _sample_frames() -> NDArray[np.uint8]:
+    with open_source(VIDEO, end=_SAMPLE_FRAMES) as source:
+        return np.stack([frame.image for frame in source])
 
 
 def _discs(size: tuple[int, int], objects: int) -> NDArray[np.uint8]:

@@ -1,20 +1,31 @@
-"""The page in a real browser, with real clicks, on the clip that the package renders."""
+"""The page in a real browser, with real clicks, on the sample clip."""
 
 import io
 import time
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from ddeal_core.datasets.sample import FISH, TURTLE, sample_clip
-from ddeal_core.media import write_mask
+from ddeal_cli.sample import FISH, TURTLE, VIDEO, sample_labels
+from ddeal_core.datasets import Clip
+from ddeal_core.media import open_source, write_mask
 from ddeal_core.runs import cut_out
 
 
 @pytest.fixture(scope="module")
 def reef():
-    return sample_clip(frames=10, size=(120, 212))
+    """Ten frames from the whole of the sample clip, a third of its size."""
+    chosen, size = slice(0, 80, 8), (212, 120)
+    with open_source(VIDEO) as source:
+        images = [frame.image for frame in source][chosen]
+    return Clip(
+        np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images]),
+        np.stack(
+            [cv2.resize(x, size, interpolation=cv2.INTER_NEAREST) for x in sample_labels()[chosen]]
+        ),
+    )
 
 
 @pytest.fixture(scope="module")
