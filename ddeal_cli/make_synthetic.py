@@ -9,7 +9,7 @@ import typer
 
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.help_pages import epilog
-from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Stills
+from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Moving, Stills
 from ddeal_cli.options import Json, Overwrite, Quiet, parse_size
 from ddeal_cli.progress import ProgressLine
 
@@ -65,6 +65,7 @@ def make_synthetic(
     coco: Coco = None,
     cutouts: Cutouts = None,
     backgrounds: Backgrounds = None,
+    moving: Moving = None,
     option: OptionValues = None,
     show_options: Annotated[
         bool,
@@ -94,7 +95,7 @@ def make_synthetic(
     from ddeal_core.datasets import SyntheticClips
     from ddeal_core.datasets.export import export_clips
 
-    material = Material.of(stills, coco, cutouts, backgrounds)
+    material = Material.of(stills, coco, cutouts, backgrounds, moving)
     engine = SyntheticClips(
         config, material.open(), size=parse_size(size), frames=frames, seed=seed
     )

@@ -10,9 +10,22 @@ import typer
 if TYPE_CHECKING:
     from ddeal_core.datasets import Sources
 
-__all__ = ["Backgrounds", "Coco", "Cutouts", "Material", "Stills"]
+__all__ = [
+    "Backgrounds",
+    "Coco",
+    "Cutouts",
+    "Folder",
+    "Material",
+    "Moving",
+    "Stills",
+    "folder_name",
+    "read_folder",
+]
 
 _PANEL = "Material of synthetic clips"
+
+Folder = tuple[str, str | None]
+"""A dataset's folder, and the list of its sequences if one is named."""
 
 Stills = Annotated[
     list[Path] | None,
@@ -38,7 +51,8 @@ Cutouts = Annotated[
     typer.Option(
         "--cutouts",
         metavar="DIR",
-        help="Objects with alpha, PNG or WebP; repeatable.",
+        help="Objects with alpha, PNG or WebP: a folder of pictures, or of turntables, "
+        "each a folder with the sides of one thing in order; repeatable.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -51,6 +65,16 @@ Backgrounds = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+Moving = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--moving",
+        metavar="DIR[:SET]",
+        help="Video with masks, in the layout of DAVIS or YouTube-VOS, whose objects are laid over "
+        "one another with their own motion; repeatable.",
+        rich_help_panel=_PANEL,
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +84,23 @@ class Material:
     Attributes:
         stills: Folders of images with masks.
         coco: (JSON, folder) pairs.
-        cutouts: Folders of objects with alpha.
+        cutouts: Folders of objects with alpha, or of turntables.
         backgrounds: Folders of photographs or videos.
+        moving: Folders of video with masks.
     """
 
     stills: tuple[str, ...] = ()
     coco: tuple[tuple[str, str], ...] = ()
     cutouts: tuple[str, ...] = ()
     backgrounds: tuple[str, ...] = ()
+    moving: tuple[Folder, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all folders, without where they are."""
         paths = (*self.stills, *(json for json, _ in self.coco), *self.cutouts, *self.backgrounds)
-        return tuple(Path(path).name for path in paths)
+        names = tuple(Path(path).name for path in paths)
+        return names + tuple(folder_name(folder) for folder in self.moving)
 
     @classmethod
     def of(
@@ -82,6 +109,7 @@ class Material:
         coco: Sequence[str] | None,
         cutouts: Sequence[Path] | None,
         backgrounds: Sequence[Path] | None,
+        moving: Sequence[str] | None,
     ) -> "Material":
         """Take the values of the options; paths become absolute.
 
@@ -93,6 +121,7 @@ class Material:
             coco=tuple(_pair(text) for text in coco or ()),
             cutouts=tuple(str(path.resolve()) for path in cutouts or ()),
             backgrounds=tuple(str(path.resolve()) for path in backgrounds or ()),
+            moving=tuple(read_folder(text) for text in moving or ()),
         )
 
     @classmethod
@@ -103,6 +132,8 @@ class Material:
             coco=tuple((json, images) for json, images in values["coco"]),
             cutouts=tuple(values["cutouts"]),
             backgrounds=tuple(values["backgrounds"]),
+            # Runs from before there was such material have none.
+            moving=tuple((str(path), name) for path, name in values.get("moving", ())),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,7 +153,21 @@ class Material:
             coco=self.coco,
             cutouts=self.cutouts,
             backgrounds=self.backgrounds,
+            moving=self.moving,
         )
+
+
+def read_folder(text: str) -> Folder:
+    """Read ``DIR`` or ``DIR:SET``; a folder of the whole name wins."""
+    path, colon, image_set = text.rpartition(":")
+    if not colon or Path(text).is_dir():
+        return str(Path(text).resolve()), None
+    return str(Path(path).resolve()), image_set
+
+
+def folder_name(folder: Folder) -> str:
+    """Name of a dataset and its list without where it is, which must not travel in weights."""
+    return Path(folder[0]).name + (f":{folder[1]}" if folder[1] else "")
 
 
 def _pair(text: str) -> tuple[str, str]:

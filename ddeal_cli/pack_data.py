@@ -17,7 +17,7 @@ from ddeal_cli.data_options import (
 )
 from ddeal_cli.help_pages import epilog
 from ddeal_cli.make_synthetic import OptionValues, read_options
-from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Stills
+from ddeal_cli.material import Backgrounds, Coco, Cutouts, Folder, Material, Moving, Stills
 from ddeal_cli.options import Json, Quiet
 from ddeal_cli.progress import ProgressLine
 from ddeal_cli.training_data import DataChoice, annotated, scorable
@@ -56,6 +56,7 @@ def pack_data(
     coco: Coco = None,
     cutouts: Cutouts = None,
     backgrounds: Backgrounds = None,
+    moving: Moving = None,
     option: OptionValues = None,
     recipe: Annotated[
         str,
@@ -109,7 +110,7 @@ def pack_data(
         datasets=datasets,
         image_set=image_set,
         held_out=held_out,
-        material=Material.of(stills, coco, cutouts, backgrounds),
+        material=Material.of(stills, coco, cutouts, backgrounds, moving),
         synthetic=synthetic,
         options=option,
         validation_frames=validation_frames,
@@ -150,16 +151,17 @@ def _add(packing: "Packing", choice: DataChoice) -> DataChoice:
     from ddeal_core.errors import InputError
     from ddeal_core.training.validation import HeldOut
 
-    datasets = []
-    for folder in choice.datasets:
-        path = packing.add_dataset(
-            Path(folder[0]).name,
-            annotated(folder),
-            image_set=folder[1],
-            # Validated on, too, where nothing is held out.
-            every_frame=not choice.held_out,
-        )
-        datasets.append((path, folder[1]))
+    packed: dict[Folder, Folder] = {}
+    for folder in (*choice.datasets, *choice.material.moving):
+        if folder not in packed:  # a dataset may be material, too
+            path = packing.add_dataset(
+                Path(folder[0]).name,
+                annotated(folder),
+                image_set=folder[1],
+                # Validated on, too, where nothing is held out.
+                every_frame=folder in choice.datasets and not choice.held_out,
+            )
+            packed[folder] = (path, folder[1])
     held_out = []
     frames = choice.validation_frames
     for folder in choice.held_out:
@@ -174,12 +176,17 @@ def _add(packing: "Packing", choice: DataChoice) -> DataChoice:
     cutouts = [packing.add_cutouts(Path(path)) for path in material.cutouts]
     backgrounds = [packing.add_backgrounds(Path(path)) for path in material.backgrounds]
     if not len(packing):
-        raise InputError("nothing to pack: name datasets, --stills, --cutouts or --backgrounds")
+        raise InputError(
+            "nothing to pack: name datasets, --stills, --cutouts, --backgrounds or --moving"
+        )
     return replace(
         choice,
-        datasets=tuple(datasets),
+        datasets=tuple(packed[folder] for folder in choice.datasets),
         held_out=tuple(held_out),
         material=Material(
-            stills=tuple(stills), cutouts=tuple(cutouts), backgrounds=tuple(backgrounds)
+            stills=tuple(stills),
+            cutouts=tuple(cutouts),
+            backgrounds=tuple(backgrounds),
+            moving=tuple(packed[folder] for folder in material.moving),
         ),
     )

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from ddeal_cli.material import Material
-from ddeal_cli.training_data import DataChoice, Folder
+from ddeal_cli.material import Folder, Material
+from ddeal_cli.training_data import DataChoice
 
 __all__ = ["open_packed", "with_paths"]
 
@@ -64,6 +64,7 @@ def with_paths(choice: DataChoice, change: Callable[[str], str]) -> DataChoice:
             coco=tuple((change(json), change(images)) for json, images in material.coco),
             cutouts=tuple(map(change, material.cutouts)),
             backgrounds=tuple(map(change, material.backgrounds)),
+            moving=folders(material.moving),
         ),
     )
 

@@ -18,7 +18,7 @@ from ddeal_cli.data_options import (
 )
 from ddeal_cli.help_pages import epilog
 from ddeal_cli.make_synthetic import OptionValues, read_options
-from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Stills
+from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Moving, Stills
 from ddeal_cli.options import DeviceOption, Json, Quiet, parse_size
 from ddeal_cli.packed_data import open_packed
 from ddeal_cli.progress import ProgressLine
@@ -131,6 +131,7 @@ def train(
     coco: Coco = None,
     cutouts: Cutouts = None,
     backgrounds: Backgrounds = None,
+    moving: Moving = None,
     option: OptionValues = None,
     steps: Annotated[
         int | None,
@@ -223,7 +224,7 @@ def train(
         datasets=datasets,
         image_set=image_set,
         held_out=held_out,
-        material=Material.of(stills, coco, cutouts, backgrounds),
+        material=Material.of(stills, coco, cutouts, backgrounds, moving),
         synthetic=synthetic,
         options=option,
         validation_frames=validation_frames,

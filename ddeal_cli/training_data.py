@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddeal_cli.console import say
-from ddeal_cli.material import Material
+from ddeal_cli.material import Folder, Material, folder_name, read_folder
 
 if TYPE_CHECKING:
     from ddeal_core.datasets import Sequence as DatasetSequence
     from ddeal_core.datasets import SyntheticConfig
     from ddeal_core.training import TrainingData
 
-__all__ = ["DataChoice", "Folder", "annotated", "open_data", "scorable"]
+__all__ = ["DataChoice", "annotated", "open_data", "scorable"]
 
 _FILE = "data.json"
-
-Folder = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class DataChoice:
         """Take the values of the options; paths become absolute."""
         return cls(
             datasets=tuple((str(path.resolve()), image_set) for path in datasets or ()),
-            held_out=tuple(_folder(text) for text in held_out or ()),
+            held_out=tuple(read_folder(text) for text in held_out or ()),
             material=material,
             synthetic=synthetic,
             options=tuple(options or ()),
@@ -117,8 +115,8 @@ class DataChoice:
     @property
     def _names(self) -> tuple[object, ...]:
         return (
-            tuple(_shown(folder) for folder in self.datasets),
-            tuple(_shown(folder) for folder in self.held_out),
+            tuple(folder_name(folder) for folder in self.datasets),
+            tuple(folder_name(folder) for folder in self.held_out),
             self.material.names,
             self.with_synthetic,
             self.options,
@@ -173,7 +171,7 @@ def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":
     for folder in choice.datasets:
         found = annotated(folder)
         sequences += found
-        description.append(f"{len(found)} sequences of {_shown(folder)}")
+        description.append(f"{len(found)} sequences of {folder_name(folder)}")
     sources = choice.material.open() if choice.with_synthetic else None
     if sources is not None:
         names = ", ".join(choice.material.names) or "made-up shapes"
@@ -183,7 +181,7 @@ def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":
         for folder in choice.held_out
         for sequence in scorable(annotated(folder), choice.validation_frames, named=True)
     ]
-    description += [f"held out: {_shown(folder)}" for folder in choice.held_out]
+    description += [f"held out: {folder_name(folder)}" for folder in choice.held_out]
     if not choice.held_out:
         held_out = scorable(sequences, choice.validation_frames, named=False)
     return TrainingData(
@@ -230,16 +228,3 @@ def scorable(
     if named and not kept:
         raise DatasetError("no held-out sequence can be scored: each needs masks on three frames")
     return kept
-
-
-def _folder(text: str) -> Folder:
-    """Read ``DIR`` or ``DIR:SET``; a folder of the whole name wins."""
-    path, colon, image_set = text.rpartition(":")
-    if not colon or Path(text).is_dir():
-        return str(Path(text).resolve()), None
-    return str(Path(path).resolve()), image_set
-
-
-def _shown(folder: Folder) -> str:
-    # Names, not paths: they travel in the weights.
-    return Path(folder[0]).name + (f":{folder[1]}" if folder[1] else "")

@@ -1,21 +1,27 @@
 """Who plays in a clip: objects are drawn, sized, set in motion and made into layers."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.cutouts import SceneObject, Still, cut
+from ddeal_core.datasets.cutouts import SceneObject, Still, cut, is_usable
 from ddeal_core.datasets.degradation import colour_gains
 from ddeal_core.datasets.motion import (
     deformation_field,
     log_uniform,
     object_path,
     object_shapes,
+    turning,
 )
+from ddeal_core.datasets.moving_objects import MovingObjects
 from ddeal_core.datasets.procedural import procedural_shape, procedural_texture
-from ddeal_core.datasets.rendering import Layer, apply, premultiply
+from ddeal_core.datasets.rendering import Layer, apply
 from ddeal_core.datasets.scenery import Camera
 from ddeal_core.datasets.sources import Sources
+from ddeal_core.datasets.sprites import Sprite
 from ddeal_core.datasets.synthetic_config import SyntheticConfig
 
 __all__ = ["Casting", "usable_objects"]
@@ -23,20 +29,11 @@ __all__ = ["Casting", "usable_objects"]
 Array = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
-MIN_PIXELS = 500
-"""Smaller objects of a still are too coarse to be cut out."""
-
 
 def usable_objects(still: Still, *, whole: bool) -> tuple[SceneObject, ...]:
     """Objects that are worth showing; with ``whole``, those that no border cuts off."""
-    total = still.labels.size
-    return tuple(
-        item
-        for item in still.objects
-        if item.area >= max(MIN_PIXELS, 0.004 * total)
-        and item.area <= 0.75 * total
-        and (not whole or item.cut_off <= 0.06)
-    )
+    pixels = still.labels.size
+    return tuple(item for item in still.objects if is_usable(item, pixels, whole=whole))
 
 
 class Casting:
@@ -71,45 +68,91 @@ class Casting:
         self._camera = camera
         self._shutter = shutter
 
-    def draw_object(self) -> Array:
-        """Draw something to paste: ``[h, w, 4]`` uint8, alpha not multiplied in."""
-        config, rng, sources = self._config, self._rng, self._sources
-        kind = rng.random()
-        if kind < config.procedural_probability:
-            return self._procedural()
-        if sources.cutouts and (
-            not sources.stills or kind < config.procedural_probability + config.cutout_probability
-        ):
-            return self._flip(sources.draw_cutout(rng))
-        if sources.stills:
-            for _ in range(12):
-                still = sources.draw_still(rng)
-                items = usable_objects(still, whole=True)
-                if items:
-                    item = items[int(rng.integers(len(items)))]
-                    return self._flip(self.cut(still, item))
-        return self._procedural()
+    def draw_object(self, *, moving: bool = False) -> Sprite:
+        """Draw something to paste, from one of the kinds of material there are.
 
-    def cut(self, still: Still, item: SceneObject) -> Array:
+        Args:
+            moving: Rather an object of video with masks than another.
+        """
+        config, rng, sources = self._config, self._rng, self._sources
+        if moving and (sprite := self._moving()) is not None:
+            return sprite.flipped() if rng.random() < 0.5 else sprite
+        if rng.random() < config.procedural_probability:
+            return self._procedural()
+        shares: dict[Callable[[], Sprite | None], float] = {
+            self._cutout: config.cutout_probability * bool(sources.cutouts),
+            self._turntable: config.turntable_probability * bool(sources.turntables),
+            self._moving: config.moving_probability * bool(sources.moving),
+        }
+        rest = max(0.0, 1 - config.procedural_probability - sum(shares.values()))
+        shares[self._from_still] = rest * bool(sources.stills)
+        weight = np.array(list(shares.values()))
+        if not weight.any():
+            return self._procedural()
+        draw = list(shares)[int(rng.choice(len(weight), p=weight / weight.sum()))]
+        sprite = draw()
+        if sprite is None:
+            return self._procedural()
+        return sprite.flipped() if rng.random() < 0.5 else sprite
+
+    def _cutout(self) -> Sprite:
+        return Sprite.of((self._sources.draw_cutout(self._rng),))
+
+    def _from_still(self) -> Sprite | None:
+        for _ in range(12):
+            still = self._sources.draw_still(self._rng)
+            items = usable_objects(still, whole=True)
+            if items:
+                return self.cut(still, items[int(self._rng.integers(len(items)))])
+        return None
+
+    def _turntable(self) -> Sprite:
+        config, rng = self._config, self._rng
+        sides = self._sources.draw_turntable(rng)
+        turn = turning(rng, self._times, log_uniform(rng, *config.turn))
+        start = rng.uniform(0, len(sides))
+        shown = np.floor(start + turn).astype(int) % len(sides)
+        return Sprite.of(tuple(sides[i] for i in shown), liveliness=0.6, bends=False)
+
+    def _moving(self) -> Sprite | None:
+        for _ in range(4):
+            source, index = self._sources.draw_moving(self._rng)
+            sprite = self.moving(source, index)
+            if sprite is not None:
+                return sprite
+        return None
+
+    def moving(self, source: MovingObjects, index: int) -> Sprite | None:
+        """Draw an object of one sequence, with its own motion at a pace of its own."""
+        config, rng = self._config, self._rng
+        stride = int(rng.integers(1, config.max_stride + 1))
+        return source.sprite(
+            index,
+            rng,
+            self._times * stride,
+            erode_probability=config.erode_probability,
+            feather=config.feather,
+        )
+
+    def cut(self, still: Still, item: SceneObject) -> Sprite:
         """Cut an object out with an edge of random softness."""
         erode = int(item.area > 3000 and self._rng.random() < self._config.erode_probability)
         feather = float(self._rng.uniform(*self._config.feather))
-        return cut(still, item, erode=erode, feather=feather).rgba
+        return Sprite.of((cut(still, item, erode=erode, feather=feather).rgba,))
 
-    def _procedural(self) -> Array:
+    def _procedural(self) -> Sprite:
         side = int(self._rng.integers(96, 200))
         shape = procedural_shape(self._rng, side)
         texture = procedural_texture(self._rng, side, side)
         x, y, w, h = cv2.boundingRect(shape)
         rgba = np.dstack([texture, shape])[y : y + h, x : x + w]
         clear = cv2.BORDER_CONSTANT
-        return np.asarray(cv2.copyMakeBorder(rgba, 2, 2, 2, 2, clear, value=0), dtype=np.uint8)
+        rgba = np.asarray(cv2.copyMakeBorder(rgba, 2, 2, 2, 2, clear, value=0), dtype=np.uint8)
+        return Sprite.of((rgba,))
 
-    def _flip(self, rgba: Array) -> Array:
-        return np.ascontiguousarray(rgba[:, ::-1]) if self._rng.random() < 0.5 else rgba
-
-    def harmonise(self, rgba: Array, plate: Array) -> Array:
+    def harmonise(self, sprite: Sprite, plate: Array) -> Sprite:
         """Draw the colours of an object towards those of a plate."""
+        rgba = sprite.frames[0]
         share = float(self._rng.uniform(0.2, 0.9))
         mean_o, std_o = cv2.meanStdDev(rgba[..., :3].copy(), mask=rgba[..., 3].copy())
         mean_p, std_p = cv2.meanStdDev(plate)
@@ -119,66 +162,65 @@ class Casting:
         grey = np.arange(256)[:, None]
         table = (grey - mean_o.ravel()) * gain + wanted
         table = np.concatenate([table, grey], axis=1)  # alpha as it is
-        table = np.clip(table, 0, 255).astype(np.uint8)
-        return np.asarray(cv2.LUT(rgba, table[None]), dtype=np.uint8)
+        return sprite.recoloured(np.clip(table, 0, 255).astype(np.uint8))
 
-    def place(self, rgba: Array, label: int, *, area: float | None = None) -> Layer:
+    def place(self, sprite: Sprite, label: int, *, area: float | None = None) -> Layer:
         """Put an object anywhere in the frame, in a size and motion of its own.
 
         Args:
-            rgba: The object, alpha not multiplied in.
+            sprite: The object.
             label: Its label; 0 for none.
             area: Its size as a share of the frame; drawn where None.
         """
         config, rng = self._config, self._rng
         height, width = self._size
         share = area if area is not None else log_uniform(rng, *config.area)
-        covered = max(float(cv2.sumElems(rgba[..., 3].copy())[0]) / 255, 1.0)
-        scale = np.sqrt(share * height * width / covered)
+        scale = np.sqrt(share * height * width / max(sprite.area, 1.0))
         # Neither longer than the frame nor blurred by enlargement.
-        scale = float(min(scale, 1.0 * max(height, width) / max(rgba.shape[:2]), 2.2))
-        flat = premultiply(rgba)
-        if scale < 0.85:
-            new = (max(4, round(rgba.shape[1] * scale)), max(4, round(rgba.shape[0] * scale)))
-            flat = np.asarray(cv2.resize(flat, new, interpolation=cv2.INTER_AREA))
-            scale = 1.0
-        tilt = np.radians(rng.normal() * 12)
+        scale = float(min(scale, max(height, width) / sprite.extent, 2.2))
+        tilt = np.radians(rng.normal() * 12) * sprite.liveliness
         linear = scale * np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
-        start = (rng.uniform(0.12, 0.88) * width, rng.uniform(0.12, 0.88) * height)
-        return self._set_in_motion(flat, label, linear, start, calm=1.0, follow=rng.random())
+        # Its own motion, as long as it has room, stays within the frame.
+        own = sprite.path @ linear.T
+        low, high = own.min(axis=0) / (width, height), own.max(axis=0) / (width, height)
+        first, last = 0.12 - low, 0.88 - high
+        first, last = np.minimum(first, (first + last) / 2), np.maximum(last, (first + last) / 2)
+        start = rng.uniform(first, last) * (width, height)
+        return self._set_in_motion(
+            sprite, label, linear, (float(start[0]), float(start[1])), follow=rng.random()
+        )
 
-    def lift(self, rgba: Array, label: int, *, scale: float, centre: tuple[float, float]) -> Layer:
+    def lift(
+        self, sprite: Sprite, label: int, *, scale: float, centre: tuple[float, float]
+    ) -> Layer:
         """Put an object where its still shows it, from where it moves off.
 
         Args:
-            rgba: The object, alpha not multiplied in.
+            sprite: The object.
             label: Its label.
             scale: Frame pixels a pixel of the object.
             centre: Place (x, y) of its middle in the first frame.
         """
-        flat = premultiply(rgba)
-        if scale < 0.85:
-            new = (max(4, round(rgba.shape[1] * scale)), max(4, round(rgba.shape[0] * scale)))
-            factor = new[0] / rgba.shape[1]
-            flat = np.asarray(cv2.resize(flat, new, interpolation=cv2.INTER_AREA))
-            scale = scale / factor
+        calm = replace(sprite, liveliness=0.6)
         linear = np.eye(2) * scale
-        return self._set_in_motion(flat, label, linear, centre, calm=0.6, follow=1.0, anchored=True)
+        return self._set_in_motion(calm, label, linear, centre, follow=1.0, anchored=True)
 
     def _set_in_motion(
         self,
-        flat: Array,
+        sprite: Sprite,
         label: int,
         linear: Floats,
         start: tuple[float, float],
         *,
-        calm: float,
         follow: float,
         anchored: bool = False,
     ) -> Layer:
         config, rng, times = self._config, self._rng, self._times
-        width = self._size[1]
-        h, w = flat.shape[:2]
+        width, calm = self._size[1], sprite.liveliness
+        scale = float(np.sqrt(abs(np.linalg.det(linear))))
+        sprite = sprite.premultiplied(scale)
+        h, w = sprite.frames[0].shape[:2]
+        radius = float(np.hypot(h, w) * np.sqrt(np.prod(sprite.pixel[0]))) * scale / 2
         shapes = object_shapes(
             rng,
             times,
@@ -194,17 +236,18 @@ class Casting:
         )
         path = self._follow(path, start, box, follow)
         if rng.random() < config.leave_probability:
-            path = path + self._excursion(path, float(np.hypot(h, w)) / 2)
+            path = path + self._excursion(path, radius)
         zoomed = self._camera.zoom**follow
         turned = self._camera.turn * follow
         cos, sin = np.cos(turned) * zoomed, np.sin(turned) * zoomed
         view = np.stack([cos, -sin, sin, cos], axis=1).reshape(-1, 2, 2)
         shapes = view @ shapes @ linear
-        middle = np.array([(w - 1) / 2, (h - 1) / 2])
-        offset = path - shapes @ middle
+        own = sprite.path @ linear.T
+        shapes = shapes * sprite.pixel[:, None, :]
+        offset = path + own - (shapes @ sprite.anchors[..., None])[..., 0]
         matrices = np.concatenate([shapes, offset[..., None]], axis=-1)
         field = None
-        if config.bend > 0 or config.hinge_probability > 0:
+        if sprite.bends and (config.bend > 0 or config.hinge_probability > 0):
             hinges = int(rng.integers(1, 4)) if rng.random() < config.hinge_probability else 0
             field = deformation_field(
                 rng,
@@ -219,8 +262,9 @@ class Casting:
                 field = field - field[:1]
         drift = config.object_light * (rng.random() < config.object_light_probability)
         gains = colour_gains(rng, times, 0.0, drift=drift) if drift else np.ones((len(times), 3))
+        # What it does by itself is blurred already.
         velocity = np.gradient(path, axis=0) if len(times) > 1 else np.zeros_like(path)
-        return Layer(flat, label, matrices, field, gains, velocity * self._shutter)
+        return Layer(sprite.frames, label, matrices, field, gains, velocity * self._shutter)
 
     def _walls(
         self, start: tuple[float, float], *, anchored: bool

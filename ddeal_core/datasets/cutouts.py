@@ -29,10 +29,15 @@ __all__ = [
     "StillSource",
     "cut",
     "image_files",
+    "is_usable",
     "read_image",
+    "read_rgba",
+    "scene_objects",
 ]
 
 MAX_SIDE = 640
+MIN_PIXELS = 500
+"""Smaller objects are too coarse to be cut out."""
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 Array = NDArray[np.uint8]
@@ -77,7 +82,7 @@ class Still:
     @classmethod
     def of(cls, image: Array, labels: Array) -> "Still":
         """Measure the objects of a label map."""
-        return cls(image, labels, _scene_objects(labels))
+        return cls(image, labels, scene_objects(labels))
 
     @property
     def nbytes(self) -> int:
@@ -252,14 +257,7 @@ class CutoutFolder:
         return self._cache.get(index, lambda: self._read(index))
 
     def _read(self, index: int) -> Cutout:
-        path = self._paths[index]
-        try:
-            with opened_picture(path) as picture:
-                picture.thumbnail((self._max_side, self._max_side))
-                rgba = np.asarray(picture.convert("RGBA"))
-        except MediaError as error:
-            raise DatasetError(str(error)) from None
-        return Cutout(_with_margin(rgba))
+        return Cutout(_with_margin(read_rgba(self._paths[index], max_side=self._max_side)))
 
 
 def cut(still: Still, item: SceneObject, *, erode: int = 0, feather: float = 0.7) -> Cutout:
@@ -323,6 +321,20 @@ def read_image(path: Path, *, max_side: int = MAX_SIDE) -> Array:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
+def read_rgba(path: Path, *, max_side: int) -> Array:
+    """Read a picture with alpha as ``[H, W, 4]`` uint8, its longer side at most ``max_side``.
+
+    Raises:
+        DatasetError: The file cannot be decoded.
+    """
+    try:
+        with opened_picture(path) as picture:
+            picture.thumbnail((max_side, max_side))
+            return np.asarray(picture.convert("RGBA"))
+    except MediaError as error:
+        raise DatasetError(str(error)) from None
+
+
 def _read_labels(path: Path) -> Array:
     try:
         with opened_picture(path) as picture:
@@ -335,7 +347,18 @@ def _read_labels(path: Path) -> Array:
     return labels
 
 
-def _scene_objects(labels: Array) -> tuple[SceneObject, ...]:
+def is_usable(item: SceneObject, pixels: int, *, whole: bool) -> bool:
+    """Whether an object of a picture of so many pixels is worth showing.
+
+    With ``whole``, the border of the picture must not cut it off.
+    """
+    return max(MIN_PIXELS, 0.004 * pixels) <= item.area <= 0.75 * pixels and (
+        not whole or item.cut_off <= 0.06
+    )
+
+
+def scene_objects(labels: Array) -> tuple[SceneObject, ...]:
+    """Measure the objects of a label map, in the order of their labels."""
     counts = np.bincount(labels.ravel(), minlength=256)
     found = []
     for label in np.flatnonzero(counts):

@@ -17,6 +17,7 @@ __all__ = [
     "object_path",
     "object_shapes",
     "smooth_noise",
+    "turning",
 ]
 
 FIELD_SIZE = 25
@@ -137,6 +138,23 @@ def object_shapes(
     zero = np.zeros_like(scale)
     skew = np.stack([scale * aspect, shear * scale, zero, scale / aspect], axis=1)
     return np.asarray(turn @ skew.reshape(-1, 2, 2))
+
+
+def turning(rng: np.random.Generator, times: Floats, rate: float) -> Floats:
+    """Turn of a thing about its own axis, round and round or to and fro, at a varying pace.
+
+    Args:
+        rng: Source of randomness.
+        times: ``[T]``.
+        rate: Mean turn a unit of time.
+
+    Returns:
+        ``[T]`` float64, 0 at first.
+    """
+    pace = smooth_noise(rng, times, 1, period=(10.0, 60.0))[:, 0]
+    if rng.random() < 0.5:
+        pace = np.clip(1 + 0.6 * pace, 0.1, None) * (1 if rng.random() < 0.5 else -1)
+    return np.cumsum(rate * pace * np.diff(times, prepend=times[0]))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Every list has as many items in the same order, sequences and masks have the same ids. Where no
 picture shrinks, a clip of a number is that of the original but for compression. Where one does, the
 same things are drawn, but a place drawn among an object's pixels is another one, and objects that
-become smaller than `casting.MIN_PIXELS` are no longer cut out.
+become smaller than `cutouts.MIN_PIXELS` are no longer cut out.
 """
 
 import shutil
@@ -31,6 +31,7 @@ from ddeal_core.datasets.packing_jobs import (
 )
 from ddeal_core.datasets.real import RealConfig, sampled_frames
 from ddeal_core.datasets.sources import Sources
+from ddeal_core.datasets.turntables import TurntableFolder, holds_turntables
 from ddeal_core.errors import DatasetError, InputError, OutputError
 from ddeal_core.whole_files import part_of
 from ddeal_core.workers import map_processes
@@ -69,7 +70,7 @@ class Packing:
     def __init__(self, config: PackConfig) -> None:
         self._config = config
         self._stills: list[StillFolder | CocoStills] = []
-        self._cutouts: list[CutoutFolder] = []
+        self._cutouts: list[CutoutFolder | TurntableFolder] = []
         self._parts: list[_Part] = []
         self._jobs: list[PackJob] = []
         self._lists: list[tuple[int, PurePosixPath, list[str]]] = []
@@ -169,7 +170,7 @@ class Packing:
         return path.as_posix()
 
     def add_cutouts(self, folder: Path) -> str:
-        """Add objects with alpha.
+        """Add objects with alpha, or turntables.
 
         Returns:
             Their path within the packed data.
@@ -177,12 +178,25 @@ class Packing:
         Raises:
             DatasetError: The folder has none.
         """
+        if holds_turntables(folder):
+            return self._add_turntables(TurntableFolder(folder), folder.name)
         source = CutoutFolder(folder)
         number, path = self._begin("cutouts", folder.name, None, len(source))
         self._cutouts.append(source)
         self._jobs += [
             PackJob(
                 number, "cutout", path / f"{item:07d}", source=len(self._cutouts) - 1, item=item
+            )
+            for item in range(len(source))
+        ]
+        return path.as_posix()
+
+    def _add_turntables(self, source: TurntableFolder, name: str) -> str:
+        number, path = self._begin("cutouts", name, None, len(source))
+        self._cutouts.append(source)
+        self._jobs += [
+            PackJob(
+                number, "turntable", path / f"{item:07d}", source=len(self._cutouts) - 1, item=item
             )
             for item in range(len(source))
         ]

@@ -18,6 +18,7 @@ from ddeal_core.datasets.packed_files import (
     pack_video,
     reduced_size,
 )
+from ddeal_core.datasets.turntables import TurntableFolder
 from ddeal_core.settings import Range, check_settings
 
 __all__ = ["HELD_OUT", "PackConfig", "PackJob", "PackWork", "do_in_worker", "start_worker"]
@@ -51,7 +52,7 @@ class PackJob:
     """One item to write: what of which source, and where to (without a suffix)."""
 
     part: int
-    kind: Literal["frame", "mask", "copy", "still", "cutout", "video"]
+    kind: Literal["frame", "mask", "copy", "still", "cutout", "turntable", "video"]
     to: PurePosixPath
     path: Path | None = None
     source: int = 0
@@ -65,7 +66,7 @@ class PackWork:
     root: Path
     config: PackConfig
     stills: tuple[StillFolder | CocoStills, ...]
-    cutouts: tuple[CutoutFolder, ...]
+    cutouts: tuple[CutoutFolder | TurntableFolder, ...]
 
     def do(self, job: PackJob) -> tuple[int, int]:
         """Write the files of a job: how many, and their bytes."""
@@ -81,8 +82,18 @@ class PackWork:
         if job.kind == "still":
             return self._still(job, to)
         if job.kind == "cutout":
-            rgba = self.cutouts[job.source].cutout(job.item).rgba
+            folder = self.cutouts[job.source]
+            assert isinstance(folder, CutoutFolder)
+            rgba = folder.cutout(job.item).rgba
             return [pack_cutout(rgba, to, short_side=side, quality=quality)]
+        if job.kind == "turntable":
+            folder = self.cutouts[job.source]
+            assert isinstance(folder, TurntableFolder)
+            to.mkdir()
+            return [
+                pack_cutout(rgba, to / f"{number:05d}", short_side=side, quality=quality)
+                for number, rgba in enumerate(folder.sides(job.item))
+            ]
         assert job.path is not None
         if job.kind == "copy":
             to.write_bytes(job.path.read_bytes())

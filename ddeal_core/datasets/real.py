@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.datasets.clip import IGNORE, Clip
+from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop
 from ddeal_core.datasets.cutouts import read_image
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
 from ddeal_core.datasets.layouts import Sequence
@@ -18,7 +19,7 @@ from ddeal_core.errors import ConfigError, DatasetError, MediaError
 from ddeal_core.media.picture_files import opened_picture
 from ddeal_core.settings import ASCENDING, Range, Share, check_settings
 
-__all__ = ["RealClips", "RealConfig", "read_ids", "sampled_frames"]
+__all__ = ["RealClips", "RealConfig", "read_annotation", "read_ids", "sampled_frames"]
 
 Array = NDArray[np.uint8]
 
@@ -127,7 +128,7 @@ class RealClips:
         for _ in range(_ATTEMPTS):
             sequence = self.sequences[int(rng.choice(len(self.sequences), p=self._weight))]
             numbers = self._frame_numbers(rng, sequence)
-            first = _read_annotation(sequence, numbers[0])
+            first = read_annotation(sequence, numbers[0])
             if not np.any((first > 0) & (first < IGNORE)):
                 continue
             clip = self._sample(rng, sequence, numbers, first)
@@ -165,8 +166,10 @@ class RealClips:
         height, width = self.size
         config = self.config
         flip = bool(rng.random() < config.flip_probability)
-        matrix = self._crop(rng, first, flip)
-        start = self._warp(first, matrix, cv2.INTER_NEAREST)
+        matrix = draw_crop(
+            rng, first, self.size, scale=config.scale, stretch=config.stretch, flip=flip
+        )
+        start = crop_labels(first, matrix, self.size)
         counts = np.bincount(start.ravel(), minlength=256)
         least = max(1.0, config.min_area * height * width)
         shown = [i for i in range(1, IGNORE) if counts[i] >= least]
@@ -188,54 +191,17 @@ class RealClips:
             if image.shape[:2] != first.shape:
                 size = (first.shape[1], first.shape[0])
                 image = np.asarray(cv2.resize(image, size), dtype=np.uint8)
-            images[t] = degrade(self._warp_image(image, matrix), t)
+            images[t] = degrade(crop_image(image, matrix, self.size), t)
             if path.stem in sequence.annotations:
-                known = first if number == numbers[0] else _read_annotation(sequence, number)
+                known = first if number == numbers[0] else read_annotation(sequence, number)
                 if known.shape != first.shape:
                     raise DatasetError(
                         f"{sequence.annotations[path.stem]} is {known.shape[1]} x "
                         f"{known.shape[0]}, the sequence's first mask is "
                         f"{first.shape[1]} x {first.shape[0]}"
                     )
-                labels[t] = cv2.LUT(self._warp(known, matrix, cv2.INTER_NEAREST), table)
+                labels[t] = cv2.LUT(crop_labels(known, matrix, self.size), table)
         return Clip(images, labels)
-
-    def _crop(self, rng: np.random.Generator, first: Array, flip: bool) -> NDArray[np.float64]:
-        """Draw a crop that holds a random place of an object: frame to source, ``[2, 3]``."""
-        height, width = self.size
-        aspect = width / height * float(np.exp(rng.normal() * self.config.stretch))
-        crop_h = min(first.shape[0], first.shape[1] / aspect) * rng.uniform(*self.config.scale)
-        crop_w = min(crop_h * aspect, float(first.shape[1]))
-        rows, columns = np.nonzero((first > 0) & (first < IGNORE))
-        chosen = int(rng.integers(len(rows)))
-        where = rng.uniform(0.2, 0.8, size=2)
-        x = np.clip(columns[chosen] - where[0] * crop_w, 0, first.shape[1] - crop_w)
-        y = np.clip(rows[chosen] - where[1] * crop_h, 0, first.shape[0] - crop_h)
-        sx, sy = crop_w / width, crop_h / height
-        matrix = np.array([[sx, 0, x + 0.5 * sx - 0.5], [0, sy, y + 0.5 * sy - 0.5]])
-        if flip:
-            matrix[0] = (-sx, 0, x + (width - 0.5) * sx - 0.5)
-        return matrix
-
-    def _warp(self, labels: Array, matrix: NDArray[np.float64], how: int) -> Array:
-        size = (self.size[1], self.size[0])
-        flags = how | cv2.WARP_INVERSE_MAP
-        border = cv2.BORDER_REPLICATE
-        warped = cv2.warpAffine(labels, matrix, size, flags=flags, borderMode=border)
-        return np.asarray(warped, dtype=np.uint8)
-
-    def _warp_image(self, image: Array, matrix: NDArray[np.float64]) -> Array:
-        factor = max(abs(matrix[0, 0]), matrix[1, 1])
-        if factor > 1.5:  # bilinear alone would alias
-            small = cv2.resize(
-                image, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA
-            )
-            ratio = np.array([small.shape[1] / image.shape[1], small.shape[0] / image.shape[0]])
-            matrix = matrix * ratio[:, None]
-            # Pixel centres: a place p becomes (p + 1/2) * ratio - 1/2.
-            matrix[:, 2] += 0.5 * ratio - 0.5
-            image = np.asarray(small, dtype=np.uint8)
-        return self._warp(image, matrix, cv2.INTER_LINEAR)
 
 
 def sampled_frames(sequence: Sequence) -> list[int]:
@@ -271,7 +237,12 @@ def read_ids(path: Path) -> Array:
         raise DatasetError(f"{path} cannot be read as a mask ({error})") from None
 
 
-def _read_annotation(sequence: Sequence, number: int) -> Array:
+def read_annotation(sequence: Sequence, number: int) -> Array:
+    """Read the annotation of frame ``number``: ``[H, W]`` uint8 ids, 255 for unsure pixels.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
     labels = read_ids(sequence.annotations[sequence.frames[number].stem])
     present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
     if set(present.tolist()) <= {0, IGNORE}:  # DAVIS 2016 writes its one object as 255

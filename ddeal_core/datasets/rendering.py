@@ -23,7 +23,6 @@ __all__ = [
     "field_at",
     "grid_points",
     "invert",
-    "premultiply",
     "smear",
     "warp",
 ]
@@ -42,20 +41,28 @@ class Layer:
     """A cut-out with its motion.
 
     Attributes:
-        rgba: ``[h, w, 4]`` uint8, colour multiplied by alpha, clear at its border.
+        pictures: ``[h, w, 4]`` uint8, colour multiplied by alpha, clear at its border: one, or
+            one a frame.
         label: Value written where it covers a pixel by half or more; 0 for a distractor.
         matrices: ``[T, 2, 3]`` from cut-out pixels to frame pixels.
         field: ``[T, F, F, 2]`` displacement over the cut-out, in its sides, or None.
         gains: ``[T, 3]`` factors of the colours.
         smears: ``[T, 2]`` motion during exposure in pixels (x, y).
+        front: ``[H, W]`` uint8 a frame: coverage of what lies before it in the background, or
+            None where nothing does.
     """
 
-    rgba: Array
+    pictures: tuple[Array, ...]
     label: int
     matrices: Floats
     field: Floats32 | None
     gains: Floats
     smears: Floats
+    front: tuple[Array, ...] | None = None
+
+    def picture(self, t: int) -> Array:
+        """What is drawn at frame ``t``."""
+        return self.pictures[t if len(self.pictures) > 1 else 0]
 
 
 def draw_layer(frame: Array, labels: Array, layer: Layer, t: int) -> int:
@@ -65,7 +72,8 @@ def draw_layer(frame: Array, labels: Array, layer: Layer, t: int) -> int:
         Pixels of the frame that it covers by half or more.
     """
     height, width = labels.shape
-    h, w = layer.rgba.shape[:2]
+    rgba = layer.picture(t)
+    h, w = rgba.shape[:2]
     matrix = layer.matrices[t]
     reach = 0.0
     if layer.field is not None:
@@ -86,9 +94,13 @@ def draw_layer(frame: Array, labels: Array, layer: Layer, t: int) -> int:
         offset = field_at(layer.field[t], points / np.array([w, h]))
         points += offset * np.array([w, h])
     dense = dense_map(points, x1 - x0, y1 - y0)
-    patch = warp(layer.rgba, dense, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+    patch = warp(rgba, dense, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
     patch = smear(patch, layer.smears[t])
     patch = np.ascontiguousarray(patch[fy0 - y0 : fy1 - y0, fx0 - x0 : fx1 - x0])
+    if layer.front is not None:
+        free = cv2.bitwise_not(layer.front[t][fy0:fy1, fx0:fx1])
+        every = cv2.merge([free] * 4)
+        patch = np.asarray(cv2.multiply(patch, every, scale=1 / 255), dtype=np.uint8)
     alpha = cv2.extractChannel(patch, 3)
     colour = cv2.cvtColor(patch, cv2.COLOR_RGBA2RGB)
     gain = layer.gains[t]
@@ -100,13 +112,6 @@ def draw_layer(frame: Array, labels: Array, layer: Layer, t: int) -> int:
     covered = cv2.threshold(alpha, 127, 255, cv2.THRESH_BINARY)[1]
     labels[fy0:fy1, fx0:fx1][covered > 0] = layer.label
     return int(cv2.countNonZero(covered))
-
-
-def premultiply(rgba: Array) -> Array:
-    """Multiply the colours of ``[h, w, 4]`` by alpha."""
-    alpha = cv2.extractChannel(rgba, 3)
-    full = cv2.merge([alpha, alpha, alpha, np.full_like(alpha, 255)])
-    return np.asarray(cv2.multiply(rgba, full, scale=1 / 255), dtype=np.uint8)
 
 
 def grid_points(x0: int, y0: int, width: int, height: int) -> Floats:

@@ -39,6 +39,12 @@ class Camera:
     zoom: Floats
     turn: Floats
 
+    @classmethod
+    def still(cls, frames: int) -> "Camera":
+        """A camera that does not move."""
+        matrices = np.tile(np.eye(2, 3), (frames, 1, 1))
+        return cls(matrices, np.ones(frames), np.zeros(frames))
+
     def seen(self, size: tuple[int, int]) -> tuple[Floats, Floats]:
         """Corners (low, high) of the box of the world that is ever seen."""
         height, width = size

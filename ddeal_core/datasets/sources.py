@@ -16,6 +16,9 @@ from ddeal_core.datasets.backgrounds import (
 )
 from ddeal_core.datasets.coco import CocoStills
 from ddeal_core.datasets.cutouts import CutoutFolder, CutoutSource, Still, StillFolder, StillSource
+from ddeal_core.datasets.detection import find_sequences
+from ddeal_core.datasets.moving_objects import MovingObjects
+from ddeal_core.datasets.turntables import TurntableFolder, holds_turntables
 from ddeal_core.errors import DatasetError
 
 __all__ = ["Sources"]
@@ -35,14 +38,18 @@ class Sources:
     Attributes:
         stills: Images with masks.
         cutouts: Objects with alpha.
+        turntables: Objects with alpha, from all round.
         backgrounds: Photographs.
         videos: Background videos.
+        moving: Video with masks.
     """
 
     stills: tuple[StillSource, ...] = ()
     cutouts: tuple[CutoutSource, ...] = ()
+    turntables: tuple[TurntableFolder, ...] = ()
     backgrounds: tuple[BackgroundSource, ...] = ()
     videos: tuple[BackgroundSource, ...] = ()
+    moving: tuple[MovingObjects, ...] = ()
 
     @classmethod
     def from_paths(
@@ -52,14 +59,17 @@ class Sources:
         coco: Iterable[tuple[str | Path, str | Path]] = (),
         cutouts: Iterable[str | Path] = (),
         backgrounds: Iterable[str | Path] = (),
+        moving: Iterable[tuple[str | Path, str | None]] = (),
     ) -> "Sources":
         """Open folders.
 
         Args:
             stills: Folders with ``images`` and ``masks``, or folders of such folders.
             coco: Pairs of an instance JSON file and its image folder.
-            cutouts: Folders of images with alpha.
+            cutouts: Folders of images with alpha, or of turntables: folders of such images.
             backgrounds: Folders of photographs, folders of videos, or video files.
+            moving: Folders of video with masks in the layout of DAVIS or YouTube-VOS, each with
+                the name of a list of sequences; None as `find_sequences` has it.
 
         Raises:
             DatasetError: A path does not hold what it should.
@@ -75,11 +85,20 @@ class Sources:
                 videos.append(VideoBackgrounds(path))
             else:
                 photographs.append(StillBackgrounds(path))
+        objects: list[CutoutSource] = []
+        turntables: list[TurntableFolder] = []
+        for path in cutouts:
+            if holds_turntables(Path(path)):
+                turntables.append(TurntableFolder(path))
+            else:
+                objects.append(CutoutFolder(path))
         return cls(
             stills=tuple(made),
-            cutouts=tuple(CutoutFolder(p) for p in cutouts),
+            cutouts=tuple(objects),
+            turntables=tuple(turntables),
             backgrounds=tuple(photographs),
             videos=tuple(videos),
+            moving=tuple(MovingObjects(find_sequences(root, name)) for root, name in moving),
         )
 
     def draw_still(self, rng: np.random.Generator) -> Still:
@@ -98,6 +117,15 @@ class Sources:
         """Draw an object with alpha ``[h, w, 4]``; ``cutouts`` must not be empty."""
         source, index = _draw(self.cutouts, rng)
         return source.cutout(index).rgba
+
+    def draw_turntable(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], ...]:
+        """Draw a thing, ``[h, w, 4]`` a side; ``turntables`` must not be empty."""
+        source, index = _draw(self.turntables, rng)
+        return source.sides(index)
+
+    def draw_moving(self, rng: np.random.Generator) -> tuple[MovingObjects, int]:
+        """Draw a sequence by its number; ``moving`` must not be empty."""
+        return _draw(self.moving, rng)
 
 
 def _draw(sources: Sequence[SourceT], rng: np.random.Generator) -> tuple[SourceT, int]:

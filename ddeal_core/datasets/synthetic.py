@@ -1,5 +1,6 @@
 """Synthetic clips: pure functions of a seed and a number."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -17,9 +18,10 @@ from ddeal_core.datasets.motion import (
     object_path,
     object_shapes,
 )
+from ddeal_core.datasets.moving_objects import Footage
 from ddeal_core.datasets.procedural import procedural_background
 from ddeal_core.datasets.rendering import Layer, apply, draw_layer, invert
-from ddeal_core.datasets.scenery import Local, Scenery, fill_behind, fit_plate, make_camera
+from ddeal_core.datasets.scenery import Camera, Local, Scenery, fill_behind, fit_plate, make_camera
 from ddeal_core.datasets.sources import Sources
 from ddeal_core.datasets.synthetic_config import SyntheticConfig
 from ddeal_core.errors import ConfigError
@@ -30,6 +32,9 @@ Array = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 _ATTEMPTS = 12
+_Build = Callable[
+    [np.random.Generator, Floats, float, bool], tuple[Scenery | Footage, list[Layer]] | None
+]
 
 
 class SyntheticClips:
@@ -79,7 +84,11 @@ class SyntheticClips:
         """
         rng = np.random.default_rng([self.seed, index])
         config = self.config
-        scene = bool(self.sources.stills) and bool(rng.random() < config.scene_probability)
+        build: _Build = self._pasted
+        if self.sources.moving and rng.random() < config.footage_probability:
+            build = self._footage
+        elif self.sources.stills and rng.random() < config.scene_probability:
+            build = self._scene
         for attempt in range(_ATTEMPTS):
             skipping = rng.random() < config.skip_probability
             times = frame_times(rng, self.frames, config.max_skip if skipping else 1)
@@ -87,7 +96,8 @@ class SyntheticClips:
             shutter = float(rng.uniform(0.1, 1.0)) * config.shutter if blurred else 0.0
             # Large objects hide each other: the last attempts settle for a single one.
             few = attempt >= _ATTEMPTS // 2
-            build = self._scene if scene and not few else self._pasted
+            if few and build == self._scene:
+                build = self._pasted
             made = build(rng, times, shutter, few)
             if made is None:
                 continue
@@ -132,16 +142,61 @@ class SyntheticClips:
         layers: list[Layer] = []
         count = self._count(rng, few)
         for label in range(1, count + 1):
-            rgba = casting.draw_object()
+            sprite = casting.draw_object()
             if rng.random() < config.harmonise_probability:
-                rgba = casting.harmonise(rgba, plate)
-            layers.append(casting.place(rgba, label))
+                sprite = casting.harmonise(sprite, plate)
+            layers.append(casting.place(sprite, label))
             if label == 1 and rng.random() < config.distractor_probability:
                 copies = int(rng.integers(1, 3))
-                layers.extend(casting.place(rgba, 0) for _ in range(copies))
+                layers.extend(casting.place(sprite, 0) for _ in range(copies))
         self._add_occluders(rng, casting, layers)
         order = rng.permutation(len(layers))
         return scenery, [layers[i] for i in order]
+
+    def _footage(
+        self, rng: np.random.Generator, times: Floats, shutter: float, few: bool
+    ) -> tuple[Footage, list[Layer]] | None:
+        """Objects on real video, before or behind its own."""
+        config, size = self.config, self.size
+        source, index = self.sources.draw_moving(rng)
+        stride = int(rng.integers(1, config.max_stride + 1))
+        footage = source.footage(
+            index,
+            rng,
+            times * stride,
+            size,
+            max_objects=config.max_objects,
+            min_area=config.min_area,
+        )
+        if footage is None:
+            return None
+        casting = Casting(
+            config,
+            self.sources,
+            rng,
+            times=times,
+            size=size,
+            camera=Camera.still(len(times)),
+            shutter=shutter,
+        )
+        labels = list(range(footage.objects + 1, self._count(rng, few) + 1))
+        layers: list[Layer] = []
+        if rng.random() < config.lookalike_probability:
+            twin = casting.moving(source, index)
+            if twin is not None:
+                twin = twin.flipped() if rng.random() < 0.5 else twin
+                layers.append(casting.place(twin, labels.pop() if labels else 0))
+        for label in labels:
+            sprite = casting.draw_object(moving=rng.random() < config.footage_moving_probability)
+            if rng.random() < config.harmonise_probability:
+                sprite = casting.harmonise(sprite, footage.images[0])
+            layers.append(casting.place(sprite, label))
+        self._add_occluders(rng, casting, layers)
+        behind = rng.random(len(layers)) < config.behind_probability
+        order = rng.permutation(len(layers))
+        return footage, [
+            replace(layers[i], front=footage.front) if behind[i] else layers[i] for i in order
+        ]
 
     def _add_occluders(
         self, rng: np.random.Generator, casting: Casting, layers: list[Layer]
@@ -280,7 +335,9 @@ class SyntheticClips:
             return np.zeros_like(places)
         return np.asarray(np.gradient(places, axis=0) * shutter)
 
-    def _visible(self, scenery: Scenery, layers: list[Layer], *, always: bool) -> dict[int, int]:
+    def _visible(
+        self, scenery: Scenery | Footage, layers: list[Layer], *, always: bool
+    ) -> dict[int, int]:
         """New ids of the objects that the first frame shows well enough."""
         height, width = self.size
         frame, labels = scenery.draw(0, self.size)
@@ -288,7 +345,7 @@ class SyntheticClips:
         for layer in layers:
             draw_layer(frame, labels, layer, 0)
             if layer.label:
-                a = float(cv2.sumElems(layer.rgba[..., 3].copy())[0]) / 255
+                a = float(cv2.sumElems(cv2.extractChannel(layer.picture(0), 3))[0]) / 255
                 full[layer.label] = a * abs(np.linalg.det(layer.matrices[0, :, :2]))
         seen = np.bincount(labels.ravel(), minlength=256)
         least = self.config.min_area * height * width
@@ -303,7 +360,7 @@ class SyntheticClips:
     def _render(
         self,
         rng: np.random.Generator,
-        scenery: Scenery,
+        scenery: Scenery | Footage,
         layers: list[Layer],
         names: dict[int, int],
         times: Floats,
@@ -319,7 +376,7 @@ class SyntheticClips:
         labels = np.empty((self.frames, height, width), np.uint8)
         for t in range(self.frames):
             frame, painted = scenery.draw(t, self.size)
-            if scenery.labels is not None:
+            if painted.any():
                 painted = np.asarray(cv2.LUT(painted, table), dtype=np.uint8)
             for layer in layers:
                 draw_layer(frame, painted, layer, t)

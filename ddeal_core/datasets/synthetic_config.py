@@ -28,10 +28,19 @@ class SyntheticConfig:
         warp_probability: Of these, the ones in which image and mask are bent by one continuous
             field; in the others the objects are lifted off, what was behind them is filled in
             and they move freely.
+        footage_probability: Clips of video with masks, where there is some, whose own objects are
+            labelled; more objects are pasted on it, before them or behind.
+        footage_moving_probability: Objects pasted on it that are from video with masks, too.
+        lookalike_probability: Of these clips, the ones with another object of the same sequence:
+            at another time, perhaps mirrored, labelled or not.
+        behind_probability: Objects pasted on it that its own objects hide.
+        max_stride: Video with masks is played at a whole multiple of its pace, up to this one.
         max_objects: Most labelled objects; the paper pastes 1 to 5.
         single_probability: Clips with one labelled object only.
         area: Size of a pasted object as a share of the frame.
         cutout_probability: Pasted objects from images with alpha, where both kinds are there.
+        turntable_probability: Pasted objects that are seen from all round, and turn.
+        moving_probability: Pasted objects from video with masks, which bring their own motion.
         procedural_probability: Pasted objects with made-up shape and texture.
         video_probability: Pasted clips with a video as their background, where there is one.
         still_background_probability: Pasted clips without a video whose background is a whole
@@ -43,6 +52,7 @@ class SyntheticConfig:
             are drawn too wide.
         speed: Pace of an object, frame widths a unit of time.
         rotation: Turn of an object, degrees a unit of time.
+        turn: Turn of a thing that is seen from all round, sides a unit of time.
         zoom: Change of an object's size, logarithm a unit of time.
         stretch: Shear and change of aspect of objects, standard deviation.
         bend: Deformation of objects by control points, standard deviation as a share of their
@@ -71,10 +81,17 @@ class SyntheticConfig:
 
     scene_probability: Share = 0.35
     warp_probability: Share = 0.5
+    footage_probability: Share = 0.35
+    footage_moving_probability: Share = 0.6
+    lookalike_probability: Share = 0.3
+    behind_probability: Share = 0.4
+    max_stride: Annotated[int, Range(1, 1000)] = 3
     max_objects: Annotated[int, Range(1, 20)] = 5
     single_probability: Share = 0.4
     area: Annotated[tuple[Size, Size], ASCENDING] = (0.008, 0.25)
     cutout_probability: Share = 0.12
+    turntable_probability: Share = 0.1
+    moving_probability: Share = 0.2
     procedural_probability: Share = 0.08
     video_probability: Share = 0.4
     still_background_probability: Share = 0.4
@@ -83,6 +100,7 @@ class SyntheticConfig:
     erode_probability: Share = 0.5
     speed: Span = (0.001, 0.15)
     rotation: Span = (0.1, 12.0)
+    turn: Span = (0.03, 1.0)
     zoom: Span = (0.001, 0.08)
     stretch: Amount = 0.12
     bend: Amount = 0.06

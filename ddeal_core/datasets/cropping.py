@@ -1,0 +1,76 @@
+"""Random crops of annotated frames, the same for a clip's pictures and label maps."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.datasets.clip import IGNORE
+
+__all__ = ["crop_image", "crop_labels", "draw_crop"]
+
+Array = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+
+def draw_crop(
+    rng: np.random.Generator,
+    labels: Array,
+    size: tuple[int, int],
+    *,
+    scale: tuple[float, float],
+    stretch: float,
+    flip: bool,
+) -> Floats:
+    """Draw a crop that holds a random place of an object.
+
+    Args:
+        rng: Source of randomness.
+        labels: ``[H, W]`` of the first frame; at least one object is there.
+        size: (height, width) of the clip.
+        scale: Range of the crop's side as a share of the largest of the clip's shape that fits.
+        stretch: Standard deviation of the logarithm of its aspect.
+        flip: Mirror left to right.
+
+    Returns:
+        ``[2, 3]`` from clip pixels to frame pixels.
+    """
+    height, width = size
+    aspect = width / height * float(np.exp(rng.normal() * stretch))
+    crop_h = min(labels.shape[0], labels.shape[1] / aspect) * rng.uniform(*scale)
+    crop_w = min(crop_h * aspect, float(labels.shape[1]))
+    rows, columns = np.nonzero((labels > 0) & (labels < IGNORE))
+    chosen = int(rng.integers(len(rows)))
+    where = rng.uniform(0.2, 0.8, size=2)
+    x = np.clip(columns[chosen] - where[0] * crop_w, 0, labels.shape[1] - crop_w)
+    y = np.clip(rows[chosen] - where[1] * crop_h, 0, labels.shape[0] - crop_h)
+    sx, sy = crop_w / width, crop_h / height
+    matrix = np.array([[sx, 0, x + 0.5 * sx - 0.5], [0, sy, y + 0.5 * sy - 0.5]])
+    if flip:
+        matrix[0] = (-sx, 0, x + (width - 0.5) * sx - 0.5)
+    return matrix
+
+
+def crop_labels(labels: Array, matrix: Floats, size: tuple[int, int]) -> Array:
+    """Take a crop of ``[H, W]`` labels by nearest pixels."""
+    return _warp(labels, matrix, size, cv2.INTER_NEAREST)
+
+
+def crop_image(image: Array, matrix: Floats, size: tuple[int, int]) -> Array:
+    """Take a crop of a picture ``[H, W, 3]`` uint8."""
+    factor = max(abs(matrix[0, 0]), matrix[1, 1])
+    if factor > 1.5:  # bilinear alone would alias
+        small = cv2.resize(image, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+        ratio = np.array([small.shape[1] / image.shape[1], small.shape[0] / image.shape[0]])
+        matrix = matrix * ratio[:, None]
+        # Pixel centres: a place p becomes (p + 1/2) * ratio - 1/2.
+        matrix[:, 2] += 0.5 * ratio - 0.5
+        image = np.asarray(small, dtype=np.uint8)
+    return _warp(image, matrix, size, cv2.INTER_LINEAR)
+
+
+def _warp(image: Array, matrix: Floats, size: tuple[int, int], how: int) -> Array:
+    flags = how | cv2.WARP_INVERSE_MAP
+    border = cv2.BORDER_REPLICATE
+    shape = (size[1], size[0])
+    warped = cv2.warpAffine(image, matrix, shape, flags=flags, borderMode=border)
+    return np.asarray(warped, dtype=np.uint8)

@@ -1,0 +1,111 @@
+"""Objects to paste: one picture with alpha, or one a frame where they move by themselves."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Sprite", "premultiply"]
+
+Array = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Sprite:
+    """An object without its surroundings, n pictures of it: one, or one a frame of the clip.
+
+    Attributes:
+        frames: ``[h, w, 4]`` uint8 each, clear at the border; sizes may differ.
+        anchors: ``[n, 2]`` place (x, y) in each picture that follows the object's path.
+        path: ``[n, 2]`` motion of its own since the first frame, in pixels of the object.
+        pixel: ``[n, 2]`` size of a pixel of each picture, in pixels of the object.
+        liveliness: Share of the engine's motion, turn and zoom that is added to its own.
+        bends: Whether the engine may deform it.
+    """
+
+    frames: tuple[Array, ...]
+    anchors: Floats
+    path: Floats
+    pixel: Floats
+    liveliness: float = 1.0
+    bends: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        frames: tuple[Array, ...],
+        *,
+        anchors: Floats | None = None,
+        path: Floats | None = None,
+        liveliness: float = 1.0,
+        bends: bool = True,
+    ) -> "Sprite":
+        """Make one; the anchors are the middles and there is no motion of its own if left out."""
+        if anchors is None:
+            anchors = np.array([[(f.shape[1] - 1) / 2, (f.shape[0] - 1) / 2] for f in frames])
+        if path is None:
+            path = np.zeros((len(frames), 2))
+        return cls(frames, anchors, path, np.ones((len(frames), 2)), liveliness, bends)
+
+    @property
+    def area(self) -> float:
+        """Covered pixels of the first picture."""
+        return float(cv2.sumElems(cv2.extractChannel(self.frames[0], 3))[0]) / 255
+
+    @property
+    def extent(self) -> int:
+        """Longest side of any picture, pixels."""
+        return max(max(frame.shape[0], frame.shape[1]) for frame in self.frames)
+
+    def flipped(self) -> "Sprite":
+        """Mirror left to right."""
+        widths = np.array([frame.shape[1] - 1 for frame in self.frames])
+        return replace(
+            self,
+            frames=tuple(np.ascontiguousarray(frame[:, ::-1]) for frame in self.frames),
+            anchors=np.stack([widths - self.anchors[:, 0], self.anchors[:, 1]], axis=1),
+            path=self.path * (-1, 1),
+        )
+
+    def recoloured(self, table: Array) -> "Sprite":
+        """Look the values of ``[256, 4]`` channels up."""
+        return replace(
+            self,
+            frames=tuple(np.asarray(cv2.LUT(f, table[None]), dtype=np.uint8) for f in self.frames),
+        )
+
+    def premultiplied(self, scale: float) -> "Sprite":
+        """Multiply the colours by alpha, and shrink the pictures if they are drawn at ``scale``.
+
+        Bilinear sampling alone would alias where they are drawn much smaller.
+        """
+        frames = [premultiply(frame) for frame in self.frames]
+        if scale >= 0.85:
+            return replace(self, frames=tuple(frames))
+        small = []
+        for flat in frames:
+            size = (max(4, round(flat.shape[1] * scale)), max(4, round(flat.shape[0] * scale)))
+            small.append(
+                np.asarray(cv2.resize(flat, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            )
+        factor = np.array(
+            [
+                (s.shape[1] / f.shape[1], s.shape[0] / f.shape[0])
+                for s, f in zip(small, frames, strict=True)
+            ]
+        )
+        return replace(
+            self,
+            frames=tuple(small),
+            anchors=(self.anchors + 0.5) * factor - 0.5,
+            pixel=self.pixel / factor,
+        )
+
+
+def premultiply(rgba: Array) -> Array:
+    """Multiply the colours of ``[h, w, 4]`` by alpha."""
+    alpha = cv2.extractChannel(rgba, 3)
+    full = cv2.merge([alpha, alpha, alpha, np.full_like(alpha, 255)])
+    return np.asarray(cv2.multiply(rgba, full, scale=1 / 255), dtype=np.uint8)

@@ -1,0 +1,91 @@
+"""Things photographed or rendered from all round: a folder of sides in order for each."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.datasets.cutouts import DecodedCache, image_files, read_rgba
+from ddeal_core.errors import DatasetError
+
+__all__ = ["TurntableFolder", "holds_turntables"]
+
+Array = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class _Sides:
+    pictures: tuple[Array, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(picture.nbytes for picture in self.pictures)
+
+
+class TurntableFolder:
+    """``<root>/<thing>/NN.webp``: RGBA pictures of a thing's sides, in the order of its turn.
+
+    Args:
+        root: The folder.
+        max_side: Larger pictures are reduced to this side.
+        cache_bytes: Bound of decoded things that are kept.
+
+    Attributes:
+        things: The files of each thing, by number.
+
+    Raises:
+        DatasetError: No folder has two pictures or more.
+    """
+
+    def __init__(
+        self, root: str | Path, *, max_side: int = 400, cache_bytes: int = 64 << 20
+    ) -> None:
+        self.things = tuple(files for files in _side_files(Path(root)) if len(files) > 1)
+        if not self.things:
+            raise DatasetError(f"{root} has no folder with two sides of a thing or more")
+        self._max_side = max_side
+        self._cache: DecodedCache[_Sides] = DecodedCache(cache_bytes)
+
+    def __len__(self) -> int:
+        return len(self.things)
+
+    def sides(self, index: int) -> tuple[Array, ...]:
+        """Decode a thing: ``[h, w, 4]`` uint8 a side, all of one size, clear at the border.
+
+        Raises:
+            DatasetError: A file cannot be read.
+        """
+        return self._cache.get(index, lambda: _Sides(self._read(index))).pictures
+
+    def _read(self, index: int) -> tuple[Array, ...]:
+        sides = [read_rgba(path, max_side=self._max_side) for path in self.things[index]]
+        height = max(side.shape[0] for side in sides)
+        width = max(side.shape[1] for side in sides)
+        sides = [_centred(side, height, width) for side in sides]
+        # One box for all: cropped one by one, the thing would lose its axis.
+        covered = np.max([side[..., 3] for side in sides], axis=0)
+        x, y, w, h = cv2.boundingRect(covered)
+        if w == 0:
+            raise DatasetError(f"{self.things[index][0].parent}: no side shows anything")
+        return tuple(_centred(side[y : y + h, x : x + w], h + 4, w + 4) for side in sides)
+
+
+def holds_turntables(root: Path) -> bool:
+    """Whether a folder holds folders of pictures, rather than pictures."""
+    return root.is_dir() and not image_files(root) and any(_side_files(root))
+
+
+def _side_files(root: Path) -> list[tuple[Path, ...]]:
+    if not root.is_dir():
+        raise DatasetError(f"{root} is no folder")
+    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return [image_files(folder) for folder in folders]
+
+
+def _centred(side: Array, height: int, width: int) -> Array:
+    top, left = (height - side.shape[0]) // 2, (width - side.shape[1]) // 2
+    canvas = np.zeros((height, width, 4), np.uint8)
+    canvas[top : top + side.shape[0], left : left + side.shape[1]] = side
+    return canvas
