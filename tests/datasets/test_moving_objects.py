@@ -1,6 +1,7 @@
 """Video with masks as material: its objects laid over one another with the motion they have."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,8 +76,6 @@ def engine(config, *, frames=4, size=SIZE, **material):
 
 
 def changed(**values):
-    from dataclasses import replace
-
     return replace(STILL, **values)
 
 
@@ -85,7 +84,7 @@ def colours(clip, t, label):
 
 
 def is_colour(pixels, name):
-    return np.abs(pixels - COLOURS[name]).max(axis=-1) < 90
+    return pixels.argmax(axis=-1) == np.argmax(COLOURS[name])
 
 
 def test_objects_are_pasted_with_their_own_motion(davis, tmp_path):
@@ -118,9 +117,7 @@ def test_objects_lie_before_and_behind_those_of_the_video(davis):
     )
     found = {}
     for behind in (0.0, 1.0):
-        clips = engine(
-            changed(**{**vars(config), "behind_probability": behind}), moving=[(davis, "both")]
-        )
+        clips = engine(replace(config, behind_probability=behind), moving=[(davis, "both")])
         kinds = set()
         for index in range(24):
             clip = clips.clip(index)
@@ -135,7 +132,8 @@ def test_objects_lie_before_and_behind_those_of_the_video(davis):
                     assert max(shares.values()) > 0.85, shares
             kinds.add(tuple(int((clip.labels == i).sum()) for i in (1, 2)))
         found[behind] = kinds
-    assert found[0.0] and found[1.0]
+    assert found[0.0]
+    assert found[1.0]
     hidden = {
         behind: np.mean([pair[0] / sum(pair) for pair in kinds]) for behind, kinds in found.items()
     }
@@ -174,7 +172,7 @@ def test_turntables_turn_and_keep_their_labels(turntables):
         clip = clips.clip(index)
         for t in range(6):
             reds = colours(clip, t, 1)[:, 0]
-            sides.add(int(round((np.median(reds) - 60) / 60)))
+            sides.add(round((np.median(reds) - 60) / 60))
     assert sides == {0, 1, 2, 3}
 
 
@@ -188,9 +186,7 @@ def test_a_clip_depends_on_seed_and_number_alone(davis, turntables):
         assert clip.labels.tobytes() == first[index].labels.tobytes()
 
 
-def test_material_without_motion_is_refused(davis, tmp_path):
-    for number in range(3, 10):
-        assert (davis / f"Annotations/480p/red/{number:05d}.png").is_file()
+def test_material_without_motion_is_refused(tmp_path):
     (tmp_path / "JPEGImages/one").mkdir(parents=True)
     Image.new("RGB", (32, 32)).save(tmp_path / "JPEGImages/one/0.jpg")
     with pytest.raises(DatasetError, match="no sequence has 3 frames with masks"):
