@@ -57,7 +57,7 @@ class Sprite:
     @property
     def extent(self) -> int:
         """Longest side of any picture, pixels."""
-        return max(max(frame.shape[0], frame.shape[1]) for frame in self.frames)
+        return int(max(max(frame.shape[:2]) for frame in self.frames))
 
     def flipped(self) -> "Sprite":
         """Mirror left to right."""
