@@ -23,7 +23,8 @@ __all__ = ["RealClips", "RealConfig", "read_annotation", "read_ids", "sampled_fr
 
 Array = NDArray[np.uint8]
 
-_ATTEMPTS = 8
+_ATTEMPTS = 250
+"""Many, for data most of whose frames show nothing: an attempt that fails is cheap."""
 Scale = Annotated[float, Range(0, 1, above=True)]
 
 

@@ -96,7 +96,7 @@ class SyntheticClips:
             shutter = float(rng.uniform(0.1, 1.0)) * config.shutter if blurred else 0.0
             # Large objects hide each other: the last attempts settle for a single one.
             few = attempt >= _ATTEMPTS // 2
-            if few and build == self._scene:
+            if few:
                 build = self._pasted
             made = build(rng, times, shutter, few)
             if made is None:
@@ -192,6 +192,8 @@ class SyntheticClips:
                 sprite = casting.harmonise(sprite, footage.images[0])
             layers.append(casting.place(sprite, label))
         self._add_occluders(rng, casting, layers)
+        if not layers:  # or this would be a plain clip of real video
+            layers.append(casting.place(casting.draw_object(moving=True), 0))
         behind = rng.random(len(layers)) < config.behind_probability
         order = rng.permutation(len(layers))
         return footage, [
