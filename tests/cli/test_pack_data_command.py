@@ -34,7 +34,11 @@ def named(clips, tmp_path):
     rgba = np.zeros((24, 24, 4), np.uint8)
     rgba[4:20, 4:20] = 255
     Image.fromarray(rgba).save(tmp_path / "emoji" / "a.png")
+    (tmp_path / "things" / "cube").mkdir(parents=True)
+    for side in range(3):
+        Image.fromarray(np.roll(rgba, side, 1)).save(tmp_path / "things" / "cube" / f"{side}.png")
     return [clips, "--held-out", f"{clips}:train", "--cutouts", tmp_path / "emoji",
+            "--cutouts", tmp_path / "things", "--moving", f"{clips}:train",
             "--option", "max_objects=2", "--validation-frames", 4]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from ddeal_core.datasets.packed_index import INDEX, read_index
 from ddeal_core.datasets.packing import PackConfig, Packing
 from ddeal_core.datasets.real import RealClips, sampled_frames
 from ddeal_core.datasets.sources import Sources
-from ddeal_core.datasets.synthetic import SyntheticClips
+from ddeal_core.datasets.synthetic import SyntheticClips, SyntheticConfig
 from ddeal_core.errors import ConfigError, DatasetError, InputError
 from ddeal_core.media import write_mask
 
@@ -63,7 +63,7 @@ def davis(tmp_path, rng):
 
 @pytest.fixture
 def material(tmp_path, rng):
-    """Stills in a folder of folders, cut-outs, photographs."""
+    """Stills in a folder of folders, cut-outs, a turntable, photographs, video with masks."""
     for name in ("b", "a"):
         for kind in ("images", "masks"):
             (tmp_path / "photos" / name / kind).mkdir(parents=True)
@@ -78,6 +78,12 @@ def material(tmp_path, rng):
     rgba = np.dstack([picture(rng, 40, 40), np.zeros((40, 40), np.uint8)])
     rgba[8:30, 5:36, 3] = 255
     Image.fromarray(rgba).save(tmp_path / "emoji" / "one.png")
+    (tmp_path / "things" / "cup").mkdir(parents=True)
+    for side in range(3):
+        rgba = np.dstack([picture(rng, 40, 44), np.zeros((40, 44), np.uint8)])
+        rgba[8:30, 5 + side : 36, 3] = 255
+        Image.fromarray(rgba).save(tmp_path / "things" / "cup" / f"{side}.png")
+    write_sequence(tmp_path / "video", "moves", frames=6, annotated=set(range(6)), rng=rng)
     Image.fromarray(picture(rng, 80, 100)).save(tmp_path / "places" / "one.jpg", quality=95)
     return tmp_path
 
@@ -138,17 +144,31 @@ def test_synthetic_clips_are_the_same(material, tmp_path, processes):
     paths = [
         packing.add_stills(material / "photos"),
         packing.add_cutouts(material / "emoji"),
+        packing.add_cutouts(material / "things"),
         packing.add_backgrounds(material / "places"),
+        packing.add_dataset(
+            "video",
+            DavisLayout(material / "video").sequences(),
+            image_set=None,
+            every_frame=False,
+        ),
     ]
     out = write(packing, tmp_path / "out", processes=processes)
 
-    def clips(stills, cutouts, backgrounds):
-        sources = Sources.from_paths(stills=[stills], cutouts=[cutouts], backgrounds=[backgrounds])
-        return SyntheticClips(None, sources, size=SIZE, frames=3, seed=1)
+    def clips(stills, cutouts, turntables, backgrounds, moving):
+        sources = Sources.from_paths(
+            stills=[stills],
+            cutouts=[cutouts, turntables],
+            backgrounds=[backgrounds],
+            moving=[(moving, None)],
+        )
+        assert sources.turntables
+        return SyntheticClips(config, sources, size=SIZE, frames=3, seed=1)
 
-    one = clips(material / "photos", material / "emoji", material / "places")
+    config = SyntheticConfig(turntable_probability=0.3, moving_probability=0.3)
+    one = clips(*(material / name for name in ("photos", "emoji", "things", "places", "video")))
     other = clips(*(out / path for path in paths))
-    for index in range(8):
+    for index in range(12):
         a, b = one.clip(index), other.clip(index)
         assert (a.labels != b.labels).mean() < 0.01
         assert np.abs(a.images.astype(int) - b.images).mean() < 6
