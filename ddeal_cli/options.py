@@ -39,12 +39,23 @@ class Cue(StrEnum):
 
 _NETWORK, _SHOWN, _OUTPUT = "Network", "What is shown", "Output"
 
+
+def _there(path: Path | None) -> Path | None:
+    """Refuse a name of no file at once, not when torch is imported and the video opened."""
+    if path is not None:
+        from ddeal_core.weights.bundled import weights_file
+
+        weights_file(path)
+    return path
+
+
 WeightsOption = Annotated[
     Path | None,
     typer.Option(
         "--weights",
         "-w",
         metavar="FILE",
+        callback=_there,
         help="Weights (.safetensors); the bundled ones if left out.",
         rich_help_panel=_NETWORK,
     ),

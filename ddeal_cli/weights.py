@@ -53,12 +53,16 @@ def convert(
 ) -> None:
     """Convert the authors' checkpoint; no code in the file is ever run."""
     from ddeal_core.errors import InputError
-    from ddeal_core.weights import Checkpoint, read_released, save_checkpoint
+    from ddeal_core.weights.bundled import weights_file
 
     if output.suffix != ".safetensors":
         raise InputError(f"weights files end in .safetensors, not {output.name}")
     if output.exists() and not overwrite:
         raise InputError(f"{output} exists: name another file, or allow --overwrite")
+    weights_file(checkpoint)
+
+    from ddeal_core.weights import Checkpoint, read_released, save_checkpoint
+
     config, state = read_released(checkpoint)
     converted = Checkpoint(config, state, {"converted_from": checkpoint.name})
     save_checkpoint(converted, output, half=half)
@@ -75,9 +79,12 @@ def info(
     json_: Json = False,
 ) -> None:
     """Show what a weights file holds: network, origin, parameters, size."""
-    from ddeal_core.weights import BUNDLED, load_checkpoint
+    from ddeal_core.weights.bundled import weights_file
 
-    path = file or BUNDLED
+    path = weights_file(file)
+
+    from ddeal_core.weights import load_checkpoint
+
     record = _record(path, load_checkpoint(path))
     if json_:
         emit_json(record)

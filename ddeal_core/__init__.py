@@ -11,8 +11,9 @@ Files in, files out: ``cut_out("clip.mp4", "first.png", ["cut.mov", "masks"])``.
 Names are imported on first use, so that ``import ddeal_core`` is quick.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from ddeal_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from ddeal_core.batch import cut_out_many
@@ -89,7 +90,7 @@ _HOMES = {
     "tracking": ("Result", "Segmenter", "Tracker"),
     "weights": ("load_network",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_lazy = lazy_names(__name__, _HOMES)
 
 
 def __getattr__(name: str) -> Any:
@@ -97,9 +98,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("ddeal")
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    return _lazy(name)
 
 
 def __dir__() -> list[str]:

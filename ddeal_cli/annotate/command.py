@@ -90,16 +90,12 @@ def annotate(
     """
     from contextlib import ExitStack
 
-    from ddeal_cli.annotate.exporting import Exporter
-    from ddeal_cli.annotate.project import Project
-    from ddeal_cli.annotate.server.serving import PageServer, listen
-    from ddeal_cli.annotate.server.studio import Studio
     from ddeal_cli.annotate.session_folder import SessionFolder
     from ddeal_core.batch import default_folder
     from ddeal_core.errors import InputError
     from ddeal_core.media import FrameReader, open_source, read_masks
-    from ddeal_core.tracking import Segmenter
 
+    side = parse_resolution(resolution)
     folder = output or Path(default_folder(video).name.removesuffix("_masks") + "_annotated")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: name a folder for the exports with -o")
@@ -120,11 +116,18 @@ def annotate(
         elif kept.is_begun:
             masks, names = kept.load(frames)
             say(f"continued from {kept.path}: masks on {len(masks)} frames", quiet=quiet)
+
+        from ddeal_cli.annotate.exporting import Exporter
+        from ddeal_cli.annotate.project import Project
+        from ddeal_cli.annotate.server.serving import PageServer, listen
+        from ddeal_cli.annotate.server.studio import Studio
+        from ddeal_core.tracking import Segmenter
+
         listening = stack.enter_context(listen(port))
         segmenter = Segmenter.load(
             weights,
             device=device,
-            resolution=parse_resolution(resolution),
+            resolution=side,
             precision=precision,
             ablation=ablation_of(without),
         )

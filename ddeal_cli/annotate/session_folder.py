@@ -20,9 +20,8 @@ from ddeal_cli.annotate.object_list import checked_name
 from ddeal_core.errors import InputError
 from ddeal_core.media.frame_reader import FrameReader
 from ddeal_core.media.mask_set import mask_files, read_masks
-from ddeal_core.media.masks import write_mask
+from ddeal_core.media.masks import MAX_OBJECT_ID, write_mask
 from ddeal_core.media.result_writer import output_error, write_output
-from ddeal_core.tracking.tracker import MAX_OBJECT_ID
 
 __all__ = ["SessionFolder"]
 

@@ -1,21 +1,17 @@
 """One point of the grid: which network, on what, and how long it may take."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor, nn
-
-from ddeal_cli.bench.footage import Footage
 from ddeal_core.errors import InputError
 from ddeal_core.network.config import NetworkConfig
-from ddeal_core.network.ddeal import STRIDE, Ddeal
-from ddeal_core.tracking.segmenter import DeviceName, Precision, Segmenter
-from ddeal_core.weights.files import BUNDLED, load_checkpoint
+from ddeal_core.weights.bundled import weights_file
 
-__all__ = ["Case", "Effort", "Model", "Subject", "load_model", "network_size"]
+if TYPE_CHECKING:
+    from ddeal_core.tracking.segmenter import DeviceName, Precision
+
+__all__ = ["Case", "Effort", "Resolution", "Subject"]
 
 Resolution = int | Literal["native"] | None
 """Short side in pixels that the network sees; None for what it was made for."""
@@ -94,6 +90,8 @@ class Subject:
             WeightsError: The file is missing, damaged or of another kind.
         """
         if self.weights is not None:
+            from ddeal_core.weights import load_checkpoint
+
             return load_checkpoint(self.weights).config
         assert self.preset is not None
         return NetworkConfig.from_preset(self.preset)
@@ -103,12 +101,9 @@ class Subject:
         """A weights file; None for the bundled one.
 
         Raises:
-            WeightsError: It is missing, damaged or of another kind.
+            WeightsError: It is missing.
         """
-        if path is None:
-            return cls("bundled", BUNDLED)
-        load_checkpoint(path)  # complains now, not after others were measured
-        return cls(path.name, path)
+        return cls("bundled" if path is None else path.name, weights_file(path))
 
     @classmethod
     def of_preset(cls, name: str) -> "Subject":
@@ -140,8 +135,8 @@ class Case:
     subject: Subject
     size: tuple[int, int]
     objects: int
-    precision: Precision = "float32"
-    device: DeviceName = "cpu"
+    precision: "Precision" = "float32"
+    device: "DeviceName" = "cpu"
     threads: int = 1
     resolution: Resolution = None
     look_ahead: int = 1
@@ -161,63 +156,3 @@ class Case:
         height, width = self.size
         plural = "" if self.objects == 1 else "s"
         return f"{self.subject.name}, {width}x{height}, {self.objects} object{plural}"
-
-
-@dataclass(frozen=True)
-class Model:
-    """Weights in memory, from which segmenters are made."""
-
-    config: NetworkConfig
-    state: Mapping[str, Tensor]
-
-    def segmenter(
-        self, case: Case, *, resolution: Resolution = None, stepwise: bool = False
-    ) -> Segmenter:
-        """A segmenter for a case, with a network of its own.
-
-        Args:
-            case: Says how.
-            resolution: In place of the case's.
-            stepwise: One operation after the other, so that they can be told apart.
-        """
-        network = Ddeal(self.config)
-        network.load_state_dict(self.state)
-        return Segmenter(
-            network.to(torch.device(case.device)),
-            resolution=resolution or case.resolution,
-            precision=case.precision,
-            look_ahead=1 if stepwise else case.look_ahead,
-            cuda_graphs=case.cuda_graphs and not stepwise,
-        )
-
-
-def load_model(subject: Subject, footage: Footage) -> Model:
-    """Read weights, or make random ones with the seed 0.
-
-    The batch norms of random weights take the statistics of the footage's first frame, as
-    training would have given them: without, numbers grow from layer to layer.
-
-    Raises:
-        WeightsError: The file is missing, damaged or of another kind.
-    """
-    if subject.weights is not None:
-        checkpoint = load_checkpoint(subject.weights)
-        return Model(checkpoint.config, checkpoint.state)
-    assert subject.preset is not None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = Ddeal(NetworkConfig.from_preset(subject.preset))
-    network.backbone.train()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0
-    height, width = (max(STRIDE, side // STRIDE * STRIDE) for side in footage.size)
-    image = footage.resized((height, width)).images[0]
-    with torch.no_grad():
-        network.encode(torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255)
-    return Model(network.config, network.state_dict())
-
-
-def network_size(segmenter: Segmenter, size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width that the network sees of frames of this size, before padding."""
-    return segmenter.tracker()._network_size(*size)

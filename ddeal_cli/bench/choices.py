@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["cases_of", "own_footage", "parse_size", "subjects_of"]
 
+OBJECTS = (1, 2, 3, 5, 7, 10, 15, 20)
+SIZES = ((240, 426), (360, 640), (480, 854), (720, 1280), (1080, 1920))
+"""Height and width: 240p to 1080p."""
+
 _MEMORY = 45  # frames of the user's own video that fill the default network's memory
 
 
@@ -32,12 +36,8 @@ def cases_of(
     asked: dict[str, object],
 ) -> "list[Case]":
     """The grid, with nothing in it that cannot be measured."""
-    import torch
-
     from ddeal_cli.bench.case import Case
     from ddeal_cli.bench.footage import Footage
-    from ddeal_cli.bench.growth import OBJECTS, SIZES
-    from ddeal_core.tracking import resolve_device
 
     if growth == "objects" and not asked["objects"]:
         objects = OBJECTS
@@ -49,6 +49,10 @@ def cases_of(
         for height_width in sizes:
             for count in objects:
                 Footage.check(height_width, count)
+    import torch
+
+    from ddeal_core.tracking import resolve_device
+
     return [
         Case(
             subject,

@@ -14,10 +14,9 @@ from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media.array_source import ArraySource
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.masks import read_mask
+from ddeal_core.media.masks import MAX_OBJECT_ID, read_mask
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import open_writer
-from ddeal_core.tracking.tracker import MAX_OBJECT_ID
 
 __all__ = ["Footage", "LoopedSource"]
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from ddeal_cli.bench.case import Case, Effort, load_model, network_size
+from ddeal_cli.bench.case import Case, Effort
 from ddeal_cli.bench.device import peak_memory, reset_peak
 from ddeal_cli.bench.footage import Footage
+from ddeal_cli.bench.model import load_model, network_size
 from ddeal_cli.bench.passes import (
     AgainstPlain,
     Tell,

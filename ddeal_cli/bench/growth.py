@@ -8,22 +8,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from ddeal_cli.bench.case import Case, Effort, load_model, network_size
+from ddeal_cli.bench.case import Case, Effort
 from ddeal_cli.bench.device import peak_memory, reset_peak, resident_bytes
 from ddeal_cli.bench.footage import Footage, LoopedSource
 from ddeal_cli.bench.grid import case_record, threads, times_record
+from ddeal_cli.bench.model import load_model, network_size
 from ddeal_cli.bench.passes import Tell, time_model
 from ddeal_cli.bench.samples import Samples
 from ddeal_core.media.writers import open_writer
 from ddeal_core.runs.pipeline import segment_video
 
-__all__ = ["LENGTHS", "OBJECTS", "SIZES", "Axis", "grow", "grow_length", "marks_up_to"]
+__all__ = ["LENGTHS", "Axis", "grow", "grow_length", "marks_up_to"]
 
 Axis = Literal["objects", "size", "length"]
 
-OBJECTS = (1, 2, 3, 5, 7, 10, 15, 20)
-SIZES = ((240, 426), (360, 640), (480, 854), (720, 1280), (1080, 1920))
-"""Height and width: 240p to 1080p."""
 LENGTHS = (100, 200, 500, 1000, 2000, 5000)
 
 

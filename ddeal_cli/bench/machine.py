@@ -9,8 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 __all__ = ["Disturbance", "cores", "cpu_name", "describe_machine", "memory"]
 
 _PACKAGES = ("ddeal", "torch", "numpy", "av", "opencv-python-headless")
@@ -18,6 +16,8 @@ _PACKAGES = ("ddeal", "torch", "numpy", "av", "opencv-python-headless")
 
 def describe_machine() -> dict[str, Any]:
     """Machine, versions, commit and date, as plain JSON types."""
+    import torch
+
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
         "machine": {

@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from ddeal_cli.bench.case import Case, Effort, Model, network_size
+from ddeal_cli.bench.case import Case, Effort
 from ddeal_cli.bench.device import synchronise
 from ddeal_cli.bench.footage import Footage
+from ddeal_cli.bench.model import Model, network_size
 from ddeal_cli.bench.plain import PlainNetwork
 from ddeal_cli.bench.samples import Samples
 from ddeal_core.media.sources import open_source

@@ -21,7 +21,10 @@ from ddeal_core.media.picture_files import opened_picture
 from ddeal_core.media.result_writer import output_error
 from ddeal_core.whole_files import write_whole
 
-__all__ = ["EmptyMaskError", "Mask", "read_mask", "write_mask"]
+__all__ = ["MAX_OBJECT_ID", "EmptyMaskError", "Mask", "read_mask", "write_mask"]
+
+MAX_OBJECT_ID = 254
+"""Ids go from 1 to this; 0 is the background and 255 means "ignore" in the field's data sets."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ class Mask:
         held = tuple(int(value) for value in np.unique(self.labels) if value)
         if not held:
             raise MaskError("the mask has no object in it: every pixel is background")
-        if held[-1] > 254:
+        if held[-1] > MAX_OBJECT_ID:
             raise MaskError("object ids are 1 to 254; the mask holds 255")
         if held != self.object_ids:
             raise MaskError(f"the mask holds ids {held}, not {self.object_ids}")

@@ -1,10 +1,26 @@
 """Figure 1 of the paper, one file a box."""
 
-from ddeal_core.network.backbone import Backbone
-from ddeal_core.network.config import DEFAULT_PRESET, PRESETS, Ablation, NetworkConfig
-from ddeal_core.network.ddeal import STRIDE, Ddeal
-from ddeal_core.network.inference import for_inference
-from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
+from typing import TYPE_CHECKING
+
+from ddeal_core.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from ddeal_core.network.backbone import Backbone
+    from ddeal_core.network.config import DEFAULT_PRESET, PRESETS, Ablation, NetworkConfig
+    from ddeal_core.network.ddeal import STRIDE, Ddeal
+    from ddeal_core.network.inference import for_inference
+    from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "backbone": ("Backbone",),
+            "config": ("DEFAULT_PRESET", "PRESETS", "Ablation", "NetworkConfig"),
+            "ddeal": ("STRIDE", "Ddeal"),
+            "inference": ("for_inference",),
+            "state": ("FrameEncoding", "ObjectState", "Prediction", "Reference"),
+        },
+    )
 
 __all__ = [
     "DEFAULT_PRESET",

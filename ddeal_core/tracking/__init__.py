@@ -1,12 +1,26 @@
 """From network to video: state held from frame to frame, objects merged, sizes matched."""
 
-from ddeal_core.tracking.merging import merge, to_labels
-from ddeal_core.tracking.result import Result
-from ddeal_core.tracking.segmenter import Segmenter, resolve_device
-from ddeal_core.tracking.tracker import MAX_OBJECT_ID, Tracker
+from typing import TYPE_CHECKING
+
+from ddeal_core.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from ddeal_core.tracking.merging import merge, to_labels
+    from ddeal_core.tracking.result import Result
+    from ddeal_core.tracking.segmenter import Segmenter, resolve_device
+    from ddeal_core.tracking.tracker import Tracker
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "merging": ("merge", "to_labels"),
+            "result": ("Result",),
+            "segmenter": ("Segmenter", "resolve_device"),
+            "tracker": ("Tracker",),
+        },
+    )
 
 __all__ = [
-    "MAX_OBJECT_ID",
     "Result",
     "Segmenter",
     "Tracker",

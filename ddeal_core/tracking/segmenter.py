@@ -21,7 +21,8 @@ from ddeal_core.network.replay import CudaGraphs
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker import Tracker
-from ddeal_core.weights.files import BUNDLED, load_checkpoint
+from ddeal_core.weights.bundled import BUNDLED
+from ddeal_core.weights.files import load_checkpoint
 
 __all__ = ["DeviceName", "Labels", "Precision", "Segmenter", "resolve_device"]
 

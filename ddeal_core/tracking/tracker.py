@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ddeal_core.cues.frame_cues import FrameCues
 from ddeal_core.errors import InputError, MaskError, WeightsError
+from ddeal_core.media.masks import MAX_OBJECT_ID
 from ddeal_core.network.cues import Cues
 from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.network.inference import ReplayedNetwork
@@ -28,11 +29,7 @@ from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.steps import rounded
 from ddeal_core.tracking.tracker_state import TrackerState
 
-__all__ = ["MAX_OBJECT_ID", "Tracker"]
-
-MAX_OBJECT_ID = 254
-"""Ids go from 1 to this; 0 is the background and 255 means "ignore" in the field's data sets."""
-
+__all__ = ["Tracker"]
 
 # Pixels of all objects at once in the heads, which take some 100 bytes for each.
 _PIXELS_AT_ONCE = 1 << 22

@@ -14,12 +14,10 @@ from torch import Tensor
 from ddeal_core.errors import ConfigError, OutputError, WeightsError
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
+from ddeal_core.weights.bundled import weights_file
 from ddeal_core.whole_files import write_whole
 
-__all__ = ["BUNDLED", "Checkpoint", "load_checkpoint", "load_network", "save_checkpoint"]
-
-BUNDLED = Path(__file__).with_name("compact.safetensors")
-"""The weights that come with the package."""
+__all__ = ["Checkpoint", "load_checkpoint", "load_network", "save_checkpoint"]
 
 _FORMAT = "ddeal-1"
 _MOST_BYTES = 8_000_000_000
@@ -92,9 +90,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         WeightsError: The file is missing, damaged, of another kind, or does not fit its own
             configuration.
     """
-    if not path.is_file():
-        raise WeightsError(f"no weights at {path}")
-    size = path.stat().st_size
+    size = weights_file(path).stat().st_size
     if size > _MOST_BYTES:
         raise WeightsError(
             f"{path} has {size / 1e9:.0f} GB, more than the weights of any network here"
@@ -143,7 +139,7 @@ def load_network(path: Path | None = None) -> Ddeal:
     Raises:
         WeightsError: See `load_checkpoint`.
     """
-    checkpoint = load_checkpoint(path or BUNDLED)
+    checkpoint = load_checkpoint(weights_file(path))
     network = Ddeal(checkpoint.config)
     network.load_state_dict(checkpoint.state)
     return network.eval()

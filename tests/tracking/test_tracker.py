@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddeal_core.errors import InputError, MaskError
-from ddeal_core.tracking import MAX_OBJECT_ID, Tracker
+from ddeal_core.media.masks import MAX_OBJECT_ID
+from ddeal_core.tracking import Tracker
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

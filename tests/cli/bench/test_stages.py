@@ -5,9 +5,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ddeal_cli.bench.case import Effort, Subject, load_model
+from ddeal_cli.bench.case import Effort, Subject
 from ddeal_cli.bench.counting import OperationCounter
 from ddeal_cli.bench.footage import Footage
+from ddeal_cli.bench.model import load_model
 from ddeal_cli.bench.stages import OTHER, STAGES, StageClock, places, watch
 from ddeal_core.errors import InputError
 from ddeal_core.network import Ddeal, NetworkConfig

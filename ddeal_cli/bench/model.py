@@ -1,0 +1,76 @@
+"""The weights of a case in memory, and the segmenters that are made of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ddeal_cli.bench.case import Case, Resolution, Subject
+from ddeal_cli.bench.footage import Footage
+from ddeal_core.network.config import NetworkConfig
+from ddeal_core.network.ddeal import STRIDE, Ddeal
+from ddeal_core.tracking.segmenter import Segmenter
+from ddeal_core.weights.files import load_checkpoint
+
+__all__ = ["Model", "load_model", "network_size"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights in memory, from which segmenters are made."""
+
+    config: NetworkConfig
+    state: Mapping[str, Tensor]
+
+    def segmenter(
+        self, case: Case, *, resolution: Resolution = None, stepwise: bool = False
+    ) -> Segmenter:
+        """A segmenter for a case, with a network of its own.
+
+        Args:
+            case: Says how.
+            resolution: In place of the case's.
+            stepwise: One operation after the other, so that they can be told apart.
+        """
+        network = Ddeal(self.config)
+        network.load_state_dict(self.state)
+        return Segmenter(
+            network.to(torch.device(case.device)),
+            resolution=resolution or case.resolution,
+            precision=case.precision,
+            look_ahead=1 if stepwise else case.look_ahead,
+            cuda_graphs=case.cuda_graphs and not stepwise,
+        )
+
+
+def load_model(subject: Subject, footage: Footage) -> Model:
+    """Read weights, or make random ones with the seed 0.
+
+    The batch norms of random weights take the statistics of the footage's first frame, as
+    training would have given them: without, numbers grow from layer to layer.
+
+    Raises:
+        WeightsError: The file is missing, damaged or of another kind.
+    """
+    if subject.weights is not None:
+        checkpoint = load_checkpoint(subject.weights)
+        return Model(checkpoint.config, checkpoint.state)
+    assert subject.preset is not None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = Ddeal(NetworkConfig.from_preset(subject.preset))
+    network.backbone.train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    height, width = (max(STRIDE, side // STRIDE * STRIDE) for side in footage.size)
+    image = footage.resized((height, width)).images[0]
+    with torch.no_grad():
+        network.encode(torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255)
+    return Model(network.config, network.state_dict())
+
+
+def network_size(segmenter: Segmenter, size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width that the network sees of frames of this size, before padding."""
+    return segmenter.tracker()._network_size(*size)

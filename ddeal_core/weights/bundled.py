@@ -1,0 +1,22 @@
+"""Where weights lie; known without torch."""
+
+from pathlib import Path
+
+from ddeal_core.errors import WeightsError
+
+__all__ = ["BUNDLED", "weights_file"]
+
+BUNDLED = Path(__file__).with_name("compact.safetensors")
+"""The weights that come with the package."""
+
+
+def weights_file(path: Path | None = None) -> Path:
+    """The file of weights that are meant: None are the bundled ones.
+
+    Raises:
+        WeightsError: There is no such file.
+    """
+    chosen = path or BUNDLED
+    if not chosen.is_file():
+        raise WeightsError(f"no weights at {chosen}")
+    return chosen

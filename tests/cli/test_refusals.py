@@ -1,0 +1,90 @@
+"""A refusal that needs no network comes before torch is imported, which takes seconds."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ddeal_core
+
+ROOT = Path(ddeal_core.__file__).parents[1]
+
+# One process for all, in which torch cannot be imported.
+PROGRAM = """
+import json, sys, traceback
+from ddeal_cli.main import main
+sys.modules["torch"] = None
+answers = []
+for words in json.load(sys.stdin):
+    try:
+        answers.append(main(words))
+    except ImportError as error:
+        places = [f"{f.filename}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
+        answers.append([place for place in places if "ddeal_c" in place])
+print()
+print(json.dumps(answers))
+"""
+
+REFUSED = [
+    "segment nothing.mp4 -m first.png",
+    "segment clip.mp4",
+    "segment clip.mp4 -m first.png -w nothing.safetensors",
+    "segment clip.mp4 --direction both --reverse -m first.png",
+    "mask nothing.mp4 --box 1,2,3,4",
+    "mask clip.mp4 --box 900,900,3,4",
+    "verify nothing",
+    "annotate nothing.mp4",
+    "annotate clip.mp4 -m nothing.png",
+    "annotate clip.mp4 -o clip.mp4",
+    "annotate clip.mp4 -w nothing.safetensors",
+    "demo -o filled",
+    "demo -w nothing.safetensors",
+    "eval nothing",
+    "eval empty",
+    "eval empty --results nothing --baselines",
+    "eval --annotations nothing",
+    "bench nothing.mp4 -m first.png",
+    "bench clip.mp4",
+    "bench --size 854",
+    "bench --preset resnet7",
+    "bench -w nothing.safetensors",
+    "bench -o here.txt",
+    "bench --compare nothing.json nothing.json",
+    "pack-data",
+    "make-synthetic out --size 8x8",
+    "make-synthetic out --stills nothing",
+    "make-synthetic",
+    "weights info nothing.safetensors",
+    "weights convert nothing.pth.tar -o out.safetensors",
+    "weights convert nothing.pth.tar -o out.bin",
+]
+
+
+@pytest.fixture(scope="module")
+def answers(tiny_clip, tmp_path_factory):
+    """Exit state of each, or where it imports torch."""
+    home = tmp_path_factory.mktemp("refused")
+    for name, file in (("clip.mp4", tiny_clip.video), ("first.png", tiny_clip.first_mask)):
+        (home / name).symlink_to(file)
+    for folder in ("filled", "empty"):
+        (home / folder).mkdir()
+    (home / "filled/notes.txt").write_text("mine")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        input=json.dumps([words.split() for words in REFUSED]),
+        capture_output=True,
+        text=True,
+        cwd=home,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(zip(REFUSED, json.loads(done.stdout.splitlines()[-1]), strict=True))
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_a_refusal_does_not_wait_for_torch(answers, words):
+    assert answers[words] == 2
