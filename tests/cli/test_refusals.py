@@ -29,8 +29,6 @@ print(json.dumps(answers))
 """
 
 REFUSED = [
-    "segment nothing.mp4 -m first.png",
-    "segment clip.mp4",
     "segment clip.mp4 -m first.png -w nothing.safetensors",
     "segment clip.mp4 --direction both --reverse -m first.png",
     "mask nothing.mp4 --box 1,2,3,4",
