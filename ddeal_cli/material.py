@@ -1,9 +1,9 @@
 """Material for synthetic clips, as several commands name it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -123,22 +123,6 @@ class Material:
             backgrounds=tuple(str(path.resolve()) for path in backgrounds or ()),
             moving=tuple(read_folder(text) for text in moving or ()),
         )
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Material":
-        """Read back what `to_dict` wrote."""
-        return cls(
-            stills=tuple(values["stills"]),
-            coco=tuple((json, images) for json, images in values["coco"]),
-            cutouts=tuple(values["cutouts"]),
-            backgrounds=tuple(values["backgrounds"]),
-            # Runs from before there was such material have none.
-            moving=tuple((str(path), name) for path, name in values.get("moving", ())),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return asdict(self)
 
     def open(self) -> "Sources":
         """Open all of it; with nothing named, clips are procedural.

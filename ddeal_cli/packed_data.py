@@ -23,15 +23,14 @@ def open_packed(root: Path, named: DataChoice) -> DataChoice:
     """
     from ddeal_core.datasets.packed_index import INDEX, read_index
     from ddeal_core.errors import InputError
+    from ddeal_core.text_files import parsing
 
     root = root.resolve()
     if named.datasets or named.held_out or named.material != Material():
         raise InputError("--packed brings all of its data: name no other datasets or material")
     index = read_index(root)
-    try:
+    with parsing(root / INDEX, "the index of packed data", advice="pack again"):
         packed = with_paths(DataChoice.from_dict(index.choice), lambda path: _below(root, path))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{root / INDEX} is damaged ({error}): pack again") from None
     held, wanted = packed.validation_frames, named.validation_frames
     if held is not None and wanted is not None and wanted > held:
         raise InputError(

@@ -272,7 +272,7 @@ def read_recipe(name: str | None, *, run: Path | None = None) -> "Recipe":
         WeightsError: The run's checkpoint is damaged.
     """
     from ddeal_core.errors import ConfigError
-    from ddeal_core.json_files import read_json
+    from ddeal_core.text_files import parsing, read_json
     from ddeal_core.training import RECIPES, Recipe
 
     if name is None:
@@ -287,15 +287,9 @@ def read_recipe(name: str | None, *, run: Path | None = None) -> "Recipe":
     path = Path(name)
     if path.suffix != ".json":
         raise ConfigError(f"no recipe {name!r}: choose {', '.join(RECIPES)}, or a .json file")
-    try:
-        values = read_json(path)
-    except OSError as error:
-        raise ConfigError(f"the recipe {path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ConfigError(f"the recipe {path} is no JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"the recipe {path} is no JSON object")
-    return Recipe.from_dict(values)
+    values = read_json(path, ConfigError)
+    with parsing(path, "a recipe", ConfigError):
+        return Recipe.from_dict(values)
 
 
 def _read_imagenet(name: str | None, chosen: "Recipe") -> dict[str, Any] | None:

@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ddeal_cli.console import say
 from ddeal_cli.material import Folder, Material, folder_name, read_folder
+from ddeal_core.settings import Range
 
 if TYPE_CHECKING:
     from ddeal_core.datasets import Sequence as DatasetSequence
@@ -39,7 +40,7 @@ class DataChoice:
     material: Material = field(default_factory=Material)
     synthetic: bool | None = None
     options: tuple[str, ...] = ()
-    validation_frames: int | None = None
+    validation_frames: Annotated[int, Range(3, 1_000_000_000)] | None = None
     packed: str | None = None
     digest: str | None = None
 
@@ -79,15 +80,14 @@ class DataChoice:
             InputError: The file beside the run is damaged.
         """
         from ddeal_core.errors import InputError
-        from ddeal_core.json_files import read_json
+        from ddeal_core.text_files import parsing, read_json
 
         path = run / _FILE
         if not path.is_file():
             return self
-        try:
-            stored = DataChoice.from_dict(read_json(path))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"{path} is damaged ({error}): remove it and name the data") from None
+        values = read_json(path)
+        with parsing(path, "the data of a run", advice="remove it and name the data"):
+            stored = DataChoice.from_dict(values)
         frames = self.validation_frames
         if self == DataChoice(validation_frames=frames):  # no data are named
             if stored.packed is not None and not Path(stored.packed).is_dir():
@@ -128,18 +128,11 @@ class DataChoice:
         """Read back what `to_dict` wrote.
 
         Raises:
-            KeyError, TypeError, ValueError, AttributeError: It is something else.
+            ConfigError: It is something else.
         """
-        return cls(
-            datasets=tuple((str(a), b) for a, b in values["datasets"]),
-            held_out=tuple((str(a), b) for a, b in values["held_out"]),
-            material=Material.from_dict(values["material"]),
-            synthetic=values["synthetic"],
-            options=tuple(values["options"]),
-            validation_frames=values.get("validation_frames"),
-            packed=values.get("packed"),
-            digest=values.get("digest"),
-        )
+        from ddeal_core.settings import read_settings
+
+        return read_settings(cls, values)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types."""

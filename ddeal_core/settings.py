@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from ddeal_core.errors import ConfigError
 
-__all__ = ["ASCENDING", "Range", "Share", "check_settings", "check_value", "read_settings"]
+__all__ = ["ASCENDING", "Name", "Range", "Share", "check_settings", "check_value", "read_settings"]
 
 T = TypeVar("T")
 
@@ -53,6 +53,11 @@ class Range:
 
 ASCENDING = object()
 """Annotates a tuple whose numbers must not fall, such as (low, high)."""
+
+PRINTABLE = object()
+
+Name = Annotated[str, PRINTABLE]
+"""A text that can be shown in one line, in any encoding of Unicode."""
 
 Share = Annotated[float, Range(0, 1)]
 """A probability, or a part of a whole."""
@@ -85,7 +90,9 @@ def read_settings(kind: type[T], values: Any) -> T:
         required = field.default is MISSING and field.default_factory is MISSING
         if required and field.name not in values:
             raise ConfigError(f"{field.name} is missing")
-    return kind(**{name: _from_json(name, value, hints[name]) for name, value in values.items()})
+    made = kind(**{name: _from_json(name, value, hints[name]) for name, value in values.items()})
+    check_settings(made)
+    return made
 
 
 def check_value(name: str, value: Any, hint: Any) -> None:
@@ -114,6 +121,8 @@ def check_value(name: str, value: Any, hint: Any) -> None:
         if not isinstance(value, str) or value not in get_args(hint):
             choices = ", ".join(get_args(hint))
             raise ConfigError(f"{name} is one of {choices}, not {reprlib.repr(value)}")
+    elif PRINTABLE in marks and isinstance(value, str) and not value.isprintable():
+        raise ConfigError(f"{name} is a text of one line, not {reprlib.repr(value)}")
     elif not isinstance(value, get_origin(hint) or hint):
         known = {str: "a text", bool: "true or false"}.get(hint, "a group of named values")
         raise ConfigError(f"{name} is {known}, not {reprlib.repr(value)}")

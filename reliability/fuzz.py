@@ -19,10 +19,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from reliability.mutations import damaged
+from reliability.mutations import Form, damaged
 from reliability.samples import make_samples
 from reliability.workers import Outcome, Worker
 
@@ -30,15 +31,23 @@ __all__ = ["Input", "Inputs", "fuzz", "main"]
 
 # Videos have the most ways to go wrong.
 _SHARES = {
-    "video": 0.4,
-    "image": 0.12,
-    "mask": 0.12,
-    "weights": 0.08,
-    "pickle": 0.08,
-    "json-meta": 0.05,
-    "json-coco": 0.05,
-    "json-recipe": 0.05,
-    "json-record": 0.05,
+    "video": 0.27,
+    "image": 0.1,
+    "mask": 0.1,
+    "weights": 0.05,
+    "pickle": 0.05,
+    "text-set": 0.06,
+    "text-log": 0.03,
+    "json-meta": 0.04,
+    "json-coco": 0.04,
+    "json-recipe": 0.07,
+    "json-network": 0.03,
+    "json-engine": 0.03,
+    "json-packed": 0.03,
+    "json-choice": 0.02,
+    "json-session": 0.02,
+    "json-manifest": 0.02,
+    "json-record": 0.04,
 }
 
 
@@ -84,7 +93,8 @@ class Inputs:
         name, data = samples[int(rng.integers(len(samples)))]
         _, other = samples[int(rng.integers(len(samples)))]
         choice = int(rng.integers(1 << 16))
-        data = damaged(data, other, rng, is_json=kind.startswith("json"))
+        form, _, rest = kind.partition("-")
+        data = damaged(data, other, rng, form=cast("Form", form if rest else "bytes"))
         return Input(number, kind, name, data, choice)
 
 

@@ -3,12 +3,14 @@
 import json
 import struct
 import zlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["damaged"]
+__all__ = ["Form", "damaged"]
+
+Form = Literal["bytes", "text", "json"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 Generator = np.random.Generator
@@ -34,19 +36,22 @@ _WORDS: tuple[Any, ...] = (
     [[[[[[[[1]]]]]]]],
     {"videos": 1},
 )
+_NUMBERS: tuple[Any, ...] = (0, -1, 1, 0.5, -0.5, 1e-300, 1e300, 10**6, 10**18)
 _RAW = ("NaN", "-Infinity", "1e999", "[" * 50_000, '{"a":' * 3000, "9" * 5000, "\x00", "\ufeff")
 
 
-def damaged(data: bytes, other: bytes, rng: Generator, *, is_json: bool = False) -> bytes:
-    """Damage a file's bytes in one to four ways.
+def damaged(data: bytes, other: bytes, rng: Generator, *, form: Form = "bytes") -> bytes:
+    """Damage a file in one to four ways.
 
     Args:
         data: The file.
         other: Another file of its kind, to take parts of.
         rng: Decides everything.
-        is_json: Whether it may be damaged by its structure, too.
+        form: Text may be written anew in another encoding, too, and JSON with other values.
     """
-    if is_json and rng.random() < 0.7:
+    if form != "bytes" and rng.random() < 0.15:
+        return _recoded(data.decode(), rng)
+    if form == "json" and rng.random() < 0.8:
         return _damaged_json(data, rng)
     content = bytearray(data)
     for _ in range(int(rng.integers(1, 5))):
@@ -143,19 +148,46 @@ def _damaged_json(data: bytes, rng: Generator) -> bytes:
 
 
 def _changed(value: Any, rng: Generator) -> Any:
-    """Put an odd value, or none, in a place somewhere inside."""
-    if isinstance(value, dict) and value and rng.random() < 0.9:
-        key = list(value)[int(rng.integers(len(value)))]
-        how = rng.random()
-        changed = dict(value)
-        if how < 0.1:
-            del changed[key]
-        elif how < 0.2:
-            changed[str(_WORDS[int(rng.integers(len(_WORDS)))])] = changed.pop(key)
-        else:
-            changed[key] = _changed(value[key], rng)
-        return changed
-    if isinstance(value, list) and value and rng.random() < 0.9:
-        index = int(rng.integers(len(value)))
-        return [*value[:index], _changed(value[index], rng), *value[index + 1 :]]
-    return _WORDS[int(rng.integers(len(_WORDS)))]
+    """Put an odd value, or none, in one place inside, each place being as likely as any other."""
+    places = list(_places(value))
+    *path, last = places[int(rng.integers(len(places)))] if places else (None,)
+    if last is None:
+        return _WORDS[int(rng.integers(len(_WORDS)))]
+    changed = json.loads(json.dumps(value))
+    inside = changed
+    for key in path:
+        inside = inside[key]
+    how, old = rng.random(), inside[last]
+    if how < 0.08:
+        del inside[last]
+    elif how < 0.16 and isinstance(inside, dict):
+        inside[str(_WORDS[int(rng.integers(len(_WORDS)))])] = inside.pop(last)
+    elif how < 0.6 and isinstance(old, int | float):
+        inside[last] = _NUMBERS[int(rng.integers(len(_NUMBERS)))]
+    else:
+        inside[last] = _WORDS[int(rng.integers(len(_WORDS)))]
+    return changed
+
+
+def _places(value: Any, *path: Any) -> Iterator[tuple[Any, ...]]:
+    """Keys and indices that lead to each value inside, however deep."""
+    inner: Any = value.items() if isinstance(value, dict) else ()
+    for key, item in enumerate(value) if isinstance(value, list) else inner:
+        yield (*path, key)
+        yield from _places(item, *path, key)
+
+
+def _recoded(text: str, rng: Generator) -> bytes:
+    """The text as another program or system may save it."""
+    marked = "".join(c + "\u00e9" * (rng.random() < 0.1) for c in text)
+    choices = (
+        marked.encode("latin-1", "replace"),
+        marked.encode("utf-16"),
+        marked.encode("utf-16-le"),
+        b"\xef\xbb\xbf" + text.encode(),
+        text.replace("\n", "\r\n").encode(),
+        text.replace("\n", "\r").encode(),
+        text.encode() + b"\0",
+        marked.encode("utf-8")[:-1],
+    )
+    return choices[int(rng.integers(len(choices)))]

@@ -3,7 +3,7 @@
 import json
 import pickle
 import struct
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,16 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from ddeal_cli.material import Material
+from ddeal_cli.training_data import DataChoice
+from ddeal_core.datasets import SyntheticConfig
+from ddeal_core.datasets.packed_index import PackedIndex, PackedPart
 from ddeal_core.media import write_mask
+from ddeal_core.media.manifest import FileRecord, FrameRecord, Manifest
 from ddeal_core.media.run_lengths import pack_counts
 from ddeal_core.network import Ddeal, NetworkConfig
 from ddeal_core.training import RECIPES
+from ddeal_core.training.log import LogRow
 from ddeal_core.weights import Checkpoint, save_checkpoint
 
 __all__ = ["TINY", "make_clip", "make_samples", "moving_square"]
@@ -34,6 +40,7 @@ TINY = replace(
 )
 """The default network with as few channels as it works with."""
 
+_LOG_ROWS = ("0,stills,1.5,0.001,0.7,0.4,0.1,nan,nan", "1,stills,3.0,0.001,0.6,0.5,0.1,0.3,0.2")
 _RUNS = (100, 20, 12, 20, 1384)
 
 _VIDEOS: dict[str, tuple[str, str, dict[str, str]]] = {
@@ -105,7 +112,7 @@ def make_samples(folder: Path) -> dict[str, list[Path]]:
     """Write all samples; the same on every call.
 
     Returns:
-        Files by kind: "video", "image", "mask", "weights", "pickle" and four kinds of "json-".
+        Files by kind: "video", "image", "mask", "weights", "pickle", and more of text and JSON.
     """
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Path]] = {"video": [], "image": [], "mask": []}
@@ -225,9 +232,43 @@ def _make_json(folder: Path) -> dict[str, list[Path]]:
         "json-recipe": RECIPES["compact"].to_dict(),
         "json-record": {"schema": "ddeal-bench-1", "kind": "speed", "cases": [case]},
     }
+    (folder / "cut.mov").write_bytes(b"a cut-out")
+    manifest = Manifest(
+        is_folder=False,
+        settings={"input": {"name": "clip.mp4"}, "start": None},
+        versions={"ddeal": "1"},
+        time_base="1/24",
+        frames=(FrameRecord(0, "00000", 0), FrameRecord(1, "00001", 512)),
+        files=(FileRecord.of(folder / "cut.mov"),),
+    )
+    packed_part = PackedPart("dataset", "DAVIS:train", "sets/DAVIS", items=1, files=0, bytes=0)
+    choice = DataChoice((("/data/DAVIS", "train"),), material=Material(stills=("/data/stills",)))
+    within = DataChoice((("sets/DAVIS", "train"),), options=("max_objects=2",), digest="00")
+    index = PackedIndex((packed_part,), within.to_dict(), {"short_side": 300})
+    contents |= {
+        "json-network": TINY.to_dict(),
+        "json-engine": asdict(SyntheticConfig()),
+        "json-packed": json.loads(index.to_json()),
+        "json-choice": choice.to_dict(),
+        "json-session": {"video": "a.mp4", "objects": [{"id": 1, "name": "swan"}]},
+        "json-manifest": json.loads(manifest.to_text()),
+    }
     found = {}
     for kind, content in contents.items():
         path = folder / f"{kind}.json"
         path.write_text(json.dumps(content), encoding="utf-8")
         found[kind] = [path]
+    columns = ",".join(field.name for field in fields(LogRow))
+    texts = (
+        ("text-set", "val.txt", "bear\nswan\n"),
+        (
+            "text-set",
+            "val-2016.txt",
+            "# val\n/JPEGImages/480p/bear/0.jpg /Annotations/bear/0.png\n",
+        ),
+        ("text-log", "log.csv", "\n".join((columns, *_LOG_ROWS, ""))),
+    )
+    for kind, name, text in texts:
+        (folder / name).write_text(text, encoding="utf-8")
+        found.setdefault(kind, []).append(folder / name)
     return found

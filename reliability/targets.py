@@ -1,27 +1,42 @@
 """What is done with each damaged file: as much as ddeal would do with it."""
 
 import contextlib
+import math
 import tempfile
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+import torch
 from PIL import Image
 
+from ddeal_cli.annotate.session_folder import SessionFolder
 from ddeal_cli.bench.record import compare_records, read_record
+from ddeal_cli.packed_data import open_packed
+from ddeal_cli.train import read_recipe
+from ddeal_cli.training_data import DataChoice
+from ddeal_core.datasets import Clip, DavisLayout, SyntheticClips, SyntheticConfig, YouTubeVosLayout
 from ddeal_core.datasets.coco import CocoStills
-from ddeal_core.datasets.layouts import YouTubeVosLayout
-from ddeal_core.errors import ConfigError
+from ddeal_core.datasets.export import export_clips
 from ddeal_core.evaluation.categories import read_seen
 from ddeal_core.evaluation.labels import read_foreground, read_labels
 from ddeal_core.evaluation.submission import submission_frames
-from ddeal_core.json_files import read_json
 from ddeal_core.media import Cutout, open_source, open_writer, read_image, read_mask
-from ddeal_core.training import Recipe
+from ddeal_core.media.manifest import is_complete
+from ddeal_core.media.verification import verify
+from ddeal_core.network import Ddeal, NetworkConfig
+from ddeal_core.settings import read_settings
+from ddeal_core.text_files import parsing, read_json
 from ddeal_core.training.checkpoint import load_run
+from ddeal_core.training.log import TrainingLog
+from ddeal_core.training.overrides import override
 from ddeal_core.weights import load_network, read_released
 from ddeal_core.weights.imagenet import read_imagenet
+
+if TYPE_CHECKING:
+    from ddeal_core.media.frame_reader import FrameReader
 
 __all__ = ["TARGETS"]
 
@@ -106,11 +121,13 @@ def _coco(path: Path, choice: int) -> None:
 def _recipe(path: Path, choice: int) -> None:
     """Read a training recipe."""
     del choice
-    try:
-        values = read_json(path)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-    Recipe.from_dict(values)
+    recipe = read_recipe(str(path))
+    override(recipe, steps=7)
+    for stage in recipe.stages:
+        for step in (0, stage.steps - 1):
+            assert math.isfinite(stage.rate(step))
+            stage.recurrence(step)
+    NetworkConfig.from_preset(recipe.preset)
 
 
 def _record(path: Path, choice: int) -> None:
@@ -119,6 +136,77 @@ def _record(path: Path, choice: int) -> None:
     record = read_record(path)
     with contextlib.suppress(ZeroDivisionError):
         compare_records(record, record)
+
+
+def _set(path: Path, choice: int) -> None:
+    """Read it as categories, and as a list of DAVIS or of YouTube-VOS; or add a name to it."""
+    root = path.parent / "set"
+    image = Image.fromarray(np.zeros((8, 8), np.uint8))
+    for place in ("JPEGImages", "Annotations"):
+        for name in ("bear", "swan"):
+            (root / place / name).mkdir(parents=True)
+            image.save(root / place / name / "00000.png")
+    (root / "ImageSets").mkdir()
+    read_seen(path)
+    path.replace(root / "ImageSets" / "val.txt")
+    if choice % 3 == 0:
+        DavisLayout(root).sequences("val")
+    elif choice % 3 == 1:
+        YouTubeVosLayout(root).sequences("ImageSets/val")
+    else:
+        clip = Clip(np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 8, 8), np.uint8))
+        for _ in export_clips([("new", clip)], root, image_set="val"):
+            pass
+
+
+def _log(path: Path, choice: int) -> None:
+    """Go on with the log of a training run."""
+    path.replace(path.parent / "log.csv")
+    log = TrainingLog(path.parent, step=choice % 3)
+    log.close()
+
+
+def _network(path: Path, choice: int) -> None:
+    """Build the network of a configuration, without its numbers."""
+    del choice
+    with parsing(path, "a configuration"), torch.device("meta"):
+        Ddeal(NetworkConfig.from_dict(read_json(path)))
+
+
+def _engine(path: Path, choice: int) -> None:
+    """Make a synthetic clip with a configuration."""
+    config = read_settings(SyntheticConfig, read_json(path))
+    SyntheticClips(config, size=(32, 48), frames=2).clip(choice)
+
+
+def _packed(path: Path, choice: int) -> None:
+    """Open a folder of packed data."""
+    del choice
+    path.replace(path.parent / "data.json")
+    open_packed(path.parent, DataChoice())
+
+
+def _choice(path: Path, choice: int) -> None:
+    """Go on with the data of a training run, whether or not others are named."""
+    path.replace(path.parent / "data.json")
+    DataChoice(validation_frames=5 if choice % 2 else None).or_stored(path.parent)
+
+
+def _session(path: Path, choice: int) -> None:
+    """Go on with a session of the annotator that has no masks yet."""
+    del choice
+    path.replace(path.parent / "objects.json")
+    SessionFolder(path.parent).load(cast("FrameReader", None))
+
+
+def _manifest(path: Path, choice: int) -> None:
+    """Verify an output against its manifest, and ask whether it is complete."""
+    del choice
+    output = path.with_name("cut.mov")
+    output.write_bytes(b"a cut-out")
+    path.replace(output.with_name("cut.mov.manifest.json"))
+    is_complete(output, {"start": None})
+    assert all("\n" not in problem for problem in verify(output).problems)
 
 
 TARGETS: dict[str, Callable[[Path, int], None]] = {
@@ -131,5 +219,13 @@ TARGETS: dict[str, Callable[[Path, int], None]] = {
     "json-coco": _coco,
     "json-recipe": _recipe,
     "json-record": _record,
+    "json-network": _network,
+    "json-engine": _engine,
+    "json-packed": _packed,
+    "json-choice": _choice,
+    "json-session": _session,
+    "json-manifest": _manifest,
+    "text-set": _set,
+    "text-log": _log,
 }
 """By kind of sample; each is given the file and a number that chooses between ways to read it."""

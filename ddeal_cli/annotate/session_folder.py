@@ -22,6 +22,7 @@ from ddeal_core.media.frame_reader import FrameReader
 from ddeal_core.media.mask_set import mask_files, read_masks
 from ddeal_core.media.masks import MAX_OBJECT_ID, write_mask
 from ddeal_core.media.result_writer import output_error, write_output
+from ddeal_core.text_files import parsing, read_json
 
 __all__ = ["SessionFolder"]
 
@@ -105,15 +106,11 @@ class SessionFolder:
 
 
 def _names(path: Path) -> dict[int, str]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+    record = read_json(path)
+    with parsing(path, "a list of objects", advice="mend it, or choose another --session"):
         names = {int(each["id"]): checked_name(str(each["name"])) for each in record["objects"]}
         if any(not 1 <= i <= MAX_OBJECT_ID for i in names):
             raise ValueError("an id is not 1 to 254")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, InputError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}): mend it, or name another folder with --session"
-        ) from None
     return names
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ddeal_cli.bench.machine import describe_machine
 from ddeal_core.errors import InputError
-from ddeal_core.json_files import read_json
 from ddeal_core.media.result_writer import write_output
+from ddeal_core.text_files import read_json
 
 __all__ = [
     "SCHEMA",
@@ -66,12 +66,7 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         InputError: It is missing, no record, or of another schema.
     """
-    try:
-        record = read_json(path)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError:
-        raise InputError(f"{path} is no JSON file of ddeal bench") from None
+    record = read_json(path)
     schema = record.get("schema") if isinstance(record, dict) else None
     if schema != SCHEMA:
         raise InputError(

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from ddeal_core.datasets.clip import IGNORE
 from ddeal_core.datasets.cutouts import MAX_SIDE, DecodedCache, Still, read_image
 from ddeal_core.errors import DatasetError
-from ddeal_core.json_files import read_json
+from ddeal_core.text_files import parsing, read_json
 
 __all__ = ["CocoStills", "decode_rle", "decode_segmentation"]
 
 Array = NDArray[np.uint8]
 
 _FARTHEST = 1e6  # pixels
+_MOST_BYTES = 4 << 30  # LVIS has more than 1 GB
 
 
 def decode_segmentation(segmentation: Any, height: int, width: int) -> Array:
@@ -133,8 +134,8 @@ class CocoStills:
         folder = Path(images)
         if not folder.is_dir():
             raise DatasetError(f"{folder} is no folder; give the folder of the images")
-        try:
-            content = read_json(self._json)
+        content = read_json(self._json, DatasetError, most_bytes=_MOST_BYTES)
+        with parsing(self._json, "a COCO instance file", DatasetError):
             by_image: dict[Any, list[dict[str, Any]]] = {}
             for annotation in content["annotations"]:
                 if annotation.get("segmentation"):
@@ -144,11 +145,6 @@ class CocoStills:
                 for record in content["images"]
                 if record["id"] in by_image
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DatasetError(
-                f"{self._json} is no COCO instance file ({error!r}); "
-                "it needs 'images' and 'annotations'"
-            ) from error
         if not self._items:
             raise DatasetError(f"{self._json} has no instance with a segmentation")
         self._max_side = max_side

@@ -9,6 +9,7 @@ import cv2
 from ddeal_core.datasets.clip import Clip
 from ddeal_core.errors import DatasetError, OutputError
 from ddeal_core.media.masks import write_mask
+from ddeal_core.text_files import read_text
 from ddeal_core.whole_files import write_whole
 
 __all__ = ["export_clips"]
@@ -90,7 +91,7 @@ def _write_sequence(base: Path, resolution: str, name: str, clip: Clip, *, overw
 
 
 def _write_list(path: Path, names: list[str]) -> None:
-    held = path.read_text(encoding="utf-8").split() if path.is_file() else []
+    held = read_text(path, DatasetError).split() if path.is_file() else []
     lines = held + [name for name in names if name not in held]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, "".join(f"{line}\n" for line in lines).encode("utf-8"))

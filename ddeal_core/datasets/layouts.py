@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ddeal_core.errors import DatasetError
-from ddeal_core.json_files import read_json
+from ddeal_core.text_files import parsing, read_json, read_text
 
 __all__ = ["DavisLayout", "Sequence", "YouTubeVosLayout"]
 
@@ -113,7 +113,7 @@ class DavisLayout:
                 "name one of these or leave it out to take every sequence"
             )
         names: list[str] = []
-        for line in found[-1].read_text(encoding="utf-8").splitlines():
+        for line in read_text(found[-1], DatasetError).splitlines():
             words = line.split()
             if not words or words[0].startswith("#"):
                 continue
@@ -155,14 +155,11 @@ class YouTubeVosLayout:
         path = self.root / "meta.json"
         if not path.is_file():
             return {}
-        try:
-            videos = read_json(path)["videos"]
+        record = read_json(path, DatasetError)
+        with parsing(path, "the meta.json of YouTube-VOS", DatasetError):
+            videos = record["videos"]
             if not isinstance(videos, dict):
-                raise TypeError("'videos' is no object")
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            raise DatasetError(
-                f"{path} is not a YouTube-VOS meta.json ({error}); it needs a 'videos' object"
-            ) from error
+                raise ValueError("'videos' is no object")
         return videos
 
     def sequences(self, image_set: str | None = None) -> tuple[Sequence, ...]:
@@ -179,7 +176,7 @@ class YouTubeVosLayout:
             path = self.root / (image_set if image_set.endswith(".txt") else f"{image_set}.txt")
             if not path.is_file():
                 raise DatasetError(f"image set {path} is missing; leave it out to take all videos")
-            names = path.read_text(encoding="utf-8").split()
+            names = read_text(path, DatasetError).split()
         else:
             names = sorted(self._videos) if self._videos else _folder_names(self._images)
         if not names:
@@ -189,17 +186,13 @@ class YouTubeVosLayout:
     def _sequence(self, name: str) -> Sequence:
         categories: dict[int, str] = {}
         first_frames: dict[int, str] = {}
-        try:
+        path = self.root / "meta.json"
+        with parsing(path, f"the meta.json of YouTube-VOS (objects of {name!r})", DatasetError):
             for key, record in self._videos.get(name, {}).get("objects", {}).items():
                 if "category" in record:
                     categories[int(key)] = str(record["category"])
                 if record.get("frames"):
                     first_frames[int(key)] = str(min(record["frames"]))
-        except (AttributeError, TypeError, ValueError) as error:
-            path = self.root / "meta.json"
-            raise DatasetError(
-                f"{path}: the objects of {name!r} cannot be read ({error})"
-            ) from error
         return _sequence(
             name,
             self._images / name,

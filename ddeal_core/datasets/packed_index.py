@@ -4,16 +4,18 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from ddeal_core.errors import DatasetError
-from ddeal_core.json_files import read_json
+from ddeal_core.settings import Range, read_settings
+from ddeal_core.text_files import parsing, read_json
 from ddeal_core.whole_files import write_whole
 
 __all__ = ["INDEX", "PackedIndex", "PackedPart", "read_index", "write_index"]
 
 INDEX = "data.json"
 _FORMAT = "ddeal packed data 1"
+Count = Annotated[int, Range(0, 1e15)]
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,9 @@ class PackedPart:
     kind: str
     name: str
     path: str
-    items: int
-    files: int
-    bytes: int
+    items: Count
+    files: Count
+    bytes: Count
 
 
 @dataclass(frozen=True)
@@ -100,18 +102,16 @@ def read_index(root: Path) -> PackedIndex:
             f"{root} holds no whole packed data: {INDEX}, which is written last, is missing; "
             "pack again, or copy all of it"
         )
-    try:
-        record = read_json(path)
+    record = read_json(path, DatasetError)
+    with parsing(path, "the index of packed data", DatasetError, advice="pack again"):
         if record["format"] != _FORMAT:
             raise ValueError(f"its format is {record['format']!r}, not {_FORMAT!r}")
         index = PackedIndex(
-            parts=tuple(PackedPart(**part) for part in record["parts"]),
+            parts=tuple(read_settings(PackedPart, part) for part in record["parts"]),
             choice=dict(record["choice"]),
             settings=dict(record["settings"]),
         )
         files, size = index.files, index.bytes
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"{path} is damaged ({error}): pack again") from None
     there = [p.stat().st_size for p in root.rglob("*") if p.is_file() and p != path]
     # More may lie there, such as what a file browser leaves.
     if len(there) < files or sum(there) < size:

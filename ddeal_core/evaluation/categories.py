@@ -7,7 +7,7 @@ test sets have them and 26 or 29 others.
 from pathlib import Path
 
 from ddeal_core.errors import DatasetError
-from ddeal_core.json_files import read_json
+from ddeal_core.text_files import parse_json, parsing, read_text
 
 __all__ = ["SEEN_CATEGORIES", "normalize", "read_seen"]
 
@@ -35,18 +35,17 @@ def read_seen(path: str | Path) -> frozenset[str]:
         DatasetError: The file cannot be read or names no category.
     """
     source = Path(path)
-    try:
-        text = source.read_text(encoding="utf-8")
-        if text.lstrip().startswith("{"):
-            videos = read_json(source)["videos"].values()
+    text = read_text(source, DatasetError)
+    names = text.splitlines()
+    if text.lstrip().startswith("{"):
+        with parsing(
+            source,
+            "the meta.json of YouTube-VOS",
+            DatasetError,
+            advice="give the one of a training set, or a text file with one category a line",
+        ):
+            videos = parse_json(text)["videos"].values()
             names = [o["category"] for video in videos for o in video["objects"].values()]
-        else:
-            names = text.splitlines()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(
-            f"cannot read seen categories from {source} ({error}); give a text file with one "
-            "category a line, or the meta.json of a training set"
-        ) from error
     found = frozenset(normalize(str(name)) for name in names) - {""}
     if not found:
         raise DatasetError(f"{source} names no category; write one a line")

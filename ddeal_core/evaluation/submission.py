@@ -10,7 +10,7 @@ from ddeal_core.errors import DatasetError, MaskError, OutputError
 from ddeal_core.evaluation.labels import ids_in, read_labels
 from ddeal_core.evaluation.plan import given_masks
 from ddeal_core.evaluation.results import find_missing, locate_results
-from ddeal_core.json_files import read_json
+from ddeal_core.text_files import parsing, read_json
 from ddeal_core.whole_files import written_whole
 
 __all__ = ["submission_frames", "write_submission"]
@@ -30,18 +30,16 @@ def submission_frames(
         DatasetError: ``meta.json`` cannot be read.
     """
     path = Path(dataset) / "meta.json"
-    try:
-        videos = read_json(path)["videos"] if path.is_file() else {}
+    record = read_json(path, DatasetError) if path.is_file() else {"videos": {}}
+    with parsing(path, "the meta.json of YouTube-VOS", DatasetError):
         listed = {
             s.name: {
                 str(frame)
-                for o in videos.get(s.name, {}).get("objects", {}).values()
+                for o in record["videos"].get(s.name, {}).get("objects", {}).values()
                 for frame in o.get("frames", ())
             }
             for s in sequences
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"{path} is not a YouTube-VOS meta.json ({error})") from error
     frames = {}
     for s in sequences:
         stems = [path.stem for path in s.frames[s.annotated_indices[0] :]]

@@ -18,6 +18,7 @@ from typing import Any, cast
 from ddeal_core.errors import ManifestError
 from ddeal_core.media.identity import Settings, sha256_of_file
 from ddeal_core.media.image_source import IMAGE_ENDINGS
+from ddeal_core.text_files import parse_json, read_text
 from ddeal_core.whole_files import write_whole
 
 __all__ = [
@@ -35,7 +36,6 @@ __all__ = [
 FOLDER_MANIFEST = "manifest.json"
 FILE_ENDING = ".manifest.json"
 _FORMAT = "ddeal-manifest-1"
-_MOST_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +115,14 @@ class Manifest:
         return "{\n" + ",\n".join(f'"{name}": {text}' for name, text in parts.items()) + "\n}\n"
 
     @classmethod
-    def from_text(cls, text: str | bytes) -> Manifest:
+    def from_text(cls, text: str) -> Manifest:
         """Read what `to_text` gave, trusting nothing in it.
 
         Raises:
             ManifestError: It is no whole manifest, or names files that are not inside the output.
         """
         try:
-            record = json.loads(text)
+            record = parse_json(text)
             if not isinstance(record, dict):
                 raise ValueError("it is no JSON object")
             if record.get("format") != _FORMAT:
@@ -185,10 +185,9 @@ def read_manifest(output: Path) -> Manifest:
     path = manifest_path(output)
     if not path.is_file():
         raise ManifestError(f"{output} has no manifest: nothing says what it should hold")
+    text = read_text(path, ManifestError)
     try:
-        manifest = Manifest.from_text(_content(path))
-    except OSError as error:
-        raise ManifestError(f"{path} cannot be read: {error.strerror or error}") from None
+        manifest = Manifest.from_text(text)
     except ManifestError as error:
         raise ManifestError(f"{path} is no manifest to be trusted: {error}") from None
     names = [file.name for file in manifest.files]
@@ -202,8 +201,8 @@ def read_manifest(output: Path) -> Manifest:
 def is_manifest(path: Path) -> bool:
     """Whether a file is a manifest, of whatever output; a new one may take its place."""
     try:
-        Manifest.from_text(_content(path))
-    except (ManifestError, OSError):
+        Manifest.from_text(read_text(path, ManifestError))
+    except ManifestError:
         return False
     return True
 
@@ -248,12 +247,6 @@ def strangers(folder: Path, manifest: Manifest) -> list[str]:
     )
     shown = (path.as_posix() for path in found if not any(p.startswith(".") for p in path.parts))
     return sorted(set(shown) - known)
-
-
-def _content(path: Path) -> bytes:
-    if path.stat().st_size > _MOST_BYTES:
-        raise ManifestError("it is too large")
-    return path.read_bytes()
 
 
 def _as_json(settings: Settings) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from ddeal_core.errors import ConfigError
-from ddeal_core.settings import Range, check_settings, read_settings
+from ddeal_core.settings import Name, Range, check_settings, read_settings
 
 __all__ = ["DEFAULT_PRESET", "PRESETS", "Ablation", "BackboneName", "NetworkConfig"]
 
@@ -97,7 +97,7 @@ class NetworkConfig:
         ablation: Cues that are switched off.
     """
 
-    preset: str
+    preset: Name
     backbone: BackboneName
     backbone_width: Channels = 64
     directional_channels: Channels = 512

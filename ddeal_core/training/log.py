@@ -1,6 +1,7 @@
 """The curves of a run: a CSV, and a picture of it."""
 
 import csv
+import io
 import math
 import os
 from dataclasses import asdict, dataclass, fields
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ddeal_core.text_files import read_text
 from ddeal_core.whole_files import written_whole
 
 __all__ = ["LogRow", "TrainingLog"]
@@ -59,11 +61,11 @@ class TrainingLog:
     def __init__(self, folder: Path, *, step: int = 0) -> None:
         self.path = folder / "log.csv"
         self._rows = [row for row in _read(self.path) if row.step < step]
-        with written_whole(self.path) as part, part.open("w", newline="") as file:
+        with written_whole(self.path) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, _NAMES)
             writer.writeheader()
             writer.writerows(_as_text(row) for row in self._rows)
-        self._file = self.path.open("a", newline="")
+        self._file = self.path.open("a", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, _NAMES)
 
     @property
@@ -138,16 +140,15 @@ def _read(path: Path) -> list[LogRow]:
     if not path.is_file():
         return []
     rows = []
-    with path.open(newline="") as file:
-        for values in csv.DictReader(file):
-            try:
-                rows.append(
-                    LogRow(
-                        step=int(values["step"]),
-                        stage=values["stage"],
-                        **{name: float(values[name]) for name in _NAMES[2:]},
-                    )
+    for values in csv.DictReader(io.StringIO(read_text(path), newline="")):
+        try:
+            rows.append(
+                LogRow(
+                    step=int(values["step"]),
+                    stage=values["stage"],
+                    **{name: float(values[name]) for name in _NAMES[2:]},
                 )
-            except (KeyError, TypeError, ValueError):
-                break  # the line in which the process was killed
+            )
+        except (KeyError, TypeError, ValueError):
+            break  # the line in which the process was killed
     return rows

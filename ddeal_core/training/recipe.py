@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from ddeal_core.errors import ConfigError
-from ddeal_core.settings import Range, Share, check_settings, read_settings
+from ddeal_core.settings import Name, Range, Share, check_settings, read_settings
 from ddeal_core.training.clip_pass import Recurrence
 from ddeal_core.training.losses import LossWeights
 
@@ -46,7 +46,7 @@ class Stage:
             are. None is named where all learn.
     """
 
-    name: str
+    name: Name
     size: tuple[Side, Side]
     frames: Annotated[int, Range(2, 10_000)]
     clips: Annotated[int, Range(1, 65_536)]
@@ -66,7 +66,7 @@ class Stage:
     remembering: Share = 0.5
     burn_in: Annotated[int, Range(0, 10_000)] = 0
     cue_dropout: Share = 0.0
-    learns: tuple[str, ...] = ()
+    learns: tuple[Name, ...] = ()
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -131,8 +131,8 @@ class Recipe:
         checkpoint_every: Steps between checkpoints.
     """
 
-    name: str
-    preset: str
+    name: Name
+    preset: Name
     stages: tuple[Stage, ...]
     loss: LossWeights = field(default_factory=LossWeights)
     optimiser: Literal["adam", "adamw"] = "adam"

@@ -14,6 +14,7 @@ from torch import Tensor
 from ddeal_core.errors import ConfigError, OutputError, WeightsError
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
+from ddeal_core.text_files import parse_json
 from ddeal_core.weights.bundled import weights_file
 from ddeal_core.whole_files import write_whole
 
@@ -103,8 +104,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
                     f"{path} holds no ddeal weights; convert the authors' file with "
                     "'ddeal weights convert'"
                 )
-            config = NetworkConfig.from_dict(json.loads(metadata["config"]))
-            provenance = json.loads(metadata.get("provenance", "{}"))
+            config = NetworkConfig.from_dict(parse_json(metadata["config"]))
+            provenance = parse_json(metadata.get("provenance", "{}"))
             if not isinstance(provenance, dict):
                 raise ValueError("its provenance is not a list of named values")
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118

@@ -146,7 +146,7 @@ def test_own_list_of_seen_categories(split: Split, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="names no category"):
         read_seen(own)
     own.write_text('{"videos": [1]}')
-    with pytest.raises(DatasetError, match="cannot read seen categories"):
+    with pytest.raises(DatasetError, match="cannot be read as the meta"):
         read_seen(own)
 
 

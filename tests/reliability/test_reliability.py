@@ -85,6 +85,21 @@ def test_an_input_is_the_same_every_time(tmp_path):
     assert any(damaged(b"abc" * 99, b"", rng) != b"abc" * 99 for _ in range(3))
 
 
+def test_what_once_was_a_traceback_is_among_the_inputs():
+    """A list of sequences in another encoding, and a recipe that divides by zero."""
+    rng = np.random.default_rng(0)
+    text = [damaged(b"bear\nswan\n", b"", rng, form="text") for _ in range(100)]
+    encodings = {content.decode("utf-8", "replace").count("\ufffd") > 0 for content in text}
+    assert encodings == {True, False}
+    assert any(b"\0" in content for content in text)
+    assert any(b"\r" in content for content in text)
+    recipe = json.dumps({"clips": 4, "size": [32, 48], "stages": [{"clips_per_pass": 2}]}).encode()
+    zeros = [
+        damaged(recipe, b"", rng, form="json").count(b'"clips_per_pass": 0') for _ in range(200)
+    ]
+    assert any(zeros)
+
+
 def test_fuzzing_finds_nothing(capsys, tmp_path):
     words = ["--inputs", "100", "--seed", "3", "--workers", "1", "--json"]
     assert main([*words, "--keep", str(tmp_path / "kept")]) == 0

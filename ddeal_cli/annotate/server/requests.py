@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from starlette.requests import Request
@@ -10,6 +9,7 @@ from starlette.requests import Request
 from ddeal_cli.annotate.exporting import EXPORTS, Export
 from ddeal_cli.annotate.marks import Box, Click, Mark, Point, Stroke
 from ddeal_core.errors import InputError
+from ddeal_core.text_files import parse_json
 
 __all__ = ["MAX_BODY", "TooLargeError", "export_of", "mark_of", "read_json", "text_of", "whole"]
 
@@ -36,8 +36,8 @@ async def read_json(request: Request) -> dict[str, Any]:
         if len(body) > MAX_BODY:
             raise TooLargeError(f"a request has at most {MAX_BODY} bytes")
     try:
-        record = json.loads(bytes(body) or b"{}")
-    except (ValueError, RecursionError):
+        record = parse_json(body.decode() or "{}")
+    except ValueError:
         raise InputError("the request is no JSON") from None
     if not isinstance(record, dict):
         raise InputError("the request is no JSON object")

@@ -167,7 +167,7 @@ def test_two_files_side_by_side(bench, ddeal, tmp_path):
     for name, words in (
         ("old.json", "schema"),
         ("other.json", "kinds"),
-        ("none.json", "cannot read"),
+        ("none.json", "cannot be read"),
     ):
         run = ddeal("bench", "--compare", "a.json", name)
         assert run.status == 2
@@ -192,7 +192,7 @@ def test_two_files_side_by_side(bench, ddeal, tmp_path):
         (["-o", "here.txt"], ".json file"),
         (["--picture", "here.jpg"], ".png file"),
         (["--limit", 0], "positive number"),
-        (["--compare", "a.json", "b.json"], "cannot read a.json"),
+        (["--compare", "a.json", "b.json"], "a.json cannot be read"),
         (["--growth", "size", "--against", "plain"], "--growth"),
         (["--resolution", "tall"], "--resolution"),
     ],
