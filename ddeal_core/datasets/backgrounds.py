@@ -36,15 +36,6 @@ class BackgroundSource(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class _Plate:
-    image: Array
-
-    @property
-    def nbytes(self) -> int:
-        return self.image.nbytes
-
-
 class StillBackgrounds:
     """A folder of photographs.
 
@@ -67,7 +58,7 @@ class StillBackgrounds:
         if not self.paths:
             raise DatasetError(f"{root} has no images")
         self._max_side = max_side
-        self._cache: DecodedCache[_Plate] = DecodedCache(cache_bytes)
+        self._cache: DecodedCache[Array] = DecodedCache(cache_bytes)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -75,8 +66,7 @@ class StillBackgrounds:
     def plates(self, index: int, times: NDArray[np.float64], phase: float) -> list[Array]:  # noqa: ARG002
         """Return the one image, whatever the times."""
         path = self.paths[index]
-        held = self._cache.get(index, lambda: _Plate(read_image(path, max_side=self._max_side)))
-        return [held.image]
+        return [self._cache.get(index, lambda: read_image(path, max_side=self._max_side))]
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,7 @@ from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.picture_files import opened_picture
 
 __all__ = [
-    "Cutout",
     "CutoutFolder",
-    "CutoutSource",
     "DecodedCache",
     "SceneObject",
     "Still",
@@ -33,11 +31,14 @@ __all__ = [
     "read_image",
     "read_rgba",
     "scene_objects",
+    "usable_objects",
 ]
 
 MAX_SIDE = 640
 MIN_PIXELS = 500
 """Smaller objects are too coarse to be cut out."""
+CUT_MARGIN = 3
+"""Pixels that `cut` leaves all round the box of an object."""
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 Array = NDArray[np.uint8]
@@ -90,27 +91,6 @@ class Still:
         return self.image.nbytes + self.labels.nbytes
 
 
-@dataclass(frozen=True, eq=False)
-class Cutout:
-    """An object without its surroundings.
-
-    Attributes:
-        rgba: ``[H, W, 4]`` uint8, alpha not multiplied in, two clear pixels all round.
-    """
-
-    rgba: Array
-
-    @property
-    def area(self) -> float:
-        """Covered pixels."""
-        return float(cv2.sumElems(self.rgba[..., 3])[0]) / 255
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return self.rgba.nbytes
-
-
 class StillSource(Protocol):
     """Images with masks, by number."""
 
@@ -118,16 +98,6 @@ class StillSource(Protocol):
         """Return how many there are."""
 
     def still(self, index: int) -> Still:
-        """Decode one."""
-
-
-class CutoutSource(Protocol):
-    """Cut-outs, by number."""
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-
-    def cutout(self, index: int) -> Cutout:
         """Decode one."""
 
 
@@ -243,24 +213,24 @@ class CutoutFolder:
         if not self._paths:
             raise DatasetError(f"{self.root} has no images; cut-outs are PNG files with alpha")
         self._max_side = max_side
-        self._cache: DecodedCache[Cutout] = DecodedCache(cache_bytes)
+        self._cache: DecodedCache[Array] = DecodedCache(cache_bytes)
 
     def __len__(self) -> int:
         return len(self._paths)
 
-    def cutout(self, index: int) -> Cutout:
-        """Decode one.
+    def cutout(self, index: int) -> Array:
+        """Decode one: ``[h, w, 4]`` uint8, alpha not multiplied in, two clear pixels all round.
 
         Raises:
             DatasetError: The file cannot be read.
         """
         return self._cache.get(index, lambda: self._read(index))
 
-    def _read(self, index: int) -> Cutout:
-        return Cutout(_with_margin(read_rgba(self._paths[index], max_side=self._max_side)))
+    def _read(self, index: int) -> Array:
+        return _with_margin(read_rgba(self._paths[index], max_side=self._max_side))
 
 
-def cut(still: Still, item: SceneObject, *, erode: int = 0, feather: float = 0.7) -> Cutout:
+def cut(still: Still, item: SceneObject, *, erode: int = 0, feather: float = 0.7) -> Array:
     """Cut one object out of a still.
 
     The edge is taken from inside the mask: alpha falls from 1 to 0 within the object, so that
@@ -271,8 +241,11 @@ def cut(still: Still, item: SceneObject, *, erode: int = 0, feather: float = 0.7
         item: One of ``still.objects``.
         erode: Pixels to take off the mask first, for masks that are drawn too wide.
         feather: Standard deviation of the edge's softness in pixels.
+
+    Returns:
+        ``[h, w, 4]`` uint8, alpha not multiplied in: the object's box and 3 pixels all round.
     """
-    pad = 3
+    pad = CUT_MARGIN
     x0, y0, x1, y1 = item.box
     mask = (still.labels[y0:y1, x0:x1] == item.label).astype(np.uint8) * np.uint8(255)
     mask = cv2.copyMakeBorder(mask, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0)
@@ -281,7 +254,7 @@ def cut(still: Still, item: SceneObject, *, erode: int = 0, feather: float = 0.7
         mask = cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=erode)
     soft = cv2.GaussianBlur(mask, (0, 0), feather) if feather > 0 else mask
     alpha = cv2.min(cv2.LUT(soft, _EDGE), mask)
-    return Cutout(np.asarray(cv2.merge([*cv2.split(image), alpha]), dtype=np.uint8))
+    return np.asarray(cv2.merge([*cv2.split(image), alpha]), dtype=np.uint8)
 
 
 def image_files(folder: Path) -> tuple[Path, ...]:
@@ -355,6 +328,11 @@ def is_usable(item: SceneObject, pixels: int, *, whole: bool) -> bool:
     return max(MIN_PIXELS, 0.004 * pixels) <= item.area <= 0.75 * pixels and (
         not whole or item.cut_off <= 0.06
     )
+
+
+def usable_objects(still: Still, *, whole: bool) -> tuple[SceneObject, ...]:
+    """Objects of a still that are worth showing, as `is_usable` has it."""
+    return tuple(i for i in still.objects if is_usable(i, still.labels.size, whole=whole))
 
 
 def scene_objects(labels: Array) -> tuple[SceneObject, ...]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ddeal_core.datasets.clip import IGNORE
 from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop
 from ddeal_core.datasets.cutouts import (
+    CUT_MARGIN,
     MAX_SIDE,
     DecodedCache,
     SceneObject,
@@ -33,8 +34,6 @@ Integers = NDArray[np.int64]
 _CROP = RealConfig()
 _LEAST_RUN = 3
 """Frames in which an object is seen whole, one after the other; fewer have no motion to show."""
-_CUT_PAD = 3
-"""Clear pixels that `cut` leaves all round."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,14 +142,12 @@ class MovingObjects:
             item = _object(catalogue, place, label)
             if place not in made:
                 image, labels = self._decode(index, catalogue.frames[place])
-                made[place] = cut(
-                    Still(image, labels, ()), item, erode=erode, feather=softness
-                ).rgba
+                made[place] = cut(Still(image, labels, ()), item, erode=erode, feather=softness)
             x0, y0, x1, y1 = item.box
             middle = np.array([(x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2])
             frames.append(made[place])
             middles.append(middle)
-            anchors.append(middle - (x0 - _CUT_PAD, y0 - _CUT_PAD))
+            anchors.append(middle - (x0 - CUT_MARGIN, y0 - CUT_MARGIN))
         path = np.array(middles) - middles[0]
         return Sprite.of(
             tuple(frames), anchors=np.array(anchors), path=path, liveliness=0.35, bends=False

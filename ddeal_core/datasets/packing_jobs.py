@@ -84,7 +84,7 @@ class PackWork:
         if job.kind == "cutout":
             folder = self.cutouts[job.source]
             assert isinstance(folder, CutoutFolder)
-            rgba = folder.cutout(job.item).rgba
+            rgba = folder.cutout(job.item)
             return [pack_cutout(rgba, to, short_side=side, quality=quality)]
         if job.kind == "turntable":
             folder = self.cutouts[job.source]

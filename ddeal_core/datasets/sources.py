@@ -15,7 +15,7 @@ from ddeal_core.datasets.backgrounds import (
     VideoBackgrounds,
 )
 from ddeal_core.datasets.coco import CocoStills
-from ddeal_core.datasets.cutouts import CutoutFolder, CutoutSource, Still, StillFolder, StillSource
+from ddeal_core.datasets.cutouts import CutoutFolder, Still, StillFolder, StillSource
 from ddeal_core.datasets.detection import find_sequences
 from ddeal_core.datasets.moving_objects import MovingObjects
 from ddeal_core.datasets.turntables import TurntableFolder, holds_turntables
@@ -45,7 +45,7 @@ class Sources:
     """
 
     stills: tuple[StillSource, ...] = ()
-    cutouts: tuple[CutoutSource, ...] = ()
+    cutouts: tuple[CutoutFolder, ...] = ()
     turntables: tuple[TurntableFolder, ...] = ()
     backgrounds: tuple[BackgroundSource, ...] = ()
     videos: tuple[BackgroundSource, ...] = ()
@@ -85,7 +85,7 @@ class Sources:
                 videos.append(VideoBackgrounds(path))
             else:
                 photographs.append(StillBackgrounds(path))
-        objects: list[CutoutSource] = []
+        objects: list[CutoutFolder] = []
         turntables: list[TurntableFolder] = []
         for path in cutouts:
             if holds_turntables(Path(path)):
@@ -116,10 +116,10 @@ class Sources:
     def draw_cutout(self, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Draw an object with alpha ``[h, w, 4]``; ``cutouts`` must not be empty."""
         source, index = _draw(self.cutouts, rng)
-        return source.cutout(index).rgba
+        return source.cutout(index)
 
-    def draw_turntable(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], ...]:
-        """Draw a thing, ``[h, w, 4]`` a side; ``turntables`` must not be empty."""
+    def draw_turntable(self, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Draw a thing, ``[sides, h, w, 4]``; ``turntables`` must not be empty."""
         source, index = _draw(self.turntables, rng)
         return source.sides(index)
 

@@ -69,12 +69,20 @@ class Sprite:
             path=self.path * (-1, 1),
         )
 
-    def recoloured(self, table: Array) -> "Sprite":
-        """Look the values of ``[256, 4]`` channels up."""
-        return replace(
-            self,
-            frames=tuple(np.asarray(cv2.LUT(f, table[None]), dtype=np.uint8) for f in self.frames),
-        )
+    def harmonised(self, plate: Array, share: float) -> "Sprite":
+        """Draw its colours towards the mean and contrast of a plate ``[H, W, 3]`` by a share."""
+        rgba = self.frames[0]
+        mean_o, std_o = cv2.meanStdDev(rgba[..., :3].copy(), mask=rgba[..., 3].copy())
+        mean_p, std_p = cv2.meanStdDev(plate)
+        gain = np.clip(std_p.ravel() / np.maximum(std_o.ravel(), 4.0), 0.5, 2.0)
+        gain = 1 + share * (gain - 1)
+        wanted = mean_o.ravel() + share * (mean_p.ravel() - mean_o.ravel())
+        grey = np.arange(256)[:, None]
+        colours = (grey - mean_o.ravel()) * gain + wanted
+        values = np.concatenate([colours, grey], axis=1)  # alpha as it is
+        table = np.clip(values, 0, 255).astype(np.uint8)[None]
+        frames = (np.asarray(cv2.LUT(frame, table), dtype=np.uint8) for frame in self.frames)
+        return replace(self, frames=tuple(frames))
 
     def premultiplied(self, scale: float) -> "Sprite":
         """Multiply the colours by alpha, and shrink the pictures if they are drawn at ``scale``.

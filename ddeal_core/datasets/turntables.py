@@ -1,6 +1,5 @@
 """Things photographed or rendered from all round: a folder of sides in order for each."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -13,15 +12,6 @@ from ddeal_core.errors import DatasetError
 __all__ = ["TurntableFolder", "holds_turntables"]
 
 Array = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class _Sides:
-    pictures: tuple[Array, ...]
-
-    @property
-    def nbytes(self) -> int:
-        return sum(picture.nbytes for picture in self.pictures)
 
 
 class TurntableFolder:
@@ -46,20 +36,20 @@ class TurntableFolder:
         if not self.things:
             raise DatasetError(f"{root} has no folder with two sides of a thing or more")
         self._max_side = max_side
-        self._cache: DecodedCache[_Sides] = DecodedCache(cache_bytes)
+        self._cache: DecodedCache[Array] = DecodedCache(cache_bytes)
 
     def __len__(self) -> int:
         return len(self.things)
 
-    def sides(self, index: int) -> tuple[Array, ...]:
-        """Decode a thing: ``[h, w, 4]`` uint8 a side, all of one size, clear at the border.
+    def sides(self, index: int) -> Array:
+        """Decode a thing: ``[sides, h, w, 4]`` uint8, alpha not multiplied in, clear at the border.
 
         Raises:
             DatasetError: A file cannot be read.
         """
-        return self._cache.get(index, lambda: _Sides(self._read(index))).pictures
+        return self._cache.get(index, lambda: self._read(index))
 
-    def _read(self, index: int) -> tuple[Array, ...]:
+    def _read(self, index: int) -> Array:
         sides = [read_rgba(path, max_side=self._max_side) for path in self.things[index]]
         height = max(side.shape[0] for side in sides)
         width = max(side.shape[1] for side in sides)
@@ -69,7 +59,7 @@ class TurntableFolder:
         x, y, w, h = cv2.boundingRect(covered)
         if w == 0:
             raise DatasetError(f"{self.things[index][0].parent}: no side shows anything")
-        return tuple(_centred(side[y : y + h, x : x + w], h + 4, w + 4) for side in sides)
+        return np.stack([_centred(side[y : y + h, x : x + w], h + 4, w + 4) for side in sides])
 
 
 def holds_turntables(root: Path) -> bool:

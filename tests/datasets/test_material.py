@@ -9,8 +9,8 @@ from PIL import Image
 import ddeal_core.datasets as package
 from ddeal_core.datasets.backgrounds import VideoBackgrounds
 from ddeal_core.datasets.cutouts import CutoutFolder, DecodedCache, Still, StillFolder, cut
+from ddeal_core.datasets.inpainting import fill_behind
 from ddeal_core.datasets.rendering import dense_map, grid_points, smear
-from ddeal_core.datasets.scenery import fill_behind
 from ddeal_core.datasets.sprites import premultiply
 from ddeal_core.errors import DatasetError
 
@@ -33,7 +33,7 @@ def test_a_cut_out_brings_no_background_along():
     still = _square()
     (item,) = still.objects
     assert (item.label, item.area, item.box, item.cut_off) == (2, 900, (20, 10, 50, 40), 0.0)
-    flat = premultiply(cut(still, item).rgba)
+    flat = premultiply(cut(still, item))
     assert flat[..., 1].max() == 0  # green is the background's
     soft = flat[..., 3]
     assert ((soft > 0) & (soft < 255)).any()
@@ -117,7 +117,7 @@ def test_a_palette_cut_out_with_transparency(tmp_path):
     rgba[5:15, 4:12] = (10, 200, 30, 255)
     Image.fromarray(rgba).quantize().save(tmp_path / "a.png")
     found = CutoutFolder(tmp_path).cutout(0)
-    assert found.rgba.shape == (14, 12, 4)  # 10 x 8 and a clear margin of 2
+    assert found.shape == (14, 12, 4)  # 10 x 8 and a clear margin of 2
     assert found.area == pytest.approx(80)
 
 

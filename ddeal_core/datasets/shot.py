@@ -1,0 +1,62 @@
+"""What a synthetic clip is made with, and what it is made of."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.datasets.rendering import Layer
+from ddeal_core.datasets.sources import Sources
+from ddeal_core.datasets.synthetic_config import SyntheticConfig
+
+__all__ = ["Background", "Composition", "Shot"]
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """The circumstances of one clip.
+
+    Attributes:
+        config: Switches and strengths.
+        sources: Material.
+        rng: Source of randomness of this clip.
+        times: ``[T]`` times of the frames, in units of one ordinary frame distance.
+        size: (height, width) of the frames, pixels.
+        shutter: Exposure as a share of the frame distance; 0 for no motion blur.
+        single: Settle for a single labelled object.
+    """
+
+    config: SyntheticConfig
+    sources: Sources
+    rng: np.random.Generator
+    times: NDArray[np.float64]
+    size: tuple[int, int]
+    shutter: float
+    single: bool = False
+
+    def happens(self, probability: float) -> bool:
+        """Draw whether something of this probability happens."""
+        return bool(self.rng.random() < probability)
+
+    def object_count(self) -> int:
+        """Draw how many labelled objects there are to be."""
+        most = self.config.max_objects
+        if self.single or most == 1 or self.happens(self.config.single_probability):
+            return 1
+        return int(self.rng.integers(2, most + 1))
+
+
+class Background(Protocol):
+    """What layers are drawn on."""
+
+    def draw(self, t: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Render frame ``t``: a new image ``[H, W, 3]`` and new labels ``[H, W]``, both uint8."""
+
+
+@dataclass(frozen=True, eq=False)
+class Composition:
+    """A background and the layers on it, the last on top."""
+
+    background: Background
+    layers: list[Layer]
