@@ -35,13 +35,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("annotations", nargs="?", type=Path, help="<sequence>/<frame>.png")
     parser.add_argument("results", nargs="?", type=Path, help="the same of predictions")
-    parser.add_argument("--size", default="480x854", help="of made-up masks, HEIGHTxWIDTH")
+    parser.add_argument("--size", default="854x480", help="of made-up masks, WIDTHxHEIGHT")
     parser.add_argument("--objects", type=int, default=3, help="in made-up masks")
     parser.add_argument("--frames", type=int, default=80, help="at most")
     parser.add_argument("--rounds", type=int, default=5, help="the quickest counts")
     given = parser.parse_args()
     if given.annotations is None:
-        height, width = map(int, given.size.split("x"))
+        width, height = map(int, given.size.split("x"))
         pairs = list(islice(made_up(height, width, given.objects), given.frames))
     elif given.results is None:
         parser.error("two folders, or none")

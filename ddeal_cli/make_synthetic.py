@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
         "make-synthetic",
         epilog=epilog(
             "ddeal make-synthetic clips",
-            "ddeal make-synthetic clips --clips 20 --size 480x854 --stills photos",
+            "ddeal make-synthetic clips --clips 20 --size 854x480 --stills photos",
             "ddeal make-synthetic clips --option degradation.noise_sigma=5",
             "ddeal make-synthetic --options",
         ),
@@ -50,8 +50,8 @@ def make_synthetic(
     clips: Annotated[int, typer.Option(min=1, metavar="N", help="Clips to make.")] = 10,
     frames: Annotated[int, typer.Option(min=1, metavar="T", help="Frames a clip.")] = 8,
     size: Annotated[
-        str, typer.Option(metavar="HxW", help="Height and width in pixels.")
-    ] = "240x432",
+        str, typer.Option(metavar="WxH", help="Width and height in pixels.")
+    ] = "432x240",
     objects: Annotated[
         int | None, typer.Option(metavar="N", help="Most objects a clip, 1 to 20.")
     ] = None,
@@ -97,7 +97,7 @@ def make_synthetic(
 
     material = Material.of(stills, coco, cutouts, backgrounds, moving)
     engine = SyntheticClips(
-        config, material.open(), size=parse_size(size), frames=frames, seed=seed
+        config, material.open(), size=parse_size(size, clips=True), frames=frames, seed=seed
     )
     names = []
     with ProgressLine("make", total=clips, unit="clips", quiet=quiet) as line:

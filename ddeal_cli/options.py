@@ -37,6 +37,8 @@ class Cue(StrEnum):
     SUPPLEMENTARY = "supplementary"
 
 
+_ONCE_HEIGHT_FIRST = {(160, 288), (208, 368), (240, 432), (480, 854), (480, 864)}
+
 _NETWORK, _SHOWN, _OUTPUT = "Network", "What is shown", "Output"
 
 
@@ -143,18 +145,29 @@ def parse_resolution(text: str | None) -> int | Literal["native"] | None:
     return int(text)
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Read ``240x432`` as (height, width).
+def parse_size(text: str, *, clips: bool = False) -> tuple[int, int]:
+    """Read ``854x480``, width first as video people write it, as (height, width).
+
+    Args:
+        text: What was typed.
+        clips: Whether it is the size of training clips, which had the height first once: the
+            sizes of recipes and examples of that time are refused.
 
     Raises:
-        InputError: It has another form.
+        InputError: It has another form, or the old order.
     """
     from ddeal_core.errors import InputError
 
     match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text)
     if match is None:
-        raise InputError(f"a size is HEIGHTxWIDTH, such as 240x432, not {text!r}")
-    return int(match[1]), int(match[2])
+        raise InputError(f"--size is WIDTHxHEIGHT, such as 854x480, not {text!r}")
+    width, height = int(match[1]), int(match[2])
+    if clips and (width, height) in _ONCE_HEIGHT_FIRST:
+        raise InputError(
+            f"--size is WIDTHxHEIGHT: {height}x{width} (height first, as in {text}, is no longer "
+            "taken)"
+        )
+    return height, width
 
 
 def ablation_of(without: Sequence[Cue] | None) -> "Ablation | None":

@@ -147,7 +147,7 @@ def train(
     size: Annotated[
         str | None,
         typer.Option(
-            metavar="HxW", help="Height and width, multiples of 16.", rich_help_panel=_CHANGES
+            metavar="WxH", help="Width and height, multiples of 16.", rich_help_panel=_CHANGES
         ),
     ] = None,
     frames: Annotated[
@@ -204,7 +204,7 @@ def train(
     chosen = override(
         read_recipe(recipe, run=output if resume else None),
         epochs=epochs,
-        size=None if size is None else parse_size(size),
+        size=None if size is None else parse_size(size, clips=True),
         frames=frames,
         clips=clips,
         clips_per_pass=clips_per_pass,

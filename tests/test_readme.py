@@ -18,7 +18,7 @@ README = Path(__file__).parents[1] / "README.md"
 # Elsewhere: the demo, the page and the authors' checkpoint (163 MB) in tests/cli and tests/weights.
 LEFT_OUT = ("ddeal demo", "authors", "ddeal annotate")  # a server does not end by itself
 # A real run takes hours; the words that the README has are kept.
-TINY_RUN = ["--steps", "2", "--size", "32x48", "--frames", "3", "--clips", "1", "--workers", "0"]
+TINY_RUN = ["--steps", "2", "--size", "48x32", "--frames", "3", "--clips", "1", "--workers", "0"]
 
 
 def commands() -> list[str]:

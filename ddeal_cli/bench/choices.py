@@ -1,6 +1,5 @@
 """What ``ddeal bench`` shall measure: from words to cases."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
     from ddeal_cli.bench.case import Case, Effort, Subject
     from ddeal_cli.bench.footage import Footage
 
-__all__ = ["cases_of", "own_footage", "parse_size", "subjects_of"]
+__all__ = ["cases_of", "own_footage", "subjects_of"]
 
 OBJECTS = (1, 2, 3, 5, 7, 10, 15, 20)
 SIZES = ((240, 426), (360, 640), (480, 854), (720, 1280), (1080, 1920))
@@ -95,13 +94,3 @@ def own_footage(video: str | None, mask: Path | None, effort: "Effort") -> "Foot
     if mask is None:
         raise InputError("a video of your own needs --mask, the mask of its first frame")
     return Footage.read(video, mask, frames=effort.frames + (effort.warm_up or _MEMORY) + 2)
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Read ``854x480``, width first as players show it, as (height, width)."""
-    from ddeal_core.errors import InputError
-
-    match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text)
-    if match is None:
-        raise InputError(f"--size is WIDTHxHEIGHT, such as 854x480, not {text!r}")
-    return int(match[2]), int(match[1])

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ddeal_cli.bench.choices import cases_of, own_footage, parse_size, subjects_of
+from ddeal_cli.bench.choices import cases_of, own_footage, subjects_of
 from ddeal_cli.bench.tables import show_comparison, show_record
 from ddeal_cli.completion import complete_presets
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.help_pages import epilog
-from ddeal_cli.options import CudaGraphsOption, Json, LookAheadOption, Quiet
+from ddeal_cli.options import CudaGraphsOption, Json, LookAheadOption, Quiet, parse_size
 from ddeal_cli.progress import ProgressLine
 
 if TYPE_CHECKING:

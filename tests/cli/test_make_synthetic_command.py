@@ -10,7 +10,7 @@ def tree(folder):
 
 
 def make(ddeal, *words):
-    return ddeal("make-synthetic", *words, "--clips", 2, "--frames", 3, "--size", "48x64")
+    return ddeal("make-synthetic", *words, "--clips", 2, "--frames", 3, "--size", "64x48")
 
 
 def test_same_seed_same_bytes_in_the_layout_of_davis(ddeal, tmp_path):
@@ -71,7 +71,8 @@ def test_switches_are_listed_and_can_be_given_back(ddeal):
         (["out", "--stills", "nowhere"], "nowhere"),
         (["out", "--coco", "instances.json"], "JSON:IMAGES"),
         (["out", "--size", "8x8"], "16"),
-        (["out", "--size", "big"], "240x432"),
+        (["out", "--size", "big"], "WIDTHxHEIGHT"),
+        (["out", "--size", "480x854"], "854x480"),
         ([], "name the folder"),
     ],
 )

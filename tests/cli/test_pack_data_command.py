@@ -13,7 +13,7 @@ from PIL import Image
 
 from ddeal_core.weights import load_checkpoint
 
-SMALL = ["--size", "48x64", "--frames", 3, "--clips", 1, "--workers", 0, "--device", "cpu"]
+SMALL = ["--size", "64x48", "--frames", 3, "--clips", 1, "--workers", 0, "--device", "cpu"]
 SMALL += ["--precision", "float32"]
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def clips(ddeal, tmp_path):
     run = ddeal(
-        "make-synthetic", tmp_path / "clips", "--clips", 2, "--frames", 5, "--size", "48x64"
+        "make-synthetic", tmp_path / "clips", "--clips", 2, "--frames", 5, "--size", "64x48"
     )
     assert run.status == 0, run.err
     return tmp_path / "clips"
@@ -164,7 +164,7 @@ def test_the_script_for_rented_machines(packed, tmp_path):
         return json.loads(done.stdout)
 
     shutil.make_archive("packed", "tar", tmp_path, "packed")
-    small = ["--size", "48x64", "--frames", "3", "--clips", "1", "--steps", "20000"]
+    small = ["--size", "64x48", "--frames", "3", "--clips", "1", "--steps", "20000"]
     begun = call("packed.tar", "compact", *small)
     assert begun["steps"] >= 1
     names = {path.name for path in (tmp_path / "results").iterdir()}

@@ -10,7 +10,7 @@ import pytest
 
 from ddeal_core.media import open_source
 
-SMALL = ["--size", "48x64", "--frames", 3, "--clips", 1, "--workers", 0, "--device", "cpu"]
+SMALL = ["--size", "64x48", "--frames", 3, "--clips", 1, "--workers", 0, "--device", "cpu"]
 SMALL += ["--precision", "float32"]
 
 
@@ -18,7 +18,7 @@ SMALL += ["--precision", "float32"]
 def clips(ddeal, tmp_path):
     """Two small procedural sequences."""
     run = ddeal(
-        "make-synthetic", tmp_path / "clips", "--clips", 2, "--frames", 4, "--size", "48x64"
+        "make-synthetic", tmp_path / "clips", "--clips", 2, "--frames", 4, "--size", "64x48"
     )
     assert run.status == 0, run.err
     return tmp_path / "clips"

@@ -9,7 +9,7 @@ import pytest
 from ddeal_core.training import RECIPES, Recipe
 from ddeal_core.weights import load_checkpoint
 
-SMALL = ["--size", "48x64", "--frames", 3, "--clips", 1, "--workers", 0, "--device", "cpu"]
+SMALL = ["--size", "64x48", "--frames", 3, "--clips", 1, "--workers", 0, "--device", "cpu"]
 SMALL += ["--precision", "float32"]
 
 
@@ -17,7 +17,7 @@ SMALL += ["--precision", "float32"]
 def clips(ddeal, tmp_path):
     """Two small procedural sequences."""
     run = ddeal(
-        "make-synthetic", tmp_path / "clips", "--clips", 2, "--frames", 4, "--size", "48x64"
+        "make-synthetic", tmp_path / "clips", "--clips", 2, "--frames", 4, "--size", "64x48"
     )
     assert run.status == 0, run.err
     return tmp_path / "clips"
@@ -124,7 +124,7 @@ class TestRecipes:
 
     def test_changes(self, ddeal):
         recipe = self.shown(
-            ddeal, "--size", "64x96", "--frames", 5, "--clips", 7, "--epochs", 3,
+            ddeal, "--size", "96x64", "--frames", 5, "--clips", 7, "--epochs", 3,
             "--learning-rate", "0.5", "--seed", 9, "--validate-every", 7, "--checkpoint-every", 8,
         )  # fmt: skip
         assert (recipe.seed, recipe.validate_every, recipe.checkpoint_every) == (9, 7, 8)
@@ -154,7 +154,8 @@ class TestRecipes:
         (["--recipe", "no.json"], "no.json"),
         (["--recipe", "bad.json"], "bad.json"),
         (["--steps", "0"], "1 step"),
-        (["--size", "50x64"], "multiples of 16"),
+        (["--size", "64x50"], "multiples of 16"),
+        (["--size", "240x432"], "432x240"),
         (["--learning-rate", "-1"], "learning_rate"),
         (["--no-synthetic"], "nothing to train on"),
         (["nowhere"], "nowhere"),
