@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["complain", "emit_json", "human", "one_line", "say", "show_warnings"]
+__all__ = ["complain", "emit_json", "human", "one_line", "say", "show_warnings", "told"]
+
+# What the command line calls the remedies of the core's errors.
+_REMEDIES = {
+    "convert": ": 'ddeal weights convert' converts the authors' file",
+    "max_pixels": ": if you trust it, raise the limit, as with --max-pixels",
+    "overwrite": ": name another, or allow --overwrite",
+    "resume": ": --resume goes on with it, --overwrite starts afresh",
+}
 
 # Controls of terminals, other ends of lines, and what turns the direction of text round.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
@@ -44,6 +52,12 @@ def say(text: str, *, quiet: bool = False) -> None:
 def complain(text: object) -> None:
     """Say what went wrong, in one line."""
     human().print(f"error: {one_line(text)}", soft_wrap=True)
+
+
+def told(error: object, remedy: str | None = None) -> str:
+    """An error of the core, with the option that lifts the refusal."""
+    remedy = remedy or getattr(error, "remedy", None)
+    return f"{error}{_REMEDIES[remedy]}" if remedy else str(error)
 
 
 def emit_json(record: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from ddeal_cli import (
 )
 from ddeal_cli.annotate import command as annotate
 from ddeal_cli.bench import command as bench
-from ddeal_cli.console import complain, show_warnings
+from ddeal_cli.console import complain, show_warnings, told
 from ddeal_cli.doctor import command as doctor
 from ddeal_cli.help_pages import Program, epilog
 
@@ -110,12 +110,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = app(args=arguments, prog_name="ddeal", standalone_mode=False)
             sys.stdout.flush()
         except InputError as error:
-            complain(error)
+            complain(told(error))
             return 2
         except StoppedError:
             return _interrupted()
         except DdealError as error:
-            complain(error)
+            complain(told(error))
             return 1
         except (KeyboardInterrupt, typer.Abort):
             return _interrupted()
@@ -131,8 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except _UsageError as error:
             # `str` of a missing option is empty; its own formatting names it.
             tell = getattr(error, "format_message", error.__str__)
-            told = tell().replace("Value error, ", "")  # Pydantic's words
-            complain(f"{told} (--help tells more)")
+            text = tell().replace("Value error, ", "")  # Pydantic's words
+            complain(f"{text} (--help tells more)")
             return 2
     if code == 130:  # Typer's way to hand on Ctrl-C
         return _interrupted()

@@ -158,7 +158,7 @@ def _check_outputs(
         if path is preview and given is not None and path.resolve() == given.resolve():
             raise InputError(f"{path} holds the mask to mend: write the preview somewhere else")
         if path.exists() and not overwrite:
-            raise InputError(f"{path} exists: name another file, or allow --overwrite")
+            raise InputError(f"{path} exists", remedy="overwrite")
 
 
 def _objects(mask: "Mask") -> list[dict[str, object]]:

@@ -58,7 +58,7 @@ def convert(
     if output.suffix != ".safetensors":
         raise InputError(f"weights files end in .safetensors, not {output.name}")
     if output.exists() and not overwrite:
-        raise InputError(f"{output} exists: name another file, or allow --overwrite")
+        raise InputError(f"{output} exists", remedy="overwrite")
     weights_file(checkpoint)
 
     from ddeal_core.weights import Checkpoint, read_released, save_checkpoint

@@ -11,8 +11,11 @@
     ├── OutputError             results cannot be written (full disk, codec missing, ...)
     └── StoppedError                 the caller asked for an end
 
-Every message is one line that says what is wrong and what to do about it.
+Every message is one line that says what is wrong. Where one argument of the caller lifts the
+refusal, `remedy` names it; whoever shows the error says how that argument is given.
 """
+
+from typing import Literal
 
 __all__ = [
     "ConfigError",
@@ -23,13 +26,30 @@ __all__ = [
     "MaskError",
     "MediaError",
     "OutputError",
+    "Remedy",
     "StoppedError",
     "WeightsError",
 ]
 
 
+Remedy = Literal["convert", "max_pixels", "overwrite", "resume"]
+
+
 class DdealError(Exception):
-    """Base of every error that this library raises on purpose."""
+    """Base of every error that this library raises on purpose.
+
+    Args:
+        message: One line, or an error whose line and remedy this one has.
+        remedy: As the attribute.
+
+    Attributes:
+        remedy: What lifts the refusal: the argument of that name, or "convert", the conversion of
+            the authors' weights; None where nothing does but other input.
+    """
+
+    def __init__(self, message: object = "", *, remedy: Remedy | None = None) -> None:
+        super().__init__(str(message))
+        self.remedy: Remedy | None = message.remedy if isinstance(message, DdealError) else remedy
 
 
 class InputError(DdealError):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from ddeal_cli.console import told
 from ddeal_core.errors import DdealError, InputError
 
 __all__ = ["Job", "Jobs"]
@@ -123,7 +124,7 @@ class Jobs:
             else:
                 message = finished()
         except DdealError as error:
-            state, message = "failed", str(error)
+            state, message = "failed", told(error)
         except Exception as error:
             _log.debug("a job failed", exc_info=True)
             state, message = "failed", f"{type(error).__name__}: {error}"

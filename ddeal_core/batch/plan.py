@@ -156,15 +156,15 @@ def plan(
             input or each other, or there is a mask for none of the videos.
     """
     if (mask_dir is None) == (not masks):
-        raise InputError("give either masks or a folder of masks (--mask or --mask-dir)")
+        raise InputError("give either masks or a folder of masks")
     if mask_dir is not None and not Path(mask_dir).is_dir():
         raise InputError(f"there is no folder {mask_dir} with masks")
     if len(videos) > 1:
         for word in masks:
             if not has_field(word):
                 raise InputError(
-                    f"{word} is one mask for {len(videos)} videos: give --mask-dir DIR, or write "
-                    "the video's name as {stem}, as in --mask 'masks/{stem}.png'"
+                    f"{word} is one mask for {len(videos)} videos: name a folder of masks, or "
+                    "write the video's name as {stem}, as in masks/{stem}.png"
                 )
     jobs = [_planned(video, masks, mask_dir, outputs, several=len(videos) > 1) for video in videos]
     if all(job.fault for job in jobs):

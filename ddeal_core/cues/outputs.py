@@ -50,9 +50,9 @@ def open_cues(
     kept = list(keep)
     try:
         if frames is not None and not words:
-            raise InputError("frames are chosen, but no cues are asked for: give --cues too")
+            raise InputError("frames are chosen, but no cues are asked for")
         if words and direction == "backward":
-            raise InputError("cues are those of the way forward: leave --cues or --reverse out")
+            raise InputError("cues are those of the way forward: going backward there are none")
         choice = None if frames is None else FrameChoice.parse(frames)
         for word in words:
             writers.append(

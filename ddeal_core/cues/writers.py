@@ -97,7 +97,7 @@ def open_cue_writer(
             return CueArrayWriter(path, start=source.start, frames=frames)
         return CueFolderWriter(path, source=source, masks=masks, config=config, frames=frames)
     except OutputError as error:  # nothing was begun: the name is at fault
-        raise InputError(str(error)) from None
+        raise InputError(error) from None
 
 
 class _Starts:
@@ -277,6 +277,6 @@ def _fitting_figure(
         if figure.size[0] <= _MOST_ROWS:
             return figure
     raise OutputError(
-        f"{path} has no room for the cues of {len(object_ids)} objects: choose some with "
-        "--objects, or write the cues to a folder"
+        f"{path} has no room for the cues of {len(object_ids)} objects: choose fewer, or "
+        "write the cues to a folder"
     )

@@ -305,7 +305,7 @@ def read_rgba(path: Path, *, max_side: int) -> Array:
             picture.thumbnail((max_side, max_side))
             return np.asarray(picture.convert("RGBA"))
     except MediaError as error:
-        raise DatasetError(str(error)) from None
+        raise DatasetError(error) from None
 
 
 def _read_labels(path: Path) -> Array:

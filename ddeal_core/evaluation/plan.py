@@ -112,7 +112,7 @@ class SequencePlan:
             left_out = {
                 "ytvos": "no object has an annotation after its first mask",
                 "vos-benchmark": "the first and the last annotated frame do not count, and there "
-                "is no other with an object; --protocol every-frame counts all",
+                "is no other with an object; the protocol every-frame counts all",
                 "every-frame": "no annotation holds an object",
             }.get(
                 self.protocol,
@@ -237,7 +237,7 @@ def _plan_ytvos(
     if bare:
         raise DatasetError(
             f"sequence {sequence.name!r}: object {', '.join(bare)} has no category, which ytvos "
-            "needs for seen and unseen; complete meta.json, or choose --protocol vos-benchmark"
+            "needs for seen and unseen; complete meta.json, or choose the protocol vos-benchmark"
         )
     names = {normalize(name) for name in seen}
     return SequencePlan(

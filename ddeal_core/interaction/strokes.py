@@ -48,7 +48,7 @@ def read_strokes(path: str | os.PathLike[str], *, size: tuple[int, int]) -> NDAr
             image.load()
             strokes = _ids(image)
     except MediaError as error:
-        raise MaskError(str(error)) from None
+        raise MaskError(error) from None
     except InputError as error:
         raise MaskError(f"the strokes {where}: {error}") from None
     if strokes.shape != size:

@@ -95,7 +95,7 @@ def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = No
             if opened.format == "GIF":
                 image = _by_colours(image)
     except MediaError as error:
-        raise MaskError(str(error)) from None
+        raise MaskError(error) from None
     try:
         reading = _read(image, lossy=lossy)
         if size is not None and reading.labels.shape != size:

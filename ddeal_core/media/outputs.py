@@ -65,12 +65,12 @@ def open_outputs(
         shown = any(isinstance(w, VideoWriter) and w.kind == "background" for w in writers)
         if background is not None and not shown:
             raise InputError(
-                "no output shows the background: add one such as -o composite.mp4, or write "
+                "no output shows the background: add one such as composite.mp4, or write "
                 f"background={named[0][1].with_suffix('.mov').name}"
             )
     except OutputError as error:  # nothing was begun: the name is at fault
         abandon_all(writers)
-        raise InputError(str(error)) from None
+        raise InputError(error) from None
     except BaseException:
         abandon_all(writers)
         raise
@@ -158,15 +158,13 @@ def check_free(paths: Iterable[Path]) -> None:
     for path in paths:
         if path.is_dir():
             if any(not entry.name.startswith(".") for entry in path.iterdir()):
-                raise InputError(
-                    f"the folder {path} is not empty: name another, or allow --overwrite"
-                )
+                raise InputError(f"the folder {path} is not empty", remedy="overwrite")
             continue
         if path.exists() or path.is_symlink():
-            raise InputError(f"{path} exists: name another file, or allow --overwrite")
+            raise InputError(f"{path} exists", remedy="overwrite")
         beside = manifest_path(path)
         if beside.exists() and not is_manifest(beside):
-            raise InputError(f"{beside} exists: name another file, or allow --overwrite")
+            raise InputError(f"{beside} exists", remedy="overwrite")
 
 
 def _collide(first: Path, second: Path) -> bool:

@@ -74,8 +74,8 @@ def opened_picture(path: str | PathLike[str], *, named: object = None) -> Iterat
         raise MediaError(f"{name} is no image that can be read") from None
     except Image.DecompressionBombError:
         raise MediaError(
-            f"{name} is far larger than the limit of {max_pixels()} pixels: "
-            "if you trust it, raise the limit (--max-pixels, or DDEAL_MAX_PIXELS)"
+            f"{name} is far larger than the limit of {max_pixels()} pixels (DDEAL_MAX_PIXELS)",
+            remedy="max_pixels",
         ) from None
     except MemoryError:
         raise MediaError(f"{name} needs more memory than there is") from None

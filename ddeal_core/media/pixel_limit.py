@@ -58,8 +58,8 @@ def check_pixels(width: int, height: int, *, named: object) -> None:
     if width * height > max_pixels():
         raise MediaError(
             f"{named} is {width}x{height}, {width * height} pixels, more than the limit of "
-            f"{max_pixels()}: if you trust it, raise the limit "
-            f"(--max-pixels, or {_VARIABLE})"
+            f"{max_pixels()} ({_VARIABLE})",
+            remedy="max_pixels",
         )
     if max(width, height) > _LONGEST_SIDE:
         raise MediaError(

@@ -98,7 +98,8 @@ def recipe_for(ending: str, kind: VideoKind | None, *, size: tuple[int, int]) ->
         # FFmpeg could put H.265 with alpha in MP4, but PyAV's x265 is built without alpha
         raise OutputError(
             f"{ending} video holds no alpha (H.264 has none, and the H.265 encoder that comes "
-            "with PyAV is built without it): use .mov (ProRes 4444), .webm (VP9), or --format rgba"
+            "with PyAV is built without it): use .mov (ProRes 4444), .webm (VP9), "
+            "or a folder of the kind rgba"
         )
     if ending == ".webm":
         options = {**_VP9, "crf": "24", "b": "0"}

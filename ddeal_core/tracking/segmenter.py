@@ -53,7 +53,9 @@ def resolve_device(name: DeviceName) -> torch.device:
     if name not in available:
         raise InputError(f"no device {name!r}: choose auto, {', '.join(available)}")
     if not available[name]:
-        raise InputError(f"this machine has no {name} device that torch can use: try --device auto")
+        raise InputError(
+            f"this machine has no {name} device that torch can use: auto takes what there is"
+        )
     return torch.device(name)
 
 

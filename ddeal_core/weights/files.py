@@ -100,10 +100,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != _FORMAT:
-                raise WeightsError(
-                    f"{path} holds no ddeal weights; convert the authors' file with "
-                    "'ddeal weights convert'"
-                )
+                raise WeightsError(f"{path} holds no ddeal weights", remedy="convert")
             config = NetworkConfig.from_dict(parse_json(metadata["config"]))
             provenance = parse_json(metadata.get("provenance", "{}"))
             if not isinstance(provenance, dict):

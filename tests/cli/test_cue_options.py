@@ -26,7 +26,7 @@ def test_wrong_words_are_told_before_anything_is_written(ddeal, tiny_clip, tiny_
         (("-o", "rbga=frames"), "write rgba=frames"),
         (("--format", "prores"), "'prores' is not one of 'masks'"),
         (("--cues", "seen", "--cue-frames", "ten"), "frames are all"),
-        (("--cue-frames", "1"), "give --cues too"),
+        (("--cue-frames", "1"), "no cues are asked for"),
     ):
         run = segment(ddeal, tiny_clip, tiny_weights, *words)
         assert run.status == 2

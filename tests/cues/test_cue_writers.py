@@ -120,7 +120,7 @@ def test_too_many_objects_for_a_video_are_told_before_it_begins(tiny_clip, make_
     labels = np.zeros_like(tiny_clip.masks[0])
     labels[0, :40] = np.arange(1, 41)
     masks = {0: Mask(labels, tuple(range(1, 41)), "test")}
-    with open_source(tiny_clip.video) as source, pytest.raises(InputError, match="--objects"):
+    with open_source(tiny_clip.video) as source, pytest.raises(InputError, match="choose fewer"):
         open_cue_writer(
             tmp_path / "c.mp4", source=source, masks=masks, config=make_network().config
         )

@@ -31,6 +31,7 @@ from ddeal_cli.annotate.server.requests import (
 )
 from ddeal_cli.annotate.server.stream import StateStream
 from ddeal_cli.annotate.server.studio import Studio
+from ddeal_cli.console import told
 from ddeal_core.errors import DdealError, InputError
 
 __all__ = ["make_app"]
@@ -238,7 +239,7 @@ class _Json(JSONResponse):
 
 
 def _problem(status: int, text: object) -> Response:
-    return _Json({"error": " ".join(str(text).split())}, status_code=status)
+    return _Json({"error": " ".join(told(text).split())}, status_code=status)
 
 
 async def _bad_input(_: Request, error: Exception) -> Response:

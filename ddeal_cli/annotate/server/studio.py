@@ -16,6 +16,7 @@ from ddeal_cli.annotate.jobs import Jobs
 from ddeal_cli.annotate.project import Project
 from ddeal_cli.annotate.session_folder import SessionFolder
 from ddeal_cli.annotate.tracking_run import RunRange, TrackingRun
+from ddeal_cli.console import told
 from ddeal_core.errors import DdealError
 from ddeal_core.tracking.segmenter import Segmenter
 
@@ -189,7 +190,7 @@ class Studio:
         try:
             self.save()
         except DdealError as error:
-            self._save_error = str(error)
+            self._save_error = told(error)
             self._changed()
 
 
