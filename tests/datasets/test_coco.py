@@ -81,5 +81,5 @@ def test_small_instances_lie_over_large_ones_and_crowds_are_ignored(tmp_path):
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "x.json").write_text('{"images": []}')
-    with pytest.raises(DatasetError, match="as a COCO instance file: it lacks .annotations"):
+    with pytest.raises(DatasetError, match=r"as a COCO instance file: it lacks .annotations"):
         CocoStills(tmp_path / "x.json", tmp_path)
