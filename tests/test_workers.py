@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import HANG
 
 import ddeal_core
 from ddeal_core.errors import DdealError, MaskError
@@ -50,33 +51,39 @@ def test_an_error_ends_the_others_at_once() -> None:
 
 SCRIPT = """
 import multiprocessing, sys, threading, time
+from pathlib import Path
 from ddeal_core.workers import map_processes
 
-def tell():
-    while len(multiprocessing.active_children()) < 2:
+def rest(name):
+    Path(name).touch()
+    time.sleep(600)
+
+def tell(begun):
+    while len(multiprocessing.active_children()) < 2 or not all(map(Path.exists, begun)):
         time.sleep(0.01)
-    time.sleep(float(sys.argv[1]))
     print("here", flush=True)
 
 if __name__ == "__main__":
-    threading.Thread(target=tell, daemon=True).start()
-    list(map_processes(time.sleep, [600, 600], workers=2))
+    begun = [Path("a"), Path("b")] if sys.argv[1] == "working" else []
+    threading.Thread(target=tell, args=(begun,), daemon=True).start()
+    list(map_processes(rest, ["a", "b"], workers=2))
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no process groups to interrupt")
-@pytest.mark.parametrize("after", [0, 0.5])
-def test_ctrl_c_is_told_by_the_parent_alone(tmp_path: Path, after: float) -> None:
+@pytest.mark.parametrize("when", ["starting", "working"])
+def test_ctrl_c_is_told_by_the_parent_alone(tmp_path: Path, when: str) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     # Tests that run in a shell's background ignore Ctrl-C, and would hand that on.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         process = subprocess.Popen(
-            [sys.executable, str(script), str(after)],
+            [sys.executable, str(script), when],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(Path(ddeal_core.__file__).parents[1])},
             start_new_session=True,
         )
@@ -85,7 +92,7 @@ def test_ctrl_c_is_told_by_the_parent_alone(tmp_path: Path, after: float) -> Non
     assert process.stdout is not None
     assert process.stdout.readline() == "here\n"
     os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=HANG)
     assert process.returncode == -signal.SIGINT
     assert told.count("Traceback") == 1, told
     assert "SpawnProcess" not in told

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import HANG
 
 import ddeal_core
 
@@ -19,7 +20,7 @@ def call(*words, cwd, **environment):
         capture_output=True,
         text=True,
         cwd=cwd,
-        timeout=300,
+        timeout=HANG,
         env={**os.environ, "PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1", **environment},
     )
     assert "Traceback" not in process.stderr

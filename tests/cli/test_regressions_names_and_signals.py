@@ -4,9 +4,9 @@ import json
 import shutil
 import signal
 import sys
-import time
 
 import pytest
+from waiting import HANG, wait_for
 
 from ddeal_core.media import open_source
 
@@ -57,12 +57,10 @@ def test_terminated_it_leaves_no_unfinished_video(start, tiny_clip, tiny_weights
         *("segment", frames, "--mask", tiny_clip.first_mask, "-o", "cut.mov", "-o", "masks"),
         *("--weights", tiny_weights, "--device", "cpu"),
     )
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "masks" / "00001.png").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for((tmp_path / "masks" / "00001.png").exists)
     assert list(tmp_path.glob(".cut.mov.*.part"))
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=HANG)
     assert process.returncode == 128 + signal.SIGTERM
     assert [p.name for p in tmp_path.glob("*cut.mov*")] == [".cut.mov.unfinished"]
 

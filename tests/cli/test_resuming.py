@@ -4,9 +4,9 @@ import hashlib
 import shutil
 import signal
 import sys
-import time
 
 import pytest
+from waiting import HANG, wait_for
 
 OUTPUTS = ("-o", "masks", "-o", "cut.mov")
 
@@ -29,13 +29,6 @@ def words(long_folder, tiny_clip, tiny_weights):
     )
 
 
-def wait_for(path):
-    deadline = time.monotonic() + 60
-    while not path.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert path.exists()
-
-
 def checksums(folder):
     return {
         str(path.relative_to(folder)): hashlib.md5(path.read_bytes()).hexdigest()
@@ -49,9 +42,9 @@ def test_ctrl_c_keeps_the_frames_and_resume_ends_with_the_same_bytes(
     ddeal, start, words, tmp_path, monkeypatch
 ):
     process = start(*words, *OUTPUTS, "--end", 60)
-    wait_for(tmp_path / "masks/00003.png")
+    wait_for((tmp_path / "masks/00003.png").exists)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=HANG)
     assert process.returncode == 130, err
     assert "finishing the frames in hand; Ctrl-C again to stop at once" in err
     assert "--resume to go on" in err
@@ -89,11 +82,12 @@ def test_ctrl_c_keeps_the_frames_and_resume_ends_with_the_same_bytes(
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent in another way there")
 def test_the_second_ctrl_c_stops_at_once(start, words, tmp_path):
     process = start(*words, *OUTPUTS)
-    wait_for(tmp_path / "masks/00003.png")
+    wait_for((tmp_path / "masks/00003.png").exists)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.02)
+    while "Ctrl-C again to stop at once" not in process.stderr.readline():
+        assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=HANG)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert err.splitlines()[-1].startswith("error: interrupted")

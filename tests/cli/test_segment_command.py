@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from waiting import HANG
 
 from ddeal_core.errors import OutputError
 from ddeal_core.media import davis_palette, open_source, open_writer, read_mask, write_mask
@@ -137,7 +138,7 @@ def test_a_video_from_standard_input(tiny_clip, tiny_weights, tmp_path):
     words = [sys.executable, "-m", "ddeal_cli", "segment", "-", "--mask", tiny_clip.first_mask]
     words += ["--weights", tiny_weights, "--device", "cpu", "-o", tmp_path / "masks"]
     done = subprocess.run(
-        words, input=tiny_clip.video.read_bytes(), capture_output=True, timeout=120, check=False
+        words, input=tiny_clip.video.read_bytes(), capture_output=True, timeout=HANG, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
     assert np.array_equal(labels_in(tmp_path / "masks")[0], tiny_clip.masks[0])

@@ -6,10 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waiting import HANG, wait_for
 
 import ddeal_core
 
@@ -109,9 +109,7 @@ def begin(long_clip, tiny_weights):
         finally:
             signal.signal(signal.SIGINT, before)
         started.append(process)
-        deadline = time.monotonic() + 120
-        while not (long_clip / "out/0/00001.png").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for(lambda: (long_clip / "out/0/00001.png").exists() or process.poll() is not None)
         return process
 
     yield call
@@ -141,14 +139,11 @@ def test_ctrl_c_ends_all_workers(begin, long_clip):
     workers = [pid for pid, words in members(process.pid).items() if "spawn_main" in words]
     assert len(workers) == 2
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=HANG)
     assert process.returncode == 130
     assert told.splitlines()[-1] == "error: interrupted"
     assert "Traceback" not in told
-    deadline = time.monotonic() + 10  # the tracker of resources sees that they are gone
-    while members(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not members(process.pid)
+    wait_for(lambda: not members(process.pid))  # the tracker of resources sees that they are gone
     assert not (long_clip / "out/0.mov").exists()
 
 
@@ -157,7 +152,7 @@ def test_a_worker_that_dies_is_one_failed_video(begin, long_clip):
     process = begin("--json")
     (worker,) = [pid for pid, words in members(process.pid).items() if "spawn_main" in words]
     os.kill(worker, signal.SIGKILL)
-    out, told = process.communicate(timeout=120)
+    out, told = process.communicate(timeout=HANG)
     assert process.returncode == 1
     assert "error: clips/0: its process was ended by SIGKILL (out of memory?)" in told
     record = json.loads(out)

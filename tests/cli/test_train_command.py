@@ -2,9 +2,9 @@ import csv
 import json
 import re
 import signal
-import time
 
 import pytest
+from waiting import wait_for
 
 from ddeal_core.training import RECIPES, Recipe
 from ddeal_core.weights import load_checkpoint
@@ -43,13 +43,9 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(ddeal, start, clips, tm
     words = ["train", clips, *SMALL, "--steps", 5, "--checkpoint-every", 2, "--seed", 2]
     assert ddeal(*words, "-o", "whole").status == 0
     process = start(*words, "-o", "killed")
-    deadline = time.monotonic() + 120
     log = tmp_path / "killed" / "log.csv"
     # Its header and three steps: there is a checkpoint of step 2.
-    while time.monotonic() < deadline and not (
-        log.is_file() and len(log.read_text().splitlines()) >= 4
-    ):
-        time.sleep(0.02)
+    wait_for(lambda: log.is_file() and len(log.read_text().splitlines()) >= 4)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert (tmp_path / "killed" / "checkpoint.pt").exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import HANG
 
 from ddeal_core.datasets.layouts import Sequence as DatasetSequence
 from ddeal_core.errors import ConfigError, DatasetError, MaskError, OutputError
@@ -494,7 +495,7 @@ def browse(tmp_path: Path) -> Callable[..., dict[str, object]]:
             "--dump-dom",
             copy.as_uri(),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False)
         parts = done.stdout.split("PROBE")
         assert len(parts) == 3, done.stdout[-2000:] + done.stderr[-2000:]
         answer: dict[str, object] = json.loads(html.unescape(parts[1]))

@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from misbehaving import misbehave
+from waiting import HANG
 
-from ddeal_core.errors import MediaError
 from reliability import faults, soak
 from reliability.fuzz import Inputs, main
 from reliability.mutations import damaged
@@ -14,34 +15,16 @@ from reliability.targets import TARGETS
 from reliability.workers import Worker
 
 
-def misbehave(kind, path, choice):
-    """What a worker is given to run here."""
-    del choice
-    if kind == "hang":
-        import time
-
-        time.sleep(60)
-    if kind == "die":
-        import os
-
-        os._exit(7)
-    if kind == "fail":
-        raise KeyError(path)
-    if kind == "lines":
-        raise MediaError("one\ntwo")
-    if kind == "refuse":
-        raise MediaError("one")
-
-
 def test_a_worker_tells_what_happens(tmp_path):
-    worker = Worker(misbehave, seconds=1.0)
+    patient, hasty = Worker(misbehave, seconds=HANG), Worker(misbehave, seconds=0.5)
     try:
         seen = {
-            kind: worker.try_out(kind, tmp_path, 0)
+            kind: (hasty if kind == "hang" else patient).try_out(kind, tmp_path, 0)
             for kind in ("read", "refuse", "fail", "lines", "hang", "die", "again")
         }
     finally:
-        worker.close()
+        patient.close()
+        hasty.close()
     kinds = {kind: outcome.kind for kind, outcome in seen.items()}
     assert kinds == {
         "read": "read",
@@ -101,7 +84,7 @@ def test_what_once_was_a_traceback_is_among_the_inputs():
 
 
 def test_fuzzing_finds_nothing(capsys, tmp_path):
-    words = ["--inputs", "100", "--seed", "3", "--workers", "1", "--json"]
+    words = ["--inputs", "100", "--seed", "3", "--workers", "1", "--seconds", str(HANG), "--json"]
     assert main([*words, "--keep", str(tmp_path / "kept")]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["bad"] == 0

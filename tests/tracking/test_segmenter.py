@@ -180,16 +180,6 @@ def test_devices():
                 resolve_device(name)
 
 
-def test_the_best_device_agrees_with_the_cpu(weights, tiny_clip):
-    """On a machine without a GPU this compares the CPU with itself."""
-    runs = [
-        list(Segmenter.load(weights, device=d).track(tiny_clip.frames, tiny_clip.masks[0]))
-        for d in ("cpu", "auto")
-    ]
-    for a, b in zip(*runs, strict=True):
-        assert np.abs(a.probabilities - b.probabilities).max() < 2e-2
-
-
 def test_a_resolution_in_words_is_refused(make_network):
     with pytest.raises(InputError, match="'480'"):
         Segmenter(make_network(), resolution="480")

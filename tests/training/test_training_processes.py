@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_run import write_davis
+from waiting import HANG
 
 from ddeal_core.weights import load_checkpoint
 
@@ -37,7 +38,7 @@ def start(arguments, **options):
 
 
 def finish(process):
-    out, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=HANG)
     assert process.returncode == 0, err[-3000:]
     return out
 

@@ -4,7 +4,6 @@ import http.client
 import json
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import HANG, wait_for
 
 from ddeal_cli.annotate.exporting import Exporter
 from ddeal_cli.annotate.project import Project
@@ -72,7 +72,7 @@ class Client:
             **(headers or {}),
         }
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in sent.items():
@@ -98,14 +98,10 @@ class Client:
 
     def wait(self, what: str = "done") -> Any:
         """The state once the job has ended so."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            state = self.get("/api/project").json
-            if state["job"] is not None and state["job"]["state"] != "running":
-                assert state["job"]["state"] == what, state["job"]
-                return state
-            time.sleep(0.02)
-        raise AssertionError("the job does not end")
+        wait_for(lambda: (self.get("/api/project").json["job"] or {}).get("state") != "running")
+        state = self.get("/api/project").json
+        assert state["job"]["state"] == what, state["job"]
+        return state
 
 
 @dataclass

@@ -5,9 +5,9 @@ import json
 import re
 import shutil
 import signal
-import time
 
 import pytest
+from waiting import HANG, wait_for
 
 
 def opened(process):
@@ -20,7 +20,7 @@ def opened(process):
 
 def ask(where, method, path, body=None):
     port, token = where
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG)
     headers = {"Cookie": f"ddeal-{port}={token}", "Origin": f"http://127.0.0.1:{port}"}
     if body is not None:
         headers["Content-Type"] = "application/json"
@@ -49,14 +49,13 @@ def test_ctrl_c_ends_it_at_once_while_it_runs_and_masks_are_saved(
     ask(where, "POST", "/api/frames/4/mark", stroke)
     ask(where, "POST", "/api/segment", {})
     # a page that listens keeps it from ending no more than the run does
-    listening = http.client.HTTPConnection("127.0.0.1", where[0], timeout=60)
+    listening = http.client.HTTPConnection("127.0.0.1", where[0], timeout=HANG)
     listening.request("GET", "/api/events", headers={"Cookie": f"ddeal-{where[0]}={where[1]}"})
     events = listening.getresponse()
     events.readline()
-    while not ask(where, "GET", "/api/project")["job"]["done"]:
-        time.sleep(0.02)
+    wait_for(lambda: ask(where, "GET", "/api/project")["job"]["done"])
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=HANG)
     events.close()
     listening.close()
     assert process.returncode == 0, err
@@ -71,7 +70,7 @@ def test_ctrl_c_ends_it_at_once_while_it_runs_and_masks_are_saved(
     assert state["objects"][0]["name"] == "square"
     assert list(state["marks"]) == ["0", "4"]
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=HANG)
     assert process.returncode == 128 + signal.SIGTERM
 
 

@@ -20,10 +20,10 @@ def test_the_machine_is_described_without_paths():
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="only Linux tells")
 def test_what_this_process_does_is_no_disturbance():
     disturbance = Disturbance()
-    cores, begun, used = os.cpu_count() or 1, time.perf_counter(), time.process_time()
-    while time.perf_counter() < begun + 0.4:
+    begun, used = time.perf_counter(), time.process_time()
+    while time.process_time() < used + 0.4:
         pass
-    mine = (time.process_time() - used) / (0.4 * cores)
     share = disturbance.share()
+    mine = 0.4 / (time.perf_counter() - begun) / (os.cpu_count() or 1)
     assert share is not None
     assert 0 <= share <= 1 - mine + 0.1  # the system counts in hundredths of a second

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from waiting import HANG
 
 CHROMIUM = os.environ.get("DDEAL_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -52,7 +53,7 @@ class Person:
         return self.served.client.get("/api/project").json
 
     def until(self, holds):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + HANG
         while not holds(state := self.state()):
             assert time.monotonic() < deadline, state
             self.page.wait_for_timeout(30)

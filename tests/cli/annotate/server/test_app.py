@@ -6,13 +6,13 @@ import json
 import os
 import shutil
 import threading
-import time
 import zipfile
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import HANG, wait_for
 
 from ddeal_core.media import open_source
 from ddeal_core.runs import cut_out
@@ -185,8 +185,7 @@ def test_a_run_can_be_cancelled_and_goes_on(serve, make_clip, tiny_clip, tmp_pat
         client.post("frames/0/mark", stroke())
         client.post("segment")
         assert client.ask("POST", "/api/segment", {}).status == 400  # one at a time
-        while not client.get("/api/project").json["job"]["done"]:
-            time.sleep(0.01)
+        wait_for(lambda: client.get("/api/project").json["job"]["done"])
         client.post("cancel")
         state = client.wait("cancelled")
         done = state["job"]["done"]
@@ -199,7 +198,7 @@ def test_a_run_can_be_cancelled_and_goes_on(serve, make_clip, tiny_clip, tmp_pat
 
 
 def test_events_tell_of_every_change(page):
-    connection = http.client.HTTPConnection("127.0.0.1", page.client.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", page.client.port, timeout=HANG)
     cookie = f"ddeal-{page.client.port}={page.client.token}"
     connection.request("GET", "/api/events", headers={"Cookie": cookie})
     response = connection.getresponse()
@@ -248,10 +247,7 @@ def test_work_is_saved_and_taken_up_again(serve, tiny_clip):
         page.client.post("objects", {"name": "not marked yet"})
         page.client.post("frames/5/mark", stroke())
         page.client.post("frames/6/mark", stroke())
-        deadline = time.monotonic() + 20
-        while not page.client.get("/api/project").json["saved"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for(lambda: page.client.get("/api/project").json["saved"])
         assert (page.out / "session/00006.png").exists()
         page.client.post("frames/6/clear", {"object": 1})
         seen = labels(page.client, 5)

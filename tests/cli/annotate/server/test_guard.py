@@ -6,6 +6,7 @@ import re
 import socket
 
 import pytest
+from waiting import HANG
 
 from ddeal_cli.annotate.server.serving import listen
 
@@ -94,7 +95,7 @@ def test_a_name_that_was_rebound_is_refused(path, page):
 
 
 def test_two_host_headers_are_refused(page):
-    with socket.create_connection(("127.0.0.1", page.client.port), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", page.client.port), timeout=HANG) as raw:
         raw.sendall(
             f"GET /api/project HTTP/1.1\r\nHost: 127.0.0.1:{page.client.port}\r\n"
             f"Host: evil.example\r\nCookie: ddeal-{page.client.port}={page.client.token}\r\n"
@@ -153,7 +154,7 @@ def test_requests_have_a_largest_size(page):
     answer = page.client.ask("POST", "/api/frames/0/mark", mark)
     assert answer.status == 413
     # without a length: read as far as it may be, and no further
-    connection = http.client.HTTPConnection("127.0.0.1", page.client.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", page.client.port, timeout=HANG)
     connection.putrequest("POST", "/api/objects", skip_host=True)
     for name, value in {
         "Host": f"127.0.0.1:{page.client.port}",

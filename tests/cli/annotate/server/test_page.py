@@ -1,12 +1,12 @@
 """The page in a real browser, with real clicks, on the sample clip."""
 
 import io
-import time
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import wait_for
 
 from ddeal_cli.sample import FISH, TURTLE, VIDEO, sample_labels
 from ddeal_core.datasets import Clip
@@ -169,13 +169,9 @@ def test_what_is_painted_is_seen(person):
     person.drag((130, 20), (170, 20))
     person.until(marked(1))
     page.mouse.move(5, 300)
-    deadline = time.monotonic() + 20
-    while (after := colour())[0] < before[0] + 60 and time.monotonic() < deadline:
-        page.wait_for_timeout(50)
-    assert after[0] > before[0] + 60  # red lies over it
+    wait_for(lambda: colour()[0] > before[0] + 60)  # red lies over it
     page.keyboard.press("h")
-    page.wait_for_timeout(200)
-    assert np.abs(colour() - before).max() < 8
+    wait_for(lambda: np.abs(colour() - before).max() < 8)
 
 
 def test_the_keyboard_alone_is_enough(person):
