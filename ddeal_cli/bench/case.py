@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from ddeal_core.errors import InputError
 from ddeal_core.network.config import NetworkConfig
+from ddeal_core.settings import Range, check_settings, check_value
 from ddeal_core.weights.bundled import weights_file
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Case", "Effort", "Resolution", "Subject"]
 
+Count = Annotated[int, Range(1, 1_000_000_000)]
 Resolution = int | Literal["native"] | None
 """Short side in pixels that the network sees; None for what it was made for."""
 
@@ -27,17 +29,12 @@ class Effort:
         limit: Seconds of measured frames after which a pass ends early, with three at least.
     """
 
-    frames: int = 24
-    warm_up: int | None = None
-    limit: float = 20.0
+    frames: Count = 24
+    warm_up: Count | None = None
+    limit: Annotated[float, Range(0, 1e9, above=True)] = 20.0
 
     def __post_init__(self) -> None:
-        if self.frames < 1:
-            raise InputError(f"at least one frame is measured, not {self.frames}")
-        if self.warm_up is not None and self.warm_up < 1:
-            raise InputError(f"at least one frame is for warming up, not {self.warm_up}")
-        if not self.limit > 0:
-            raise InputError(f"the limit is a positive number of seconds, not {self.limit:g}")
+        check_settings(self)
 
     @property
     def before(self) -> int:
@@ -143,8 +140,7 @@ class Case:
     cuda_graphs: bool = False
 
     def __post_init__(self) -> None:
-        if self.threads < 1:
-            raise InputError(f"threads are 1 or more, not {self.threads}")
+        check_value("threads", self.threads, Annotated[int, Range(1, 4096)])
         if self.precision == "float16" and self.device == "cpu":
             raise InputError("float16 is for GPUs: take bfloat16 or float32 on the CPU")
         if self.cuda_graphs and self.device != "cuda":

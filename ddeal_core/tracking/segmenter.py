@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.inference import for_inference
 from ddeal_core.network.replay import CudaGraphs
+from ddeal_core.settings import Range, check_value
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker import Tracker
@@ -110,8 +111,7 @@ class Segmenter:
     ) -> None:
         if precision not in _DTYPES:
             raise InputError(f"precision is one of {', '.join(_DTYPES)}, not {precision!r}")
-        if look_ahead < 1:
-            raise InputError(f"look_ahead is 1 frame or more, not {look_ahead}")
+        check_value("look_ahead", look_ahead, Annotated[int, Range(1, 1024)])
         if cuda_graphs and network.device.type != "cuda":
             raise InputError(
                 f"CUDA graphs are for NVIDIA GPUs, the network is on {network.device.type}"

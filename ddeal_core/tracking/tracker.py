@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
-from typing import TypeGuard
+from typing import Annotated, TypeGuard
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from ddeal_core.network.cues import Cues
 from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.network.inference import ReplayedNetwork
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
+from ddeal_core.settings import Range, check_value
 from ddeal_core.tracking.batches import Batches
 from ddeal_core.tracking.continuity import without_jumps
 from ddeal_core.tracking.cue_reading import read_cues
@@ -60,8 +61,7 @@ class Tracker:
     ) -> None:
         if network.training:
             raise InputError("the tracker wants a network in evaluation mode: call network.eval()")
-        if short_side is not None and short_side < 16:
-            raise InputError(f"the resolution (short side) is at least 16 pixels, not {short_side}")
+        check_value("the resolution", short_side, Annotated[int, Range(16, 1 << 20)] | None)
         self._network = network
         self._device = network.device
         self._precision = precision

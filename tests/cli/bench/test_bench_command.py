@@ -183,7 +183,7 @@ def test_two_files_side_by_side(bench, ddeal, tmp_path):
         (["--objects", 0], "objects are 1 to 254"),
         (["--device", "cuda"], "no cuda device"),
         (["--device", "cpu", "--precision", "float16"], "float16 is for GPUs"),
-        (["--threads", 0], "threads are 1 or more"),
+        (["--threads", 0], "threads is a whole number in [1, 4096], not 0"),
         (["--weights", "none.safetensors"], "no weights at"),
         (["--mask", "first.png"], "name the VIDEO"),
         (["clip.mp4"], "needs --mask"),
