@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["IGNORE", "Clip"]
+__all__ = ["IGNORE", "Clip", "shows_objects"]
 
 IGNORE = 255
 """Label of pixels that no loss or score may count."""
@@ -42,3 +43,8 @@ class Clip:
 
     def __len__(self) -> int:
         return len(self.images)
+
+
+def shows_objects(labels: NDArray[np.uint8]) -> bool:
+    """Whether a label map has any id, other than background and ignored pixels."""
+    return bool(cv2.inRange(labels, 1, IGNORE - 1).any())

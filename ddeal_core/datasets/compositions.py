@@ -73,7 +73,8 @@ def on_video(shot: Shot) -> Composition | None:
         twin = objects.moving(source, index)
         if twin is not None:
             twin = twin.flipped() if shot.happens(0.5) else twin
-            layers.append(animator.place(twin, labels.pop() if labels else 0))
+            area = footage.object_area * float(np.exp(rng.uniform(-0.8, 0.8)))
+            layers.append(animator.place(twin, labels.pop() if labels else 0, area=area))
     for label in labels:
         sprite = objects.draw(moving=shot.happens(config.footage_moving_probability))
         layers.append(animator.place(_harmonised(shot, sprite, footage.images[0]), label))
@@ -81,8 +82,9 @@ def on_video(shot: Shot) -> Composition | None:
     if not layers:  # or this would be a plain clip of real video
         layers.append(animator.place(objects.draw(moving=True), 0))
     behind = rng.random(len(layers)) < config.behind_probability
+    front = footage.front() if behind.any() else None
     layers = [
-        replace(layer, front=footage.front) if hidden else layer
+        replace(layer, front=front) if hidden else layer
         for layer, hidden in zip(layers, behind, strict=True)
     ]
     return Composition(footage, [layers[i] for i in rng.permutation(len(layers))])

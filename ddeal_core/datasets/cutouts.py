@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.clip import IGNORE
+from ddeal_core.datasets.clip import IGNORE, shows_objects
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.picture_files import opened_picture
 
@@ -315,7 +315,7 @@ def _read_labels(path: Path) -> Array:
             labels = np.array(grey, dtype=np.uint8)
     except MediaError as error:
         raise DatasetError(f"{path} cannot be read as a mask ({error})") from None
-    if not np.any((labels > 0) & (labels < IGNORE)):
+    if not shows_objects(labels):
         labels = (labels > 0).astype(np.uint8)
     return labels
 

@@ -43,19 +43,29 @@ class Footage:
     Attributes:
         images: ``[H, W, 3]`` uint8 a frame.
         labels: ``[H, W]`` uint8 a frame; the objects are 1 to n, 255 is unsure.
-        front: ``[H, W]`` uint8 a frame: coverage of all objects of the video, with soft edges,
-            for what is pasted behind them.
+        covered: ``[H, W]`` uint8 a frame: 255 where any object of the video is, labelled or not.
     """
 
     images: tuple[Array, ...]
     labels: tuple[Array, ...]
-    front: tuple[Array, ...]
+    covered: tuple[Array, ...]
 
     @property
     def objects(self) -> int:
         """Number of labelled objects in the first frame, n."""
         first = self.labels[0]
         return int(first[first < IGNORE].max(initial=0))
+
+    @property
+    def object_area(self) -> float:
+        """Mean size of an object in the first frame, share of the frame."""
+        first = self.labels[0]
+        return float(((first > 0) & (first < IGNORE)).mean()) / max(self.objects, 1)
+
+    def front(self) -> tuple[Array, ...]:
+        """Coverage of all objects with soft edges, for what is pasted behind them."""
+        soft = (cv2.GaussianBlur(mask, (0, 0), 0.8) for mask in self.covered)
+        return tuple(np.asarray(mask, dtype=np.uint8) for mask in soft)
 
     def draw(self, t: int, size: tuple[int, int]) -> tuple[Array, Array]:  # noqa: ARG002
         """Return copies of frame ``t`` and its labels; the size is theirs."""
@@ -204,14 +214,12 @@ class MovingObjects:
             else:
                 labels = first
             cropped = crop_labels(labels, matrix, size)
-            front = cv2.GaussianBlur((cropped > 0).astype(np.uint8) * 255, (0, 0), 0.8)
             made[number] = (
                 crop_image(image, matrix, size),
                 np.asarray(cv2.LUT(cropped, table), dtype=np.uint8),
-                np.asarray(front, dtype=np.uint8),
+                np.where(cropped > 0, np.uint8(255), np.uint8(0)),
             )
-        images, maps, fronts = zip(*(made[number] for number in chosen), strict=True)
-        return Footage(images, maps, fronts)
+        return Footage(*zip(*(made[number] for number in chosen), strict=True))
 
     def _catalogue(self, index: int) -> _Catalogue:
         return self._cache.get(index, lambda: self._read(index))

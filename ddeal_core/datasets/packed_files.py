@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ddeal_core.datasets.clip import IGNORE
+from ddeal_core.datasets.clip import shows_objects
 from ddeal_core.datasets.real import read_ids
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.decoding import open_container, video_stream
@@ -92,7 +92,7 @@ def pack_labels(labels: Array, to: Path, *, size: tuple[int, int]) -> Path:
         small = np.asarray(
             cv2.resize(labels, (size[1], size[0]), interpolation=cv2.INTER_NEAREST), dtype=np.uint8
         )
-    if _has_ids(labels) and not _has_ids(small):
+    if shows_objects(labels) and not shows_objects(small):
         # 0 and 255 alone would be read as one object.
         small = np.zeros_like(small)
     file = BytesIO()
@@ -184,7 +184,3 @@ def _encode(video: Path, to: Path, short_side: int | None, max_frames: int) -> b
                 raise DatasetError(f"{video} has no frames")
             output.mux(stream.encode())
     return whole
-
-
-def _has_ids(labels: Array) -> bool:
-    return bool(np.any((labels > 0) & (labels < IGNORE)))

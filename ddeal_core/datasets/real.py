@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.clip import IGNORE, Clip
+from ddeal_core.datasets.clip import IGNORE, Clip, shows_objects
 from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop
 from ddeal_core.datasets.cutouts import read_image
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
@@ -130,7 +130,7 @@ class RealClips:
             sequence = self.sequences[int(rng.choice(len(self.sequences), p=self._weight))]
             numbers = self._frame_numbers(rng, sequence)
             first = read_annotation(sequence, numbers[0])
-            if not np.any((first > 0) & (first < IGNORE)):
+            if not shows_objects(first):
                 continue
             clip = self._sample(rng, sequence, numbers, first)
             if clip is not None:
@@ -245,7 +245,6 @@ def read_annotation(sequence: Sequence, number: int) -> Array:
         DatasetError: It cannot be read.
     """
     labels = read_ids(sequence.annotations[sequence.frames[number].stem])
-    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
-    if set(present.tolist()) <= {0, IGNORE}:  # DAVIS 2016 writes its one object as 255
+    if not shows_objects(labels):  # DAVIS 2016 writes its one object as 255
         labels = (labels > 0).astype(np.uint8)
     return labels

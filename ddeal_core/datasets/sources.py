@@ -23,6 +23,9 @@ from ddeal_core.errors import DatasetError
 
 __all__ = ["Sources"]
 
+_STILL_BYTES = 256 << 20
+"""Bound of decoded stills that a process keeps, over all folders."""
+
 
 class _Counted(Protocol):
     def __len__(self) -> int: ...
@@ -74,10 +77,11 @@ class Sources:
         Raises:
             DatasetError: A path does not hold what it should.
         """
-        made: list[StillSource] = []
-        for path in stills:
-            made.extend(StillFolder(p) for p in _still_roots(Path(path)))
-        made.extend(CocoStills(json_path, images) for json_path, images in coco)
+        roots = [root for path in stills for root in _still_roots(Path(path))]
+        instances = list(coco)
+        share = _STILL_BYTES // max(len(roots) + len(instances), 1)
+        made: list[StillSource] = [StillFolder(root, cache_bytes=share) for root in roots]
+        made += [CocoStills(file, images, cache_bytes=share) for file, images in instances]
         photographs: list[BackgroundSource] = []
         videos: list[BackgroundSource] = []
         for path in backgrounds:
