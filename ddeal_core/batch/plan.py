@@ -7,13 +7,13 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 from ddeal_core.batch.job import Job
 from ddeal_core.batch.mask_rule import find_mask
 from ddeal_core.errors import InputError
 from ddeal_core.media.image_source import IMAGE_ENDINGS, natural_key
-from ddeal_core.media.writers import Kind
+from ddeal_core.media.writers import Kind, is_folder
 
 __all__ = ["VIDEO_FILES", "default_folder", "find_videos", "has_field", "is_live", "plan"]
 
@@ -198,7 +198,8 @@ def _output(word: str, names: dict[str, str], *, several: bool) -> str:
     if _FIELD.search(word):
         return _filled(word, names)
     path = Path(_without_kind(word))
-    if path.suffix and not path.is_dir():
+    kind = word.partition("=")[0] if path != Path(word) else None
+    if not is_folder(path, cast("Kind | None", kind)):
         if several:
             raise InputError(
                 f"{word} is one file for several videos: write the video's name as {{stem}}, "

@@ -7,7 +7,8 @@ is told. Their packets follow each other closely, so a hole between two of them 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from av.video.stream import VideoStream
 from ddeal_core.media.damage import DamageRecord
 from ddeal_core.media.decoding import damage
 from ddeal_core.media.ebml import extent_of
+from ddeal_core.media.timeline import Timeline
 
 __all__ = ["without_holes"]
 
@@ -31,20 +33,23 @@ def without_holes(
     *,
     path: Path,
     record: DamageRecord | None = None,
+    on_join: Callable[[Fraction], None] | None = None,
 ) -> Iterator[Packet[VideoStream]]:
-    """Give the packets of one stream, the empty one of the end included.
+    """Give the packets of one stream, the empty one of the end included; times run on.
 
     Args:
         container: Open at its beginning.
         stream: Of which packets are wanted.
         path: The file.
         record: Where a hole is noted, to go on behind it; None to stop there.
+        on_join: See `Timeline`.
 
     Raises:
         MediaError: There is a hole; the message has the number of the frame after it.
     """
+    packets = Timeline(container, path=path, on_join=on_join).packets()
     if "matroska" not in container.format.name.split(","):
-        yield from _to_the_end(container, stream, path=path, record=record)
+        yield from _to_the_end(container, stream, packets, path=path, record=record)
         return
 
     def found(what: str) -> None:
@@ -55,12 +60,12 @@ def without_holes(
     length, extent = path.stat().st_size, extent_of(path)
     spare = _BETWEEN + round(length * _AT_THE_END)
     reached, count = extent.first_cluster, 0
-    for packet in container.demux():
+    for packet in packets:
         if packet.size and packet.pos is not None and packet.pos >= 0:
             if reached is not None and packet.pos > reached + _BETWEEN:
                 found(f"{packet.pos - reached} bytes before it make no sense")
             reached = max(reached or 0, packet.pos + packet.size + _beside(packet))
-        if packet.stream_index != stream.index:
+        if packet.stream is not stream:
             continue
         if not packet.size:
             yield cast("Packet[VideoStream]", packet)
@@ -74,16 +79,28 @@ def without_holes(
 
 
 def _to_the_end(
-    container: InputContainer, stream: VideoStream, *, path: Path, record: DamageRecord | None
+    container: InputContainer,
+    stream: VideoStream,
+    packets: Iterator[Packet[Any]],
+    *,
+    path: Path,
+    record: DamageRecord | None,
 ) -> Iterator[Packet[VideoStream]]:
-    """Give the packets; see whether an AVI ends where it says, for FFmpeg does not tell."""
-    count = 0
-    for packet in container.demux(stream):
-        yield packet
-        count += bool(packet.size)
-    missing = _missing_of_riff(path) if container.format.name == "avi" else 0
-    if missing:
-        what = f"the file is cut off: {missing} bytes are missing at its end"
+    """Give the packets; see whether an AVI or FLV ends where it says, for FFmpeg does not tell."""
+    count = reached = 0
+    for packet in packets:
+        if packet.size and packet.pos is not None:
+            reached = max(reached, packet.pos + packet.size)
+        if packet.stream is stream:
+            yield packet
+            count += bool(packet.size)
+    what, length = None, path.stat().st_size
+    if container.format.name == "avi":
+        missing = _missing_of_riff(path)
+        what = f"the file is cut off: {missing} bytes are missing at its end" if missing else None
+    elif container.format.name == "flv" and length > reached + _BETWEEN + length * _AT_THE_END:
+        what = f"the last {length - reached} bytes make no sense"
+    if what is not None:
         if record is None:
             raise damage(path, count, what)
         record.note(f"at frame {count}: {what}")

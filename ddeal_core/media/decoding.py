@@ -30,6 +30,7 @@ from ddeal_core.media.tone_mapping import HDR_TRANSFERS
 __all__ = ["Display", "Weaver", "clock_zero", "open_container", "pictures_of", "video_stream"]
 
 _log = logging.getLogger(__name__)
+_OTHER_CLOCK = 60  # seconds
 
 
 def reason(error: Exception) -> str:
@@ -93,15 +94,25 @@ def video_stream(container: InputContainer, *, named: Path) -> VideoStream:
     return stream
 
 
-def clock_zero(container: InputContainer) -> Fraction:
+def clock_zero(container: InputContainer, first: av.VideoFrame) -> Fraction:
     """Where a broadcast clock stood when the recording began, in seconds; else 0.
 
     Transport and program streams carry the sender's clock, which may have run for hours. In other
     containers a late beginning is meant.
+
+    Args:
+        container: The recording.
+        first: Its first picture.
     """
     if container.start_time is None or container.format.name not in ("mpegts", "mpeg"):
         return Fraction(0)
-    return Fraction(container.start_time, 1_000_000)  # FFmpeg's AV_TIME_BASE
+    zero = Fraction(container.start_time, 1_000_000)  # FFmpeg's AV_TIME_BASE
+    time_base = to_fraction(first.time_base)
+    if first.pts is not None and time_base is not None:
+        shown = first.pts * time_base
+        if abs(shown - zero) > _OTHER_CLOCK:  # the earliest of several that were joined
+            return shown
+    return zero
 
 
 def damage(named: Path, index: int, why: str) -> MediaError:
@@ -143,6 +154,8 @@ def pictures_of(
             cut_off = packet.is_corrupt and checked
             decoded = stream.decode(None) if cut_off else packet.decode()  # else those on their way
             for picture in decoded:
+                if cut_off and _is_behind(picture, packet):
+                    break
                 if ledger is not None:
                     ledger.tick(picture)
                 for whole in weaver.weave(picture):
@@ -163,6 +176,11 @@ def pictures_of(
         raise damage(named, count, reason(error)) from None
     if checked and promised is not None and seen < promised:
         raise damage(named, count, f"the file ends here but promises {promised} frames")
+
+
+def _is_behind(picture: av.VideoFrame, packet: Packet[VideoStream]) -> bool:
+    """Whether a picture is shown after that of a packet, which comes later where frames refer."""
+    return picture.pts is not None and packet.pts is not None and picture.pts > packet.pts
 
 
 class Weaver:

@@ -31,6 +31,7 @@ from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.ledger import Lost
 from ddeal_core.media.sound import LiveSound, Sound
+from ddeal_core.media.timeline import Timeline, tell_of_join
 from ddeal_core.media.tolerant_decoding import pictures_and_losses
 
 __all__ = ["LiveSource", "open_camera"]
@@ -90,9 +91,9 @@ class LiveSource(FrameSource):
 
     def _begin(self) -> None:
         """Decode the first frame."""
+        self._zero = Fraction(0)
         self._stream: VideoStream = video_stream(self._container, named=self.path)
         self._stream.thread_type = "SLICE"  # one packet in, one picture out
-        self._zero = clock_zero(self._container)
         self._early: list[Packet[AudioStream]] = []
         self._pictures: Iterator[VideoFrame | Lost]
         if self.on_error == "stop":
@@ -104,6 +105,7 @@ class LiveSource(FrameSource):
             self._first.append(picture)
             if not isinstance(picture, Lost):
                 self._display = Display.of(picture, self._stream, named=self.path)
+                self._zero = clock_zero(self._container, picture)
                 return
         raise MediaError(f"{self.path} has a video stream but no frame that can be decoded")
 
@@ -229,13 +231,15 @@ class LiveSource(FrameSource):
         yield from first
         yield from self._pictures
 
+    def _tell_of_join(self, seconds: Fraction) -> None:
+        tell_of_join(self.path, seconds - self._zero)
+
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """Hand sound to those who asked for it, and give the video's packets."""
-        wanted = [self._stream, *self._container.streams.audio]
-        for packet in self._container.demux(*wanted):
-            if packet.stream_index == self._stream.index:
+        for packet in Timeline(self._container, on_join=self._tell_of_join).packets():
+            if packet.stream is self._stream:
                 yield cast("Packet[VideoStream]", packet)
-            elif packet.size > 0:
+            elif packet.size > 0 and packet.stream.type == "audio":
                 heard = cast("Packet[AudioStream]", packet)
                 if not self._used:
                     self._early.append(heard)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -12,11 +13,12 @@ from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.background import Background, Colour
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.manifest import is_manifest, manifest_path
-from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.media.result_writer import ResultWriter, output_error
 from ddeal_core.media.video_writer import VideoWriter
 from ddeal_core.media.writers import Kind, fits, open_writer
+from ddeal_core.whole_files import part_of
 
-__all__ = ["abandon_all", "check_free", "check_place", "open_outputs"]
+__all__ = ["abandon_all", "check_free", "check_place", "check_writable", "open_outputs"]
 
 
 def open_outputs(
@@ -62,6 +64,7 @@ def open_outputs(
             writers.append(writer)
             if not overwrite:
                 check_free([path])
+            check_writable(path)
         shown = any(isinstance(w, VideoWriter) and w.kind == "background" for w in writers)
         if background is not None and not shown:
             raise InputError(
@@ -103,6 +106,7 @@ def check_place(
     _check_kept(path, keep)
     if not overwrite:
         check_free([path])
+    check_writable(path)
 
 
 def _check_taken(path: Path, taken: Iterable[Path]) -> None:
@@ -165,6 +169,30 @@ def check_free(paths: Iterable[Path]) -> None:
         beside = manifest_path(path)
         if beside.exists() and not is_manifest(beside):
             raise InputError(f"{beside} exists", remedy="overwrite")
+
+
+def check_writable(path: Path) -> None:
+    """Try whether an output can be made, before any work is done for it; nothing is left behind.
+
+    Raises:
+        InputError: Its folder cannot be made, or takes no file.
+    """
+    folder = path.absolute() if path.is_dir() else path.absolute().parent
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    made: list[Path] = []
+    try:
+        for each in reversed(missing):
+            each.mkdir(exist_ok=True)
+            made.append(each)
+        trial = part_of(folder / path.name)
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise InputError(str(output_error(path, error))) from None
+    finally:
+        for each in reversed(made):
+            with contextlib.suppress(OSError):  # another process may use it by now
+                each.rmdir()
 
 
 def _collide(first: Path, second: Path) -> bool:

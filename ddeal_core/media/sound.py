@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -17,10 +18,12 @@ from av.packet import Packet
 
 from ddeal_core.media.decoding import open_container, reason
 from ddeal_core.media.rational import to_fraction
+from ddeal_core.media.timeline import Timeline
 
 __all__ = ["FileSound", "LiveSound", "Sound"]
 
 _log = logging.getLogger(__name__)
+_MOST_AHEAD = 1000  # packets
 
 
 def starts_at(packet: Packet[AudioStream]) -> Fraction:
@@ -38,6 +41,10 @@ class Sound(ABC):
     @abstractmethod
     def streams(self) -> Sequence[AudioStream]:
         """The coded streams; there are some."""
+
+    @abstractmethod
+    def beginning(self, count: int) -> list[Packet[AudioStream]]:
+        """Look at the first packets, up to `count` of each stream; `packets` gives them again."""
 
     @abstractmethod
     def packets(self, until: Fraction | None) -> Iterator[Packet[AudioStream]]:
@@ -59,7 +66,7 @@ class FileSound(Sound):
         self._path = path
         self._container: InputContainer | None = None
         self._coming: Iterator[Packet[AudioStream]] = iter(())
-        self._next: Packet[AudioStream] | None = None
+        self._ahead: deque[Packet[AudioStream]] = deque()  # read, and not given yet
 
     @property
     def streams(self) -> Sequence[AudioStream]:
@@ -73,30 +80,41 @@ class FileSound(Sound):
             self._coming = self._demuxed(self._container)
         return self._container.streams.audio
 
+    def beginning(self, count: int) -> list[Packet[AudioStream]]:
+        """See `Sound`."""
+        wanted = {stream.index: count for stream in self.streams}
+        while any(left > 0 for left in wanted.values()) and len(self._ahead) < _MOST_AHEAD:
+            packet = next(self._coming, None)
+            if packet is None:
+                break
+            wanted[packet.stream.index] -= 1
+            self._ahead.append(packet)
+        return list(self._ahead)
+
     def packets(self, until: Fraction | None) -> Iterator[Packet[AudioStream]]:
         """See `Sound`; where the file is damaged the sound ends, with a warning."""
         if not self.streams:
             return
         while True:
-            if self._next is None:
-                self._next = next(self._coming, None)
-            if self._next is None or (until is not None and starts_at(self._next) >= until):
+            if not self._ahead:
+                self._ahead.extend(islice(self._coming, 1))
+            if not self._ahead or (until is not None and starts_at(self._ahead[0]) >= until):
                 return
-            packet, self._next = self._next, None
-            yield packet
+            yield self._ahead.popleft()
 
     def close(self) -> None:
         """See `Sound`."""
         if self._container is not None:
             self._container.close()
             self._container = None
-        self._next, self._coming = None, iter(())
+        self._ahead.clear()
+        self._coming = iter(())
 
     def _demuxed(self, container: InputContainer) -> Iterator[Packet[AudioStream]]:
         at = Fraction(0)
         try:
-            for packet in container.demux(*container.streams.audio):
-                if packet.size > 0:
+            for packet in Timeline(container, path=self._path).packets():
+                if packet.size > 0 and packet.stream.type == "audio":
                     heard = cast("Packet[AudioStream]", packet)
                     at = starts_at(heard)
                     yield heard
@@ -125,6 +143,10 @@ class LiveSound(Sound):
         """Take a packet from the one who reads the source, in whatever thread."""
         if self._open:
             self._waiting.append(packet)
+
+    def beginning(self, count: int) -> list[Packet[AudioStream]]:
+        """See `Sound`; what has come by now."""
+        return list(islice(self._waiting, count * len(self._streams)))
 
     def packets(self, until: Fraction | None) -> Iterator[Packet[AudioStream]]:
         """See `Sound`."""

@@ -75,7 +75,7 @@ def recipe_for(ending: str, kind: VideoKind | None, *, size: tuple[int, int]) ->
     if ending not in _CONTAINERS:
         raise OutputError(
             f"no writer for the ending {ending!r}: use {', '.join(VIDEO_ENDINGS)}, .json, "
-            "or a name without ending for a folder"
+            "or a name without ending for a folder (or say what goes into it, as in masks=NAME)"
         )
     container = _CONTAINERS[ending]
     with_alpha = ending in (".mov", ".webm")

@@ -32,6 +32,7 @@ from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.identity import Settings, file_identity
 from ddeal_core.media.ledger import Ledger, Lost
 from ddeal_core.media.sound import FileSound, Sound
+from ddeal_core.media.timeline import tell_of_join
 from ddeal_core.media.tolerant_decoding import pictures_and_losses
 
 __all__ = ["VideoSource"]
@@ -105,10 +106,13 @@ class VideoSource(FrameSource):
     ) -> None:
         super().__init__(path, start=start, end=end, on_error=on_error)
         self._active: list[InputContainer] = []
+        self._joined = False
         with self._opened() as (container, stream):
             # one packet in, one frame out: frame threads would read ahead
             stream.thread_type = "SLICE"
-            packets = container.demux(stream)
+            packets = without_holes(
+                container, stream, path=path, record=DamageRecord(path, on_error)
+            )
             if on_error == "stop":
                 first = next(pictures_of(packets, stream, named=path, checked=False), None)
             else:
@@ -118,7 +122,7 @@ class VideoSource(FrameSource):
                 raise MediaError(f"{path} has a video stream but no frame that can be decoded")
             self._display = Display.of(first, stream, named=path)
             self._declared = stream.frames or None
-            self._zero = clock_zero(container)
+            self._zero = clock_zero(container, first)
             self._has_sound = bool(container.streams.audio)
             # the sample table of MP4 and QuickTime is exact; other containers only estimate
             self._sure_count = "mov" in container.format.name.split(",")
@@ -229,7 +233,9 @@ class VideoSource(FrameSource):
         if self.on_error == "stop":
             pictures = self._until_damage(container, stream, promised)
         else:
-            packets = without_holes(container, stream, path=self.path, record=record)
+            packets = without_holes(
+                container, stream, path=self.path, record=record, on_join=self._tell_of_join
+            )
             pictures = pictures_and_losses(packets, stream, record=record, promised=promised)
         for index, picture in enumerate(pictures):
             if index < self.start:
@@ -253,7 +259,7 @@ class VideoSource(FrameSource):
         ledger = Ledger()
         given = 0
         try:
-            packets = without_holes(container, stream, path=self.path)
+            packets = without_holes(container, stream, path=self.path, on_join=self._tell_of_join)
             for picture in pictures_of(
                 packets, stream, named=self.path, promised=promised, ledger=ledger
             ):
@@ -278,6 +284,11 @@ class VideoSource(FrameSource):
             raise holes[0]
         if record.others:
             raise damage(self.path, index + 1, record.others[0])
+
+    def _tell_of_join(self, seconds: Fraction) -> None:
+        if not self._joined:
+            tell_of_join(self.path, seconds - self._zero)
+        self._joined = True
 
     def pictures_from(
         self, pts: int

@@ -16,7 +16,7 @@ from ddeal_core.media.result_writer import ResultWriter
 from ddeal_core.media.video_recipes import VIDEO_ENDINGS, VideoKind, recipe_for
 from ddeal_core.media.video_writer import VideoWriter
 
-__all__ = ["Kind", "fits", "open_writer"]
+__all__ = ["Kind", "fits", "is_folder", "open_writer"]
 
 Kind = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte", "background"]
 """What an output holds; see `open_writer`."""
@@ -51,8 +51,9 @@ def open_writer(
     background    .mp4, .mkv, ...     the cut-out before `background`
     ============  ==================  =====================================================
 
-    Without a kind: masks in a folder (a name without ending), coco in .json, alpha in .mov and
-    .webm, and in .mp4 and .mkv background if one is given, else overlay.
+    Folders may have any name that does not end like a file's. Without a kind: masks in a folder
+    (one that is there, or a name without ending), coco in .json, alpha in .mov and .webm, and in
+    .mp4 and .mkv background if one is given, else overlay.
 
     Args:
         path: File or folder to write; folders above it are made.
@@ -74,7 +75,7 @@ def open_writer(
         raise OutputError(f"{where} is the input's own place: write the output somewhere else")
     if kind is not None and kind not in get_args(Kind):
         raise OutputError(f"no kind of output {kind!r}: choose {', '.join(get_args(Kind))}")
-    if where.is_dir() or not where.suffix:
+    if is_folder(where, kind):
         if kind in (None, "masks"):
             return MaskFolderWriter(where)
         if kind == "mattes":
@@ -85,7 +86,7 @@ def open_writer(
         raise OutputError(f"{where} is a folder, which cannot hold {kind}: name a {name}")
     if kind in _FOLDERS:
         raise OutputError(
-            f"{where} is a file, but {kind} go to a folder: give a name without ending"
+            f"{where} is named like a file, but {kind} go to a folder: give it another name"
         )
     if where.suffix.lower() == ".json":
         if kind not in (None, "coco"):
@@ -113,14 +114,23 @@ def open_writer(
     )
 
 
+def is_folder(path: Path, kind: Kind | None = None) -> bool:
+    """Whether an output is a folder: by its kind, unless its name ends like that of a file."""
+    return (
+        path.is_dir()
+        or not path.suffix
+        or (kind is not None and kind in _FOLDERS and fits(kind, path))
+    )
+
+
 def fits(kind: Kind, path: Path) -> bool:
     """Whether an output of this name could be of that kind, going by its ending."""
-    if path.is_dir() or not path.suffix:
-        return kind in _FOLDERS
     ending = path.suffix.lower()
-    if ending == ".json":
-        return kind == "coco"
-    return ending in VIDEO_ENDINGS and kind in get_args(VideoKind)
+    if kind in _FOLDERS:  # shots are called "S01E03.v2"
+        return path.is_dir() or ending not in (".json", *VIDEO_ENDINGS)
+    if path.is_dir():
+        return False
+    return ending == ".json" if kind == "coco" else ending in VIDEO_ENDINGS
 
 
 def _same(first: Path, second: Path) -> bool:
