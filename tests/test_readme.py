@@ -1,4 +1,4 @@
-"""What the README tells people to type, typed."""
+"""What the README and the pages of docs/ tell people to type, typed."""
 
 import re
 import shlex
@@ -13,7 +13,13 @@ from ddeal_cli.main import main
 from ddeal_core.media import write_mask
 from ddeal_core.weights import BUNDLED
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("segment", "first-mask", "python", "evaluation")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("speed", "train", "networks")),
+]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
 # Elsewhere: the demo, the page and the authors' checkpoint (163 MB) in tests/cli and tests/weights.
 LEFT_OUT = ("ddeal demo", "authors", "ddeal annotate")  # a server does not end by itself
@@ -22,11 +28,11 @@ TINY_RUN = ["--steps", "2", "--size", "48x32", "--frames", "3", "--clips", "1", 
 
 
 def commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
     lines = (line.split("#")[0].strip() for block in blocks for line in block.splitlines())
     return [
         line
-        for line in lines
+        for line in dict.fromkeys(lines)  # those of two pages once
         if line.startswith("ddeal ") and not any(part in line for part in LEFT_OUT)
     ]
 
@@ -72,6 +78,15 @@ def home(tiny_clip, tmp_path_factory) -> Path:
     return home
 
 
+@pytest.mark.parametrize(
+    "page", [ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md"), PAGES[0]],
+    ids=lambda page: page.name,
+)  # fmt: skip
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert "://" in target or (page.parent / target).exists(), target
+
+
 def test_there_are_commands_to_try():
     tried = {line.split()[1] for line in commands()}
     assert {"segment", "eval", "make-synthetic", "train", "bench"} <= tried
@@ -97,8 +112,7 @@ def test_a_command_of_the_readme_works(line, home, monkeypatch, capsys):
 
 
 def test_the_options_of_the_table_exist(capsys):
-    text = README.read_text(encoding="utf-8")
-    named = set(re.findall(r"`(--[a-z-]+)", text))
+    named = set(re.findall(r"`(--[a-z-]+)", TEXT))
     main(["segment", "--help"])
     main(["eval", "--help"])
     main(["train", "--help"])
@@ -108,10 +122,10 @@ def test_the_options_of_the_table_exist(capsys):
 
 
 def test_the_python_example_runs(tiny_clip, monkeypatch):
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    blocks = dict.fromkeys(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
     assert blocks
     frames = iter(tiny_clip.frames)
     for block in blocks:
         scope = {"frames": frames, "first_mask": tiny_clip.masks[0]}
-        exec(compile(block, str(README), "exec"), scope)
+        exec(compile(block, "README.md", "exec"), scope)
         assert scope["result"].labels.shape == tiny_clip.frames[0].shape[:2]
