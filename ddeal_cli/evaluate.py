@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ddeal_cli.eval_subject import ProtocolName, Subject, find_subject
+from ddeal_cli.evaluation_target import EvaluationTarget, ProtocolName, find_target
 from ddeal_cli.help_pages import epilog
 from ddeal_cli.options import (
     DeviceOption,
@@ -174,7 +174,7 @@ def evaluate(
     names = None if sequences is None else [name for name in sequences.split(",") if name]
     if names is not None and not names:
         raise InputError("--sequences names no sequence: give names with commas between")
-    subject = find_subject(
+    subject = find_target(
         dataset,
         images,
         annotations,
@@ -226,7 +226,12 @@ def evaluate(
 
 
 def _score_folder(
-    subject: Subject, results: Path, *, workers: int | None, folder: Path, report: ScoreReport
+    subject: EvaluationTarget,
+    results: Path,
+    *,
+    workers: int | None,
+    folder: Path,
+    report: ScoreReport,
 ) -> None:
     from ddeal_core.evaluation import SequenceScore, score_plans
     from ddeal_core.evaluation.tables import clear_tables
@@ -251,7 +256,9 @@ def _score_folder(
     report.add("results", score, folder, sequences=subject.sequences, masks=results)
 
 
-def _clear(folder: Path, folders: Iterable[Path], subject: Subject, *, overwrite: bool) -> None:
+def _clear(
+    folder: Path, folders: Iterable[Path], subject: EvaluationTarget, *, overwrite: bool
+) -> None:
     """Take away what earlier runs left, all of it before the first method runs."""
     from ddeal_core.errors import InputError
     from ddeal_core.evaluation.results import clear_masks
@@ -270,7 +277,7 @@ def _clear(folder: Path, folders: Iterable[Path], subject: Subject, *, overwrite
 def _run(
     name: str,
     method: "Method",
-    subject: Subject,
+    subject: EvaluationTarget,
     *,
     folder: Path,
     report: ScoreReport,
@@ -309,7 +316,9 @@ def _run(
     report.add(name, score, folder, sequences=subject.sequences, masks=masks, rate=rate)
 
 
-def _submit(subject: Subject, masks: Path, folder: Path, name: str, report: ScoreReport) -> None:
+def _submit(
+    subject: EvaluationTarget, masks: Path, folder: Path, name: str, report: ScoreReport
+) -> None:
     from ddeal_core.evaluation import submission_frames, write_submission
     from ddeal_core.evaluation.tables import clear_tables
 

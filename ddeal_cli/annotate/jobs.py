@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from ddeal_cli.console import told
 from ddeal_core.errors import DdealError, InputError
 
-__all__ = ["Job", "Jobs"]
+__all__ = ["JobState", "Jobs"]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class JobState:
     """How a job stands.
 
     Attributes:
@@ -53,10 +53,10 @@ class Jobs:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._cancelled = threading.Event()
-        self._job: Job | None = None
+        self._job: JobState | None = None
 
     @property
-    def current(self) -> Job | None:
+    def current(self) -> JobState | None:
         """The job that runs, or ran last."""
         return self._job
 
@@ -91,7 +91,7 @@ class Jobs:
                 )
             self._cancelled = threading.Event()
             number = 1 if self._job is None else self._job.number + 1
-            self._job = Job(number, what, "running", 0, total)
+            self._job = JobState(number, what, "running", 0, total)
             self._thread = threading.Thread(
                 target=self._work, args=(steps, finished, self._cancelled), name="ddeal-job"
             )

@@ -12,7 +12,7 @@ from ddeal_core.weights.bundled import weights_file
 if TYPE_CHECKING:
     from ddeal_core.tracking.segmenter import DeviceName, Precision
 
-__all__ = ["Case", "Effort", "Resolution", "Subject"]
+__all__ = ["Case", "Effort", "NetworkChoice", "Resolution"]
 
 Count = Annotated[int, Range(1, 1_000_000_000)]
 Resolution = int | Literal["native"] | None
@@ -66,7 +66,7 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class NetworkChoice:
     """The network that is measured.
 
     Attributes:
@@ -94,7 +94,7 @@ class Subject:
         return NetworkConfig.from_preset(self.preset)
 
     @classmethod
-    def of_weights(cls, path: Path | None) -> "Subject":
+    def of_weights(cls, path: Path | None) -> "NetworkChoice":
         """A weights file; None for the bundled one.
 
         Raises:
@@ -103,7 +103,7 @@ class Subject:
         return cls("bundled" if path is None else path.name, weights_file(path))
 
     @classmethod
-    def of_preset(cls, name: str) -> "Subject":
+    def of_preset(cls, name: str) -> "NetworkChoice":
         """A preset with random weights.
 
         Raises:
@@ -129,7 +129,7 @@ class Case:
         cuda_graphs: As `Segmenter` takes it.
     """
 
-    subject: Subject
+    subject: NetworkChoice
     size: tuple[int, int]
     objects: int
     precision: "Precision" = "float32"

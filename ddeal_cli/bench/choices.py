@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from ddeal_cli.options import parse_resolution
 
 if TYPE_CHECKING:
-    from ddeal_cli.bench.case import Case, Effort, Subject
-    from ddeal_cli.bench.footage import Footage
+    from ddeal_cli.bench.case import Case, Effort, NetworkChoice
+    from ddeal_cli.bench.clip import BenchClip
 
-__all__ = ["cases_of", "own_footage", "subjects_of"]
+__all__ = ["cases_of", "own_clip", "subjects_of"]
 
 OBJECTS = (1, 2, 3, 5, 7, 10, 15, 20)
 SIZES = ((240, 426), (360, 640), (480, 854), (720, 1280), (1080, 1920))
@@ -21,7 +21,7 @@ _MEMORY = 45  # frames of the user's own video that fill the default network's m
 
 def cases_of(
     *,
-    subjects: "Sequence[Subject]",
+    subjects: "Sequence[NetworkChoice]",
     sizes: Sequence[tuple[int, int]],
     objects: Sequence[int],
     precisions: Sequence[Any],
@@ -30,24 +30,24 @@ def cases_of(
     resolution: str | None,
     look_ahead: int,
     cuda_graphs: bool,
-    footage: "Footage | None",
+    clip: "BenchClip | None",
     growth: str | None,
     asked: dict[str, object],
 ) -> "list[Case]":
     """The grid, with nothing in it that cannot be measured."""
     from ddeal_cli.bench.case import Case
-    from ddeal_cli.bench.footage import Footage
+    from ddeal_cli.bench.clip import BenchClip
 
     if growth == "objects" and not asked["objects"]:
         objects = OBJECTS
     if growth == "size" and not asked["size"]:
         sizes = SIZES
-    if footage is not None:
-        sizes, objects = [footage.size], [footage.objects]
+    if clip is not None:
+        sizes, objects = [clip.size], [clip.objects]
     else:
         for height_width in sizes:
             for count in objects:
-                Footage.check(height_width, count)
+                BenchClip.check(height_width, count)
     import torch
 
     from ddeal_core.tracking import resolve_device
@@ -73,18 +73,20 @@ def cases_of(
     ]
 
 
-def subjects_of(weights: Sequence[Path] | None, presets: Sequence[str] | None) -> "list[Subject]":
+def subjects_of(
+    weights: Sequence[Path] | None, presets: Sequence[str] | None
+) -> "list[NetworkChoice]":
     """The networks: files, then presets with random weights; else the bundled weights."""
-    from ddeal_cli.bench.case import Subject
+    from ddeal_cli.bench.case import NetworkChoice
 
-    chosen = [Subject.of_weights(path) for path in weights or ()]
-    chosen += [Subject.of_preset(name) for name in presets or ()]
-    return chosen or [Subject.of_weights(None)]
+    chosen = [NetworkChoice.of_weights(path) for path in weights or ()]
+    chosen += [NetworkChoice.of_preset(name) for name in presets or ()]
+    return chosen or [NetworkChoice.of_weights(None)]
 
 
-def own_footage(video: str | None, mask: Path | None, effort: "Effort") -> "Footage | None":
+def own_clip(video: str | None, mask: Path | None, effort: "Effort") -> "BenchClip | None":
     """The user's own video with its mask, or None for the sample clip."""
-    from ddeal_cli.bench.footage import Footage
+    from ddeal_cli.bench.clip import BenchClip
     from ddeal_core.errors import InputError
 
     if video is None:
@@ -93,4 +95,4 @@ def own_footage(video: str | None, mask: Path | None, effort: "Effort") -> "Foot
         return None
     if mask is None:
         raise InputError("a video of your own needs --mask, the mask of its first frame")
-    return Footage.read(video, mask, frames=effort.frames + (effort.warm_up or _MEMORY) + 2)
+    return BenchClip.read(video, mask, frames=effort.frames + (effort.warm_up or _MEMORY) + 2)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ddeal_cli.bench.choices import cases_of, own_footage, subjects_of
+from ddeal_cli.bench.choices import cases_of, own_clip, subjects_of
 from ddeal_cli.bench.tables import show_comparison, show_record
 from ddeal_cli.completion import complete_presets
 from ddeal_cli.console import emit_json, say
@@ -17,7 +17,7 @@ from ddeal_cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from ddeal_cli.bench.case import Case, Effort
-    from ddeal_cli.bench.footage import Footage
+    from ddeal_cli.bench.clip import BenchClip
 
 __all__ = ["register"]
 
@@ -239,7 +239,7 @@ def bench(
     if limit is None:
         limit = _NEVER if long else 20.0
     effort = Effort(min(frames, 24) if long else frames, warm_up, limit)
-    footage = own_footage(video, mask, effort)
+    clip = own_clip(video, mask, effort)
     cases = cases_of(
         subjects=subjects_of(weights, preset),
         sizes=[parse_size(word) for word in size or ["854x480"]],
@@ -250,14 +250,14 @@ def bench(
         resolution="native" if growth == "size" and resolution is None else resolution,
         look_ahead=look_ahead,
         cuda_graphs=cuda_graphs,
-        footage=footage,
+        clip=clip,
         growth=growth,
         asked={"size": size, "objects": objects},
     )
     record = _measure(
         cases,
         effort,
-        footage=footage,
+        clip=clip,
         growth=growth,
         frames=frames,
         against=against is not None,
@@ -282,7 +282,7 @@ def _measure(
     cases: "Sequence[Case]",
     effort: "Effort",
     *,
-    footage: "Footage | None",
+    clip: "BenchClip | None",
     growth: str | None,
     frames: int,
     against: bool,
@@ -291,7 +291,7 @@ def _measure(
 ) -> dict[str, Any]:
     from ddeal_cli.bench.grid import PASSES, measure_grid
     from ddeal_cli.bench.growth import grow, grow_length
-    from ddeal_cli.bench.machine import Disturbance
+    from ddeal_cli.bench.machine import CompetingLoad
     from ddeal_cli.bench.record import new_record
 
     passes = 1 if growth else PASSES + against
@@ -302,7 +302,7 @@ def _measure(
     elif not growth:
         total += len(cases)  # the frame that is counted
     done: list[dict[str, Any]] = []
-    disturbance = Disturbance()
+    disturbance = CompetingLoad()
     with ProgressLine("bench", total=total, quiet=quiet) as line:
 
         def tell(what: str, count: int) -> None:
@@ -311,15 +311,13 @@ def _measure(
 
         if growth == "length":
             for case in cases:
-                steps = grow_length(case, frames, footage=footage, limit=effort.limit, tell=tell)
+                steps = grow_length(case, frames, clip=clip, limit=effort.limit, tell=tell)
                 done += list(steps)
         elif growth:
             done += list(grow(cases, effort, tell=tell))
         else:
             done += list(
-                measure_grid(
-                    cases, effort, footage=footage, against=against, output=write, tell=tell
-                )
+                measure_grid(cases, effort, clip=clip, against=against, output=write, tell=tell)
             )
     settings = {
         "frames": frames,

@@ -1,9 +1,10 @@
 """Operations and bytes of each stage, counted while a frame runs.
 
 Operations are those of convolutions and matrix products, two for a multiplication with its
-addition, by the formulas of `torch.utils.flop_counter`. Bytes are what each operation would move
-if it read all its inputs from memory and wrote its outputs to it, once. Caches may spare some of
-that, so a stage can seem to move more than the memory can.
+addition, by the formulas of `torch.utils.flop_counter`. (Its `FlopCounterMode` finds the same
+operations, but takes up-sampling apart into gathers that never run: four times the bytes.) Bytes
+are what each operation would move if it read all its inputs from memory and wrote its outputs to
+it, once. Caches may spare some of that, so a stage can seem to move more than the memory can.
 """
 
 from collections.abc import Callable, Iterable

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["Memory", "peak_memory", "reset_peak", "resident_bytes", "synchronise"]
+__all__ = ["MemoryUse", "peak_memory", "reset_peak", "resident_bytes", "synchronise"]
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class MemoryUse:
     """Highest use of memory while a case ran, in bytes.
 
     Attributes:
@@ -52,10 +52,10 @@ def reset_peak(device: torch.device) -> bool:
     return False
 
 
-def peak_memory(device: torch.device, *, was_reset: bool) -> Memory:
+def peak_memory(device: torch.device, *, was_reset: bool) -> MemoryUse:
     """Read the marks."""
     on_gpu = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
-    return Memory(_resident_peak(), "case" if was_reset else "start", on_gpu)
+    return MemoryUse(_resident_peak(), "case" if was_reset else "start", on_gpu)
 
 
 def _resident_peak() -> int | None:

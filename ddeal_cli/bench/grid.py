@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from ddeal_cli.bench.case import Case, Effort
+from ddeal_cli.bench.clip import BenchClip
 from ddeal_cli.bench.device import peak_memory, reset_peak
-from ddeal_cli.bench.footage import Footage
 from ddeal_cli.bench.model import load_model, network_size
 from ddeal_cli.bench.passes import (
     AgainstPlain,
@@ -20,7 +20,7 @@ from ddeal_cli.bench.passes import (
     time_model,
 )
 from ddeal_cli.bench.peaks import Peaks, measure_peaks
-from ddeal_cli.bench.stage_pass import Stage, time_stages
+from ddeal_cli.bench.stage_pass import StageTime, time_stages
 from ddeal_core.errors import InputError
 
 __all__ = ["PASSES", "case_record", "measure_case", "measure_grid", "threads"]
@@ -35,7 +35,7 @@ def measure_grid(
     cases: Sequence[Case],
     effort: Effort,
     *,
-    footage: Footage | None = None,
+    clip: BenchClip | None = None,
     against: bool = False,
     output: str = "masks",
     tell: Tell = lambda _, __: None,
@@ -45,7 +45,7 @@ def measure_grid(
     Args:
         cases: What to measure.
         effort: For how long.
-        footage: The user's; the sample clip in each case's size if None.
+        clip: The user's; the sample clip in each case's size if None.
         against: Whether the plain network is timed too.
         output: What the whole command writes, a key of `passes.OUTPUTS`.
         tell: Told of each frame.
@@ -56,19 +56,19 @@ def measure_grid(
     Raises:
         InputError: The user's video is too short.
     """
-    if footage is not None and footage.video is not None:
+    if clip is not None and clip.video is not None:
         # A file gives the frames that it has: given, for warming up, measured, one to count on.
         needed = 2 + effort.before
-        if len(footage.images) < needed:
+        if len(clip.images) < needed:
             raise InputError(
-                f"{footage.name} has {len(footage.images)} frames; {needed} are needed at least "
+                f"{clip.name} has {len(clip.images)} frames; {needed} are needed at least "
                 f"when {effort.before - 1} are for warming up"
             )
     for case in cases:
         with threads(case.threads):
             tell("measuring the device's peaks", 0)
             peaks = measure_peaks(torch.device(case.device), _DTYPES[case.precision], case.threads)
-            played = footage or Footage.sample(case.size, case.objects)
+            played = clip or BenchClip.sample(case.size, case.objects)
             yield measure_case(
                 case, played, effort, peaks, against=against, output=output, tell=tell
             )
@@ -76,7 +76,7 @@ def measure_grid(
 
 def measure_case(
     case: Case,
-    footage: Footage,
+    clip: BenchClip,
     effort: Effort,
     peaks: Peaks,
     *,
@@ -85,28 +85,28 @@ def measure_case(
     tell: Tell,
 ) -> dict[str, Any]:
     """Measure one case with torch's present number of threads."""
-    model = load_model(case.subject, footage)
+    model = load_model(case.subject, clip)
     effort = effort.settled(
-        model.config, look_ahead=case.look_ahead, at_most=footage.spare(effort.frames)
+        model.config, look_ahead=case.look_ahead, at_most=clip.spare(effort.frames)
     )
     segmenter = model.segmenter(case)
     was_reset = reset_peak(segmenter.device)
-    times = time_model(segmenter, footage, effort, tell)
+    times = time_model(segmenter, clip, effort, tell)
     memory = peak_memory(segmenter.device, was_reset=was_reset)
     frames = effort.affordable(times.frame.mean)
-    if footage.video is not None:
-        frames = min(frames, len(footage.images) - 1 - effort.before)
-    command = time_command(segmenter, footage, effort, tell, frames=frames, output=output)
+    if clip.video is not None:
+        frames = min(frames, len(clip.images) - 1 - effort.before)
+    command = time_command(segmenter, clip, effort, tell, frames=frames, output=output)
     del segmenter  # and its memory
     stepwise = model.segmenter(case, stepwise=True)
-    stages = time_stages(stepwise, footage, effort, tell, frames=frames, output=output)
+    stages = time_stages(stepwise, clip, effort, tell, frames=frames, output=output)
     tell("stages", 2 * (effort.frames - frames))
     plain = None
     if against:
-        plain = time_against(model, case, footage, effort, tell, frames=frames)
+        plain = time_against(model, case, clip, effort, tell, frames=frames)
         tell("against the plain network", effort.frames - frames)
     return {
-        **case_record(case, footage, network_size(stepwise, footage.size)),
+        **case_record(case, clip, network_size(stepwise, clip.size)),
         "warm_up_frames": effort.before - 1,
         "peaks": asdict(peaks),
         "model": times_record(times),
@@ -117,14 +117,14 @@ def measure_case(
     }
 
 
-def case_record(case: Case, footage: Footage, seen: tuple[int, int]) -> dict[str, Any]:
+def case_record(case: Case, clip: BenchClip, seen: tuple[int, int]) -> dict[str, Any]:
     """What was measured; sizes are width and height."""
     return {
         "label": case.label,
         "network": case.subject.name,
         "random_weights": case.subject.weights is None,
-        "footage": footage.name,
-        "size": list(footage.size[::-1]),
+        "footage": clip.name,
+        "size": list(clip.size[::-1]),
         "network_size": list(seen[::-1]),
         "objects": case.objects,
         "precision": case.precision,
@@ -146,7 +146,7 @@ def times_record(times: Times) -> dict[str, Any]:
     }
 
 
-def stage_record(stage: Stage, peaks: Peaks) -> dict[str, Any]:
+def stage_record(stage: StageTime, peaks: Peaks) -> dict[str, Any]:
     """A stage, and its place under the roofline."""
     operations, moved = stage.rates()
     fraction, bound = stage.roofline(peaks)

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from ddeal_cli.bench.case import Case, Effort
+from ddeal_cli.bench.clip import BenchClip, LoopedSource
 from ddeal_cli.bench.device import peak_memory, reset_peak, resident_bytes
-from ddeal_cli.bench.footage import Footage, LoopedSource
 from ddeal_cli.bench.grid import case_record, threads, times_record
 from ddeal_cli.bench.model import load_model, network_size
 from ddeal_cli.bench.passes import Tell, time_model
@@ -35,15 +35,15 @@ def grow(
     """
     for case in cases:
         with threads(case.threads):
-            footage = Footage.sample(case.size, case.objects)
-            model = load_model(case.subject, footage)
+            clip = BenchClip.sample(case.size, case.objects)
+            model = load_model(case.subject, clip)
             segmenter = model.segmenter(case)
             was_reset = reset_peak(segmenter.device)
             times = time_model(
-                segmenter, footage, effort.settled(model.config, look_ahead=case.look_ahead), tell
+                segmenter, clip, effort.settled(model.config, look_ahead=case.look_ahead), tell
             )
             yield {
-                **case_record(case, footage, network_size(segmenter, footage.size)),
+                **case_record(case, clip, network_size(segmenter, clip.size)),
                 "model": times_record(times),
                 "memory": asdict(peak_memory(segmenter.device, was_reset=was_reset)),
             }
@@ -58,7 +58,7 @@ def grow_length(
     case: Case,
     frames: int,
     *,
-    footage: Footage | None = None,
+    clip: BenchClip | None = None,
     limit: float = float("inf"),
     tell: Tell = lambda _, __: None,
 ) -> Iterator[dict[str, Any]]:
@@ -67,7 +67,7 @@ def grow_length(
     Args:
         case: What to run.
         frames: How many.
-        footage: The user's; the sample clip if None.
+        clip: The user's; the sample clip if None.
         limit: Seconds after which it ends early, at least at the first mark.
         tell: Told of each frame.
 
@@ -75,7 +75,7 @@ def grow_length(
         At each mark the times between frames since the last one, and the memory held.
     """
     with threads(case.threads), TemporaryDirectory(prefix="ddeal-bench-") as folder:
-        played = footage or Footage.sample(case.size, case.objects)
+        played = clip or BenchClip.sample(case.size, case.objects)
         segmenter = load_model(case.subject, played).segmenter(case)
         seen = network_size(segmenter, played.size)
         source = LoopedSource(played, frames)

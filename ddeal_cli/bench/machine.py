@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Disturbance", "cores", "cpu_name", "describe_machine", "memory"]
+__all__ = ["CompetingLoad", "cores", "cpu_name", "describe_machine", "memory"]
 
 _PACKAGES = ("ddeal", "torch", "numpy", "av", "opencv-python-headless")
 
@@ -37,7 +37,7 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-class Disturbance:
+class CompetingLoad:
     """How much of the processor other programs use from now on."""
 
     def __init__(self) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ddeal_cli.bench.case import Case, Resolution, Subject
-from ddeal_cli.bench.footage import Footage
+from ddeal_cli.bench.case import Case, NetworkChoice, Resolution
+from ddeal_cli.bench.clip import BenchClip
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.tracking.segmenter import Segmenter
@@ -44,10 +44,10 @@ class Model:
         )
 
 
-def load_model(subject: Subject, footage: Footage) -> Model:
+def load_model(subject: NetworkChoice, clip: BenchClip) -> Model:
     """Read weights, or make random ones with the seed 0.
 
-    The batch norms of random weights take the statistics of the footage's first frame, as
+    The batch norms of random weights take the statistics of the clip's first frame, as
     training would have given them: without, numbers grow from layer to layer.
 
     Raises:
@@ -64,8 +64,8 @@ def load_model(subject: Subject, footage: Footage) -> Model:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
-    height, width = (max(STRIDE, side // STRIDE * STRIDE) for side in footage.size)
-    image = footage.resized((height, width)).images[0]
+    height, width = (max(STRIDE, side // STRIDE * STRIDE) for side in clip.size)
+    image = clip.resized((height, width)).images[0]
     with torch.no_grad():
         network.encode(torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255)
     return Model(network.config, network.state_dict())

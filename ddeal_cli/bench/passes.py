@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from ddeal_cli.bench.case import Case, Effort
+from ddeal_cli.bench.clip import BenchClip
 from ddeal_cli.bench.device import synchronise
-from ddeal_cli.bench.footage import Footage
 from ddeal_cli.bench.model import Model, network_size
-from ddeal_cli.bench.plain import PlainNetwork
+from ddeal_cli.bench.plain.network import PlainNetwork
 from ddeal_cli.bench.samples import Samples
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import open_writer
@@ -83,14 +83,19 @@ class AgainstPlain:
 
 
 def time_model(
-    segmenter: Segmenter, footage: Footage, effort: Effort, tell: Tell, *, frames: int | None = None
+    segmenter: Segmenter,
+    clip: BenchClip,
+    effort: Effort,
+    tell: Tell,
+    *,
+    frames: int | None = None,
 ) -> Times:
     """Time the model alone: from frames in memory to labels in memory."""
     planned = frames or effort.frames
     seconds: list[float] = []
     begun = time.perf_counter()
     total = effort.before + planned
-    with closing(_results(segmenter, footage, total)) as results:
+    with closing(_results(segmenter, clip, total)) as results:
         while len(seconds) < total:
             started = time.perf_counter()
             next(results)
@@ -108,7 +113,7 @@ def time_model(
 
 def time_command(
     segmenter: Segmenter,
-    footage: Footage,
+    clip: BenchClip,
     effort: Effort,
     tell: Tell,
     *,
@@ -124,7 +129,7 @@ def time_command(
     total = effort.before + frames
     with TemporaryDirectory(prefix="ddeal-bench-") as name:
         folder = Path(name)
-        video = footage.on_disk(folder, total)
+        video = clip.on_disk(folder, total)
         stamps = [time.perf_counter()]
 
         def computed() -> bool:
@@ -133,7 +138,7 @@ def time_command(
 
         with open_source(video, end=total) as source:
             writer = open_writer(folder / OUTPUTS[output], source=source)
-            steps = segment_video(segmenter, source, footage.mask, [writer], stop=computed)
+            steps = segment_video(segmenter, source, clip.mask, [writer], stop=computed)
             with closing(steps):
                 for _ in steps:
                     tell("whole command", 1)
@@ -142,14 +147,14 @@ def time_command(
 
 
 def time_against(
-    model: Model, case: Case, footage: Footage, effort: Effort, tell: Tell, *, frames: int
+    model: Model, case: Case, clip: BenchClip, effort: Effort, tell: Tell, *, frames: int
 ) -> AgainstPlain:
     """Time the network and the plain one in turns, so that both meet the same weather.
 
     Both are given frames that are scaled to the network's size already.
     """
-    size = network_size(model.segmenter(case), footage.size)
-    scaled = footage.resized(size)
+    size = network_size(model.segmenter(case), clip.size)
+    scaled = clip.resized(size)
     segmenter = model.segmenter(case, resolution="native")
     plain = PlainNetwork(model.state, model.config, device=segmenter.device)
     total = effort.before + frames
@@ -175,8 +180,8 @@ def time_against(
     return AgainstPlain(Times.of(times[0], warm), Times.of(times[1], warm), difference, size)
 
 
-def _results(segmenter: Segmenter, footage: Footage, count: int) -> Generator[Result]:
-    yield from segmenter.track(footage.frames(count), footage.mask)
+def _results(segmenter: Segmenter, clip: BenchClip, count: int) -> Generator[Result]:
+    yield from segmenter.track(clip.frames(count), clip.mask)
 
 
 def _timed(results: Iterator[Result], device: torch.device) -> Iterator[tuple[float, Result]]:

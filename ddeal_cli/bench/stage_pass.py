@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_cli.bench.case import Effort
+from ddeal_cli.bench.clip import BenchClip
 from ddeal_cli.bench.counting import Counts, OperationCounter
 from ddeal_cli.bench.device import synchronise
-from ddeal_cli.bench.footage import Footage
 from ddeal_cli.bench.passes import OUTPUTS, Tell
 from ddeal_cli.bench.peaks import Peaks
 from ddeal_cli.bench.samples import Samples
@@ -26,11 +26,11 @@ from ddeal_core.media.writers import open_writer
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["Stage", "time_stages"]
+__all__ = ["StageTime", "time_stages"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageTime:
     """What a stage costs a frame.
 
     Attributes:
@@ -64,13 +64,13 @@ class Stage:
 
 def time_stages(
     segmenter: Segmenter,
-    footage: Footage,
+    clip: BenchClip,
     effort: Effort,
     tell: Tell,
     *,
     frames: int,
     output: str = "masks",
-) -> list[Stage]:
+) -> list[StageTime]:
     """Time each stage while nothing else runs; then count one more frame.
 
     The device is waited for wherever a stage begins or ends, which itself costs a little: their
@@ -83,13 +83,13 @@ def time_stages(
     waiting: deque[Frame] = deque()
     with TemporaryDirectory(prefix="ddeal-bench-") as name:
         folder = Path(name)
-        video = footage.on_disk(folder, total + 1)
+        video = clip.on_disk(folder, total + 1)
         with (
             open_source(video, end=total + 1) as source,
             open_writer(folder / OUTPUTS[output], source=source) as writer,
             watch(segmenter._network, clock),
         ):
-            results = segmenter.track(_decoded(source, clock, waiting), footage.mask)
+            results = segmenter.track(_decoded(source, clock, waiting), clip.mask)
             for index in range(total):
                 started = time.perf_counter()
                 result = next(results, None)
@@ -126,7 +126,7 @@ def _decoded(
         yield frame.image
 
 
-def _stage(name: str, laps: list[dict[str, float]], counts: Counts | None) -> Stage:
+def _stage(name: str, laps: list[dict[str, float]], counts: Counts | None) -> StageTime:
     counts = counts or Counts()
     seconds = Samples.of([lap.get(name, 0.0) for lap in laps])
-    return Stage(name, seconds, counts.operations, counts.bytes)
+    return StageTime(name, seconds, counts.operations, counts.bytes)

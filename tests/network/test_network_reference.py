@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ddeal_cli.bench.plain import PlainNetwork
+from ddeal_cli.bench.plain.network import PlainNetwork
 from ddeal_core.network import PRESETS, Ablation, Backbone, Ddeal, for_inference
 from ddeal_core.tracking import Tracker
 from ddeal_core.tracking.padding import Padding

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ddeal_cli.bench.plain_continuity import without_jumps as plainly
+from ddeal_cli.bench.plain.motion_gate import without_jumps as plainly
 from ddeal_core.tracking.continuity import without_jumps
 
 HEIGHT, WIDTH = 64, 96

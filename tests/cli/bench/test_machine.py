@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ddeal_cli.bench.machine import Disturbance, describe_machine
+from ddeal_cli.bench.machine import CompetingLoad, describe_machine
 
 
 def test_the_machine_is_described_without_paths():
@@ -19,7 +19,7 @@ def test_the_machine_is_described_without_paths():
 
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="only Linux tells")
 def test_what_this_process_does_is_no_disturbance():
-    disturbance = Disturbance()
+    disturbance = CompetingLoad()
     begun, used = time.perf_counter(), time.process_time()
     while time.process_time() < used + 0.4:
         pass

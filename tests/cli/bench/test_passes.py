@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ddeal_cli.bench.case import Effort
-from ddeal_cli.bench.footage import Footage
+from ddeal_cli.bench.clip import BenchClip
 from ddeal_cli.bench.passes import time_command, time_model
 from ddeal_core.tracking.segmenter import Segmenter
 from ddeal_core.tracking.tracker import Tracker
@@ -35,6 +35,6 @@ def test_every_measured_frame_is_worked_on_while_the_clock_runs(
     mask = np.zeros((64, 64), np.uint8)
     mask[16:40, 16:40] = 1
     effort = Effort(frames=6).settled(network.config, look_ahead=look_ahead)
-    times = timed(segmenter, Footage("noise", images, mask), effort, lambda *_: None, frames=6)
+    times = timed(segmenter, BenchClip("noise", images, mask), effort, lambda *_: None, frames=6)
     assert times.frame.count == 6
     assert times.frame.mean >= PAUSE

@@ -5,9 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ddeal_cli.bench.case import Effort, Subject
+from ddeal_cli.bench.case import Effort, NetworkChoice
+from ddeal_cli.bench.clip import BenchClip
 from ddeal_cli.bench.counting import OperationCounter
-from ddeal_cli.bench.footage import Footage
 from ddeal_cli.bench.model import load_model
 from ddeal_cli.bench.stages import OTHER, STAGES, StageClock, places, watch
 from ddeal_core.errors import InputError
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("preset", ["compact", "released-resnet50"])
 def test_every_stage_of_the_model_is_charged_and_all_is_put_back(make_network, preset):
     network = make_network(preset)
-    frames = list(Footage.sample((64, 96), 2).frames(2))
-    mask = Footage.sample((64, 96), 2).mask
+    frames = list(BenchClip.sample((64, 96), 2).frames(2))
+    mask = BenchClip.sample((64, 96), 2).mask
     before = [(owner, name, vars(owner).get(name)) for _, owner, name in places(network)]
     plain = Tracker(network)
     plain.step(frames[0], mask)
@@ -73,24 +73,24 @@ def test_operations_and_bytes_of_a_convolution_and_a_product():
 
 
 def test_random_weights_are_the_same_each_time_and_settled():
-    footage = Footage.sample((64, 96), 1)
-    models = [load_model(Subject.of_preset("compact"), footage) for _ in range(2)]
+    clip = BenchClip.sample((64, 96), 1)
+    models = [load_model(NetworkChoice.of_preset("compact"), clip) for _ in range(2)]
     for name, tensor in models[0].state.items():
         assert torch.equal(tensor, models[1].state[name]), name
         assert torch.isfinite(tensor).all()
     network = Ddeal(models[0].config).eval()
     network.load_state_dict(models[0].state)
-    image = torch.from_numpy(footage.images[0]).permute(2, 0, 1)[None].float() / 255
+    image = torch.from_numpy(clip.images[0]).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
         assert 0.01 < network.encode(image).s16.abs().mean() < 100
 
 
 @pytest.mark.parametrize("objects", [1, 2, 3, 20])
 def test_the_sample_has_as_many_objects_as_asked(objects):
-    footage = Footage.sample((240, 426), objects)
-    assert footage.objects == objects
-    assert footage.mask.shape == (240, 426)
-    frames = list(footage.frames(20))
+    clip = BenchClip.sample((240, 426), objects)
+    assert clip.objects == objects
+    assert clip.mask.shape == (240, 426)
+    frames = list(clip.frames(20))
     assert len(frames) == 20
     np.testing.assert_array_equal(frames[0], frames[14])  # eight to and fro
     assert not np.array_equal(frames[7], frames[8])

@@ -1,4 +1,4 @@
-"""`ddeal_core.tracking.continuity` the plain way: every distance is measured."""
+"""The motion gate the plain way: every distance is measured."""
 
 import cv2
 import numpy as np

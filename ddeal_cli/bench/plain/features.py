@@ -1,6 +1,6 @@
 """Features of the plain network: a ResNet with a dilated last stage, and the embeddings.
 
-Layers are looked up by name in a state dict; see `plain`.
+Layers are looked up by name in a state dict; see `ddeal_cli.bench.plain`.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ import torch.nn.functional as F
 
 from ddeal_core.network.config import NetworkConfig
 
-__all__ = ["Frame", "PlainFeatures"]
+__all__ = ["PlainFeatures", "PlainFrame"]
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
 @dataclass
-class Frame:
+class PlainFrame:
     """Backbone features of a padded frame, and the embedding at stride 8."""
 
     s4: torch.Tensor  # [1, C4, H/4, W/4]
@@ -87,7 +87,7 @@ class PlainFeatures:
             x = self.block(f"{name}.{index}", x, stride, dilation)
         return x
 
-    def frame(self, image: torch.Tensor) -> Frame:
+    def frame(self, image: torch.Tensor) -> PlainFrame:
         """Features of a padded image ``[3, H, W]`` in [0, 1]."""
         mean, std = (torch.tensor(v, device=self.device).view(3, 1, 1) for v in (MEAN, STD))
         x = ((image - mean) / std)[None]
@@ -106,13 +106,13 @@ class PlainFeatures:
             x = (self.conv("dense_matching.project_s8", s8) + context).relu()
             x = self.conv("dense_matching.embed", x, padding=1)[0]
             dense = x / (x.square().sum(0, keepdim=True).sqrt() + 1e-6)
-        return Frame(s4, s8, s16, dense)
+        return PlainFrame(s4, s8, s16, dense)
 
-    def matching_features(self, frame: Frame) -> torch.Tensor:
+    def matching_features(self, frame: PlainFrame) -> torch.Tensor:
         """``[C, N]`` on the unit sphere."""
         return self.unit(self.conv("matching.conv", frame.s16)[0].flatten(1))
 
-    def appearance_features(self, frame: Frame) -> torch.Tensor:
+    def appearance_features(self, frame: PlainFrame) -> torch.Tensor:
         """``[C, N]`` as they leave the convolution."""
         return self.conv("appearance.embedding.conv", frame.s16)[0].flatten(1)
 

@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from ddeal_core.datasets import Sequence as DatasetSequence
     from ddeal_core.evaluation import SequencePlan
 
-__all__ = ["ProtocolName", "Subject", "find_subject"]
+__all__ = ["EvaluationTarget", "ProtocolName", "find_target"]
 
 ProtocolName = Literal["davis2016", "davis2017", "ytvos", "vos-benchmark", "every-frame"]
 
 
 @dataclass(frozen=True)
-class Subject:
+class EvaluationTarget:
     """What is scored, or tracked for a server.
 
     Attributes:
@@ -32,7 +32,7 @@ class Subject:
     plans: "tuple[SequencePlan, ...] | None"
 
 
-def find_subject(
+def find_target(
     dataset: Path | None,
     images: Path | None,
     annotations: Path | None,
@@ -42,7 +42,7 @@ def find_subject(
     names: list[str] | None,
     seen: Path | None,
     runs: bool,
-) -> Subject:
+) -> EvaluationTarget:
     """Find what the words of the command name, and plan what of it is scored.
 
     Args:
@@ -95,4 +95,4 @@ def find_subject(
         plans = None
     else:
         plans = plan_all(found, protocol=rules, seen=categories)
-    return Subject(name, dataset, image_set or "all", found, plans)
+    return EvaluationTarget(name, dataset, image_set or "all", found, plans)

@@ -1,6 +1,6 @@
 """Matching of the plain network, and what is remembered to match with.
 
-Whole maps of all products; see `plain`.
+Whole maps of all products; see `ddeal_cli.bench.plain`.
 """
 
 from collections.abc import Collection
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ddeal_cli.bench.plain_features import Frame, PlainFeatures
+from ddeal_cli.bench.plain.features import PlainFeatures, PlainFrame
 
 __all__ = ["PlainMatching", "PlainObject"]
 
@@ -17,17 +17,17 @@ __all__ = ["PlainMatching", "PlainObject"]
 class PlainObject:
     """State of one object."""
 
-    first_frame: Frame
+    first_frame: PlainFrame
     first_features: torch.Tensor  # [C, N] unit, for matching
     first_mask: torch.Tensor  # [2, h, w], (background, object)
     last_mask: torch.Tensor
     means: list[torch.Tensor]
     first_dense: torch.Tensor | None = None  # [2, H/8, W/8] shares of the classes
     first_kept: torch.Tensor | None = None  # [H/8, W/8], the positions that are matched with
-    last_frame: Frame | None = None
+    last_frame: PlainFrame | None = None
     last_dense: torch.Tensor | None = None
     # By age: a frame, the shares of the classes, and which positions are remembered.
-    memory: dict[int, tuple[Frame, torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    memory: dict[int, tuple[PlainFrame, torch.Tensor, torch.Tensor]] = field(default_factory=dict)
     any_frame: list[torch.Tensor] = field(default_factory=list)  # matches of the last frame
 
     @property
@@ -39,7 +39,7 @@ class PlainObject:
 class PlainMatching(PlainFeatures):
     """Global directional matching, and at stride 8 with what is remembered."""
 
-    def match(self, frame: Frame, item: PlainObject) -> list[torch.Tensor]:
+    def match(self, frame: PlainFrame, item: PlainObject) -> list[torch.Tensor]:
         """Eq. (1) to (8): background, object, ``[h, w]`` each."""
         height, width = frame.s16.shape[-2:]
         features = self.matching_features(frame)
@@ -52,8 +52,8 @@ class PlainMatching(PlainFeatures):
 
     def match_dense(
         self,
-        frame: Frame,
-        other: Frame,
+        frame: PlainFrame,
+        other: PlainFrame,
         shares: torch.Tensor,
         *,
         near: bool,

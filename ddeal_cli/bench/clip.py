@@ -18,13 +18,13 @@ from ddeal_core.media.masks import MAX_OBJECT_ID, read_mask
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.writers import open_writer
 
-__all__ = ["Footage", "LoopedSource"]
+__all__ = ["BenchClip", "LoopedSource"]
 
 _SAMPLE_FRAMES = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Footage:
+class BenchClip:
     """A few frames in memory, played to and fro for as long as wanted.
 
     Attributes:
@@ -40,7 +40,7 @@ class Footage:
     video: str | None = None
 
     @classmethod
-    def sample(cls, size: tuple[int, int], objects: int) -> "Footage":
+    def sample(cls, size: tuple[int, int], objects: int) -> "BenchClip":
         """The sample clip, scaled.
 
         Args:
@@ -52,10 +52,10 @@ class Footage:
             InputError: A number is out of range.
         """
         cls.check(size, objects)
-        footage = cls("sample clip", _sample_frames(), sample_labels()[0]).resized(size)
-        animals = np.where(footage.mask <= objects, footage.mask, 0).astype(np.uint8)
+        clip = cls("sample clip", _sample_frames(), sample_labels()[0]).resized(size)
+        animals = np.where(clip.mask <= objects, clip.mask, 0).astype(np.uint8)
         mask = animals if objects <= 2 else _discs(size, objects)
-        return cls(footage.name, footage.images, mask)
+        return cls(clip.name, clip.images, mask)
 
     @staticmethod
     def check(size: tuple[int, int], objects: int) -> None:
@@ -70,7 +70,7 @@ class Footage:
             raise InputError(f"objects are 1 to {MAX_OBJECT_ID}, not {objects}")
 
     @classmethod
-    def read(cls, video: str, mask: Path, *, frames: int) -> "Footage":
+    def read(cls, video: str, mask: Path, *, frames: int) -> "BenchClip":
         """The first frames of a video, and the mask of its first one.
 
         Raises:
@@ -109,13 +109,13 @@ class Footage:
             place = index % period
             yield self.images[min(place, period - place)]
 
-    def resized(self, size: tuple[int, int]) -> "Footage":
+    def resized(self, size: tuple[int, int]) -> "BenchClip":
         """The same at another height and width."""
         if size == self.size:
             return self
         images = [cv2.resize(i, size[::-1], interpolation=cv2.INTER_AREA) for i in self.images]
         mask = cv2.resize(self.mask, size[::-1], interpolation=cv2.INTER_NEAREST)
-        return Footage(self.name, np.stack(images).astype(np.uint8), mask.astype(np.uint8))
+        return BenchClip(self.name, np.stack(images).astype(np.uint8), mask.astype(np.uint8))
 
     def on_disk(self, folder: Path, count: int) -> str:
         """A file to decode: the user's video, or an H.264 video of so many frames."""
@@ -132,11 +132,11 @@ class Footage:
 
 
 class LoopedSource(ArraySource):
-    """Footage as a source of so many frames."""
+    """BenchClip as a source of so many frames."""
 
-    def __init__(self, footage: Footage, count: int) -> None:
-        super().__init__(footage.images)
-        self._footage, self._count = footage, count
+    def __init__(self, clip: BenchClip, count: int) -> None:
+        super().__init__(clip.images)
+        self._clip, self._count = clip, count
 
     @property
     def frame_count(self) -> int:
@@ -145,7 +145,7 @@ class LoopedSource(ArraySource):
 
     def __iter__(self) -> Iterator[Frame]:
         """Give the frames."""
-        for index, image in enumerate(self._footage.frames(self._count)):
+        for index, image in enumerate(self._clip.frames(self._count)):
             yield Frame(
                 image=image,
                 index=index,

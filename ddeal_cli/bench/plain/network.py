@@ -1,10 +1,4 @@
-"""The plain network: the paper's equations and the released code's ways, one object at a time.
-
-Written to be compared with, not to be used: the tests hold the network's answers against its own,
-and ``ddeal bench`` its time. It shares no code with the network: concatenations instead of split
-convolutions, whole maps of all products, a loop a component, eager float32. It takes the
-network's state dicts and configurations.
-"""
+"""The plain network: objects, frames and a video; see `ddeal_cli.bench.plain`."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from ddeal_cli.bench.plain_continuity import without_jumps
-from ddeal_cli.bench.plain_features import Frame
-from ddeal_cli.bench.plain_matching import PlainMatching, PlainObject
+from ddeal_cli.bench.plain.features import PlainFrame
+from ddeal_cli.bench.plain.matching import PlainMatching, PlainObject
+from ddeal_cli.bench.plain.motion_gate import without_jumps
 
 __all__ = ["PlainNetwork", "PlainResult"]
 
@@ -111,7 +105,7 @@ class PlainNetwork(PlainMatching):
         small = mask.view(height // 8, 8, width // 8, 8).mean((1, 3))
         return torch.stack([1 - small, small])
 
-    def start(self, frame: Frame, masks: dict[int, torch.Tensor]) -> dict[int, PlainObject]:
+    def start(self, frame: PlainFrame, masks: dict[int, torch.Tensor]) -> dict[int, PlainObject]:
         """States of objects on the frame on which their masks, ``[H, W]``, are given."""
         items = {i: self.start_one(frame, mask) for i, mask in masks.items()}
         if frame.dense is not None and items:
@@ -120,7 +114,7 @@ class PlainNetwork(PlainMatching):
                 item.first_kept = kept
         return items
 
-    def start_one(self, frame: Frame, mask: torch.Tensor) -> PlainObject:
+    def start_one(self, frame: PlainFrame, mask: torch.Tensor) -> PlainObject:
         """State of one of them."""
         small = self.resize_mask(mask)
         shares = self.dense_shares(mask)
@@ -135,7 +129,7 @@ class PlainNetwork(PlainMatching):
             last_dense=shares,
         )
 
-    def segment(self, frame: Frame, item: PlainObject) -> tuple[torch.Tensor, torch.Tensor]:
+    def segment(self, frame: PlainFrame, item: PlainObject) -> tuple[torch.Tensor, torch.Tensor]:
         """Coarse and fine (background, object) logits, ``[2, h, w]`` and ``[2, H, W]``."""
         height, width = frame.s16.shape[-2:]
         ablation = self.config.ablation
@@ -201,7 +195,7 @@ class PlainNetwork(PlainMatching):
         return coarse[0], fine[0]
 
     def update(
-        self, frame: Frame, item: PlainObject, coarse: torch.Tensor, merged: torch.Tensor
+        self, frame: PlainFrame, item: PlainObject, coarse: torch.Tensor, merged: torch.Tensor
     ) -> None:
         """Let the object follow a frame that was segmented."""
         if self.config.recurrence == "coarse":
