@@ -1,6 +1,6 @@
 """What ``ddeal bench`` measured, as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["show_comparison", "show_record"]
 
+Record = dict[str, Any]
+Column = tuple[str, Callable[[Record], str]]
+"""A heading, and what stands below it for a case, or for a stage."""
 
-def show_record(record: dict[str, Any], *, json_: bool, quiet: bool) -> None:
+
+def show_record(record: Record, *, json_: bool, quiet: bool) -> None:
     """Show a record's tables on standard output, or on standard error beside JSON."""
     if json_ and quiet:
         return
@@ -24,12 +28,19 @@ def show_record(record: dict[str, Any], *, json_: bool, quiet: bool) -> None:
             f"warning: other programs used {100 * others:.0f} % of the processor meanwhile: alone, "
             "it would be faster"
         )
+    cases = record["cases"]
+    name: Column = ("network, video, objects", lambda case: _named(case, cases))
     if record["kind"] == "growth length":
-        _show_length(record["cases"], stderr=json_)
+        _show([name, *_LENGTH], cases, stderr=json_)
     elif record["kind"].startswith("growth"):
-        _show_growth(record["cases"], stderr=json_)
+        _show([name, *_GROWTH], cases, stderr=json_)
     else:
-        _show_speed(record["cases"], quiet=quiet, stderr=json_)
+        for line in dict.fromkeys(map(_peak, cases)):
+            say(line, quiet=quiet)
+        _show([name, *_SPEED], cases, stderr=json_)
+        for case in cases:
+            _show_stages(case, _named(case, cases), stderr=json_)
+        _show(_against(cases), [case for case in cases if case["against"]], stderr=json_)
 
 
 def show_comparison(
@@ -56,174 +67,88 @@ def show_comparison(
         )
 
 
-def _show_speed(cases: Sequence[dict[str, Any]], *, quiet: bool, stderr: bool) -> None:
-    for peaks, where in _peaks(cases):
-        say(
-            f"measured peak {where}: {peaks['operations_per_second'] / 1e9:.3g} billion "
-            f"operations/s ({peaks['measured_by']}), "
-            f"{peaks['bytes_per_second'] / 1e9:.3g} GB/s (copy)",
-            quiet=quiet,
-        )
-    header = [
-        "network, video, objects",
-        "model frames/s",
-        "median ms",
-        "p10 ms",
-        "p90 ms",
-        "command frames/s",
-        "first ms",
-        "warm-up ms",
-        "compile ms",
-        "memory MB",
-    ]
-    rows = []
-    for case in cases:
-        model, seconds = case["model"], case["model"]["frame_seconds"]
-        rows.append(
-            [
-                _named(case, cases),
-                _figure(model["frames_per_second"]),
-                *(_ms(seconds[name]) for name in ("median", "p10", "p90")),
-                _figure(case["command"]["frames_per_second"]),
-                _ms(model["first_seconds"]),
-                _ms(model["warm_up_seconds"]),
-                _ms(model["compilation_seconds"]),
-                _mb(case["memory"]),
-            ]
-        )
-    show_table(header, rows, stderr=stderr)
-    for case in cases:
-        _show_stages(case, _named(case, cases), stderr=stderr)
-    if any(case["against"] for case in cases):
-        _show_against(cases, stderr=stderr)
+def _show(columns: Sequence[Column], rows: Sequence[Record], *, stderr: bool) -> None:
+    if rows:
+        cells = [[cell(row) for _, cell in columns] for row in rows]
+        show_table([title for title, _ in columns], cells, stderr=stderr)
 
 
-def _show_stages(case: dict[str, Any], name: str, *, stderr: bool) -> None:
-    whole = sum(stage["seconds"]["mean"] for stage in case["stages"])
-    header = [
-        name,
-        "mean ms",
-        "median ms",
-        "p10 ms",
-        "p90 ms",
-        "share %",
-        "Gop counted",
-        "Gop/s",
-        "peak %",
-        "MB counted",
-        "GB/s",
-        "peak %",
-        "roofline %",
-        "bound by",
-    ]
-    rows = []
-    for stage in case["stages"]:
-        seconds = stage["seconds"]
-        cells = [
-            stage["name"],
-            *(_ms(seconds[key]) for key in ("mean", "median", "p10", "p90")),
-            f"{100 * seconds['mean'] / whole:.0f}",
-        ]
-        if stage["bound"] is None:
-            rows.append([*cells, *[""] * 8])
-            continue
-        rows.append(
-            [
-                *cells,
-                _figure(stage["operations"] / 1e9),
-                _figure(stage["operations_per_second"] / 1e9),
-                f"{100 * stage['fraction_of_peak_operations']:.0f}",
-                _figure(stage["bytes"] / 1e6),
-                _figure(stage["bytes_per_second"] / 1e9),
-                f"{100 * stage['fraction_of_peak_bytes']:.0f}",
-                f"{100 * stage['fraction_of_roofline']:.0f}",
-                stage["bound"],
-            ]
-        )
-    total = [
-        "all stages, one after the other",
-        _ms(whole),
-        *[""] * 3,
-        "100",
-        _figure(sum(s["operations"] for s in case["stages"]) / 1e9),
-        *[""] * 2,
-        _figure(sum(s["bytes"] for s in case["stages"]) / 1e6),
-        *[""] * 4,
-    ]
-    show_table(header, [*rows, [], total], stderr=stderr)
+def _times(of: Callable[[Record], dict[str, float]], *names: str) -> list[Column]:
+    """Columns of milliseconds out of a summary of seconds."""
+
+    def column(name: str) -> Column:
+        return (f"{name} ms", lambda row: _ms(of(row)[name]))
+
+    return [column(name) for name in names or ("median", "p10", "p90")]
 
 
-def _show_against(cases: Sequence[dict[str, Any]], *, stderr: bool) -> None:
-    header = [
-        "against the plain network",
-        "frames/s",
-        "plain frames/s",
-        "times as fast",
-        "largest difference",
-    ]
-    rows = []
-    for case in cases:
-        found = case["against"]
-        if found:
-            rows.append(
-                [
-                    _named(case, cases) + f", frames of {_size(found['size'])}",
-                    _figure(found["ours"]["frames_per_second"]),
-                    _figure(found["plain"]["frames_per_second"]),
-                    f"{found['ratio']:.2f}",
-                    f"{found['largest_difference']:.1e}",
-                ]
-            )
-    show_table(header, rows, stderr=stderr)
+_SPEED: list[Column] = [
+    ("model frames/s", lambda case: _figure(case["model"]["frames_per_second"])),
+    *_times(lambda case: case["model"]["frame_seconds"]),
+    ("command frames/s", lambda case: _figure(case["command"]["frames_per_second"])),
+    ("first ms", lambda case: _ms(case["model"]["first_seconds"])),
+    ("warm-up ms", lambda case: _ms(case["model"]["warm_up_seconds"])),
+    ("compile ms", lambda case: _ms(case["model"]["compilation_seconds"])),
+    ("memory MB", lambda case: _mb(_most(case["memory"]))),
+]
+_GROWTH: list[Column] = [
+    ("network sees", lambda case: _size(case["network_size"])),
+    ("frames/s", lambda case: _figure(case["model"]["frames_per_second"])),
+    *_times(lambda case: case["model"]["frame_seconds"]),
+    ("memory MB", lambda case: _mb(_most(case["memory"]))),
+]
+_LENGTH: list[Column] = [
+    ("up to frame", lambda case: str(case["frames"])),
+    *_times(lambda case: case["frame_seconds"]),
+    ("resident MB", lambda case: _mb(case["resident_bytes"], ".1f")),
+    ("peak MB", lambda case: _mb(_most(case["memory"]))),
+]
+# What is counted: empty where a stage has no operations of torch.
+_COUNTED: list[Column] = [
+    ("Gop counted", lambda stage: _figure(stage["operations"] / 1e9)),
+    ("Gop/s", lambda stage: _figure(stage["operations_per_second"] / 1e9)),
+    ("peak %", lambda stage: f"{100 * stage['fraction_of_peak_operations']:.0f}"),
+    ("MB counted", lambda stage: _figure(stage["bytes"] / 1e6)),
+    ("GB/s", lambda stage: _figure(stage["bytes_per_second"] / 1e9)),
+    ("peak %", lambda stage: f"{100 * stage['fraction_of_peak_bytes']:.0f}"),
+    ("roofline %", lambda stage: f"{100 * stage['fraction_of_roofline']:.0f}"),
+    ("bound by", lambda stage: stage["bound"]),
+]
 
 
-def _show_growth(cases: Sequence[dict[str, Any]], *, stderr: bool) -> None:
-    header = [
-        "network, video, objects",
-        "network sees",
-        "frames/s",
-        "median ms",
-        "p10 ms",
-        "p90 ms",
-        "memory MB",
+def _show_stages(case: Record, name: str, *, stderr: bool) -> None:
+    stages = case["stages"]
+    whole = sum(stage["seconds"]["mean"] for stage in stages)
+    timed: list[Column] = [
+        (name, lambda stage: stage["name"]),
+        *_times(lambda stage: stage["seconds"], "mean", "median", "p10", "p90"),
+        ("share %", lambda stage: f"{100 * stage['seconds']['mean'] / whole:.0f}"),
     ]
     rows = [
-        [
-            _named(case, cases),
-            _size(case["network_size"]),
-            _figure(case["model"]["frames_per_second"]),
-            *(_ms(case["model"]["frame_seconds"][name]) for name in ("median", "p10", "p90")),
-            _mb(case["memory"]),
-        ]
-        for case in cases
+        [cell(stage) for _, cell in timed]
+        + [cell(stage) if stage["bound"] is not None else "" for _, cell in _COUNTED]
+        for stage in stages
     ]
-    show_table(header, rows, stderr=stderr)
+    operations, moved = (sum(stage[what] for stage in stages) for what in ("operations", "bytes"))
+    total = ["all stages, one after the other", _ms(whole), *[""] * 3, "100"]
+    total += [_figure(operations / 1e9), *[""] * 2, _figure(moved / 1e6), *[""] * 4]
+    show_table([title for title, _ in (*timed, *_COUNTED)], [*rows, [], total], stderr=stderr)
 
 
-def _show_length(cases: Sequence[dict[str, Any]], *, stderr: bool) -> None:
-    header = [
-        "network, video, objects",
-        "up to frame",
-        "median ms",
-        "p10 ms",
-        "p90 ms",
-        "resident MB",
-        "peak MB",
+def _against(cases: Sequence[Record]) -> list[Column]:
+    def named(case: Record) -> str:
+        return f"{_named(case, cases)}, frames of {_size(case['against']['size'])}"
+
+    return [
+        ("against the plain network", named),
+        ("frames/s", lambda case: _figure(case["against"]["ours"]["frames_per_second"])),
+        ("plain frames/s", lambda case: _figure(case["against"]["plain"]["frames_per_second"])),
+        ("times as fast", lambda case: f"{case['against']['ratio']:.2f}"),
+        ("largest difference", lambda case: f"{case['against']['largest_difference']:.1e}"),
     ]
-    rows = [
-        [
-            _named(case, cases),
-            str(case["frames"]),
-            *(_ms(case["frame_seconds"][name]) for name in ("median", "p10", "p90")),
-            "-" if case["resident_bytes"] is None else f"{case['resident_bytes'] / 1e6:.1f}",
-            _mb(case["memory"]),
-        ]
-        for case in cases
-    ]
-    show_table(header, rows, stderr=stderr)
 
 
-def _machine(record: dict[str, Any]) -> str:
+def _machine(record: Record) -> str:
     machine, versions = record["machine"], record["versions"]
     gpus = "".join(f", {name}" for name in machine["gpus"])
     return (
@@ -232,18 +157,18 @@ def _machine(record: dict[str, Any]) -> str:
     )
 
 
-def _peaks(cases: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
-    """The measured peaks, each once, and what they are of."""
-    found: dict[str, dict[str, Any]] = {}
-    for case in cases:
-        where = f"on {case['device']} in {case['precision']}"
-        if case["device"] == "cpu":
-            where += f" with {_threads(case)}"
-        found.setdefault(where, case["peaks"])
-    return [(peaks, where) for where, peaks in found.items()]
+def _peak(case: Record) -> str:
+    """What was measured to be the most."""
+    peaks = case["peaks"]
+    threads = f" with {_threads(case)}" if case["device"] == "cpu" else ""
+    return (
+        f"measured peak on {case['device']} in {case['precision']}{threads}: "
+        f"{peaks['operations_per_second'] / 1e9:.3g} billion operations/s "
+        f"({peaks['measured_by']}), {peaks['bytes_per_second'] / 1e9:.3g} GB/s (copy)"
+    )
 
 
-def _named(case: dict[str, Any], cases: Sequence[dict[str, Any]]) -> str:
+def _named(case: Record, cases: Sequence[Record]) -> str:
     """The label, with whatever else tells the cases apart."""
     from ddeal_cli.bench.record import launching
 
@@ -254,7 +179,7 @@ def _named(case: dict[str, Any], cases: Sequence[dict[str, Any]]) -> str:
     return ", ".join([*words, *launching(case)])
 
 
-def _threads(case: dict[str, Any]) -> str:
+def _threads(case: Record) -> str:
     return f"{case['threads']} thread{'' if case['threads'] == 1 else 's'}"
 
 
@@ -266,9 +191,12 @@ def _ms(seconds: float) -> str:
     return _figure(1e3 * seconds)
 
 
-def _mb(memory: dict[str, Any]) -> str:
-    used = memory["device"] if memory["device"] is not None else memory["resident"]
-    return "-" if used is None else f"{used / 1e6:.0f}"
+def _most(memory: Record) -> Any:
+    return memory["resident"] if memory["device"] is None else memory["device"]
+
+
+def _mb(value: int | None, form: str = ".0f") -> str:
+    return "-" if value is None else f"{value / 1e6:{form}}"
 
 
 def _figure(value: float) -> str:

@@ -22,7 +22,7 @@ from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = ["Studio"]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("ddeal_core")
 
 _SAVE_AFTER = 0.6  # seconds without a change
 _STOP_WITHIN = 5.0  # seconds: longer than a frame takes
