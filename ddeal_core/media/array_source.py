@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import MediaError
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.frame_source import FrameSource, SourceInfo
 from ddeal_core.media.identity import Settings, sha256_of_array
 
 __all__ = ["ArraySource"]
@@ -33,42 +33,18 @@ class ArraySource(FrameSource):
         if frame_rate <= 0:
             raise MediaError(f"a frame rate is positive, not {frame_rate}")
         self._images = images
-        self._rate = frame_rate
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the frames."""
-        return self._images.shape[1], self._images.shape[2]
-
-    @property
-    def frame_count(self) -> int:
-        """How many there are."""
-        return len(self._images)
-
-    @property
-    def frame_count_is_exact(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def frame_rate(self) -> Fraction:
-        """As given."""
-        return self._rate
-
-    @property
-    def time_base(self) -> Fraction:
-        """One frame."""
-        return 1 / self._rate
-
-    @property
-    def is_video(self) -> bool:
-        """True: they were not read from image files."""
-        return True
+        self.info = SourceInfo(
+            size=(images.shape[1], images.shape[2]),
+            frame_rate=frame_rate,
+            time_base=1 / frame_rate,
+            frame_count=len(images),
+            frame_count_is_exact=True,
+        )
 
     def _identify(self) -> Settings:
         return {
             "name": self.path.name,
-            "rate": str(self._rate),
+            "rate": str(self.frame_rate),
             "sha256": sha256_of_array(self._images),
         }
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.seeking import Seeker
 from ddeal_core.media.video_source import VideoSource
 
 __all__ = ["backwards", "last_frame"]
@@ -70,19 +71,21 @@ def backwards(
     _check_not_live(source)
     height, width = source.size
     size = max(1, chunk_bytes // (3 * height * width))
-    landmarks = _survey(source, stop) if isinstance(source, VideoSource) else None
-    while stop > source.start:
-        first = max(source.start, stop - size)
-        chunk = None
-        if isinstance(source, VideoSource) and landmarks is not None:
-            chunk = _sought(source, landmarks, first, stop)
-        if chunk is None:
-            chunk = list(source.part(first, stop))
-        if len(chunk) != stop - first:
-            raise MediaError(f"{source.path} ends before frame {stop - 1}")
-        while chunk:
-            yield chunk.pop()
-        stop = first
+    sought = _Sought(source, stop) if isinstance(source, VideoSource) else None
+    try:
+        while stop > source.start:
+            first = max(source.start, stop - size)
+            chunk = None if sought is None else sought.part(first, stop)
+            if chunk is None:
+                chunk = list(source.part(first, stop))
+            if len(chunk) != stop - first:
+                raise MediaError(f"{source.path} ends before frame {stop - 1}")
+            while chunk:
+                yield chunk.pop()
+            stop = first
+    finally:
+        if sought is not None:
+            sought.close()
 
 
 def _check_not_live(source: FrameSource) -> None:
@@ -93,54 +96,57 @@ def _check_not_live(source: FrameSource) -> None:
         )
 
 
-def _survey(source: VideoSource, stop: int) -> dict[int, _Landmark] | None:
-    """Landmarks by index; None where time stamps do not tell frames apart."""
-    landmarks: dict[int, _Landmark] = {}
-    before = None
-    for frame in source.part(source.start, stop):
-        if frame.pts is None or (before is not None and frame.pts <= before):
-            return None
-        before = frame.pts
-        empty = replace(frame, image=frame.image[:1, :1].copy())
-        landmarks[frame.index] = _Landmark(empty, zlib.crc32(frame.image.data))
-    return landmarks
+class _Sought:
+    """Parts of a file, decoded from a key frame and held against what going forward gives.
 
+    Args:
+        source: The file; it is decoded once up to `stop`.
+        stop: Index after the last frame wanted.
+    """
 
-def _sought(
-    source: VideoSource, landmarks: dict[int, _Landmark], first: int, stop: int
-) -> list[Frame] | None:
-    """Decode a chunk from a key frame; None if it does not come out as it should."""
-    for earlier in _EARLIER:
-        begin = landmarks.get(max(source.start, first - earlier))
-        if begin is None or begin.frame.pts is None:
-            return None
-        chunk = _decoded(source, landmarks, begin.frame.pts, first, stop)
-        if chunk is not None:
-            return chunk
-    return None
+    def __init__(self, source: VideoSource, stop: int) -> None:
+        self._source, self._seeker = source, Seeker(source)
+        self._landmarks: dict[int, _Landmark] = {}
+        before = None
+        for frame in source.part(source.start, stop):
+            if frame.pts is None or (before is not None and frame.pts <= before):
+                self._landmarks.clear()  # time stamps do not tell frames apart
+                return
+            before = frame.pts
+            empty = replace(frame, image=frame.image[:1, :1].copy())
+            self._landmarks[frame.index] = _Landmark(empty, zlib.crc32(frame.image.data))
 
-
-def _decoded(
-    source: VideoSource, landmarks: dict[int, _Landmark], pts: int, first: int, stop: int
-) -> list[Frame] | None:
-    wanted = [landmarks[index] for index in range(first, stop) if index in landmarks]
-    chunk: list[Frame] = []
-    pictures = source.pictures_from(pts)
-    try:
-        for stamp, made in pictures:
-            mark = wanted[len(chunk)]
-            if stamp is None or mark.frame.pts is None or stamp > mark.frame.pts:
+    def part(self, first: int, stop: int) -> list[Frame] | None:
+        """Decode a chunk from a key frame; None if it does not come out as it should."""
+        for earlier in _EARLIER:
+            begin = self._landmarks.get(max(self._source.start, first - earlier))
+            if begin is None or begin.frame.pts is None:
                 return None
-            if stamp < mark.frame.pts:
-                continue
-            image = made()
-            if zlib.crc32(image.data) != mark.checksum:
-                return None
-            chunk.append(replace(mark.frame, image=image))
-            if len(chunk) == len(wanted):
+            chunk = self._decoded(begin.frame.pts, first, stop)
+            if chunk is not None:
                 return chunk
-    except MediaError:
         return None
-    finally:
-        pictures.close()  # type: ignore[attr-defined]  # a generator
-    return None
+
+    def _decoded(self, pts: int, first: int, stop: int) -> list[Frame] | None:
+        marks = self._landmarks
+        wanted = [marks[index] for index in range(first, stop) if index in marks]
+        chunk: list[Frame] = []
+        try:
+            for picture in self._seeker.pictures_from(pts):
+                mark = wanted[len(chunk)]
+                if picture.pts is None or mark.frame.pts is None or picture.pts > mark.frame.pts:
+                    return None
+                if picture.pts < mark.frame.pts:
+                    continue
+                image = self._source.display.image(picture)
+                if zlib.crc32(image.data) != mark.checksum:
+                    return None
+                chunk.append(replace(mark.frame, image=image))
+                if len(chunk) == len(wanted):
+                    return chunk
+        except MediaError:
+            return None
+        return None
+
+    def close(self) -> None:
+        self._seeker.close()

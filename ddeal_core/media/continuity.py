@@ -8,7 +8,6 @@ is told. Their packets follow each other closely, so a hole between two of them 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,7 +32,7 @@ def without_holes(
     *,
     path: Path,
     record: DamageRecord | None = None,
-    on_join: Callable[[Fraction], None] | None = None,
+    on_join: Callable[[], None] | None = None,
 ) -> Iterator[Packet[VideoStream]]:
     """Give the packets of one stream, the empty one of the end included; times run on.
 

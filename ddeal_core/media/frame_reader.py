@@ -10,15 +10,14 @@ from typing import Self
 
 import av
 import numpy as np
-from av.container import InputContainer
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MediaError
-from ddeal_core.media.decoding import open_container, pictures_of, video_stream
+from ddeal_core.media.decoding import open_container, video_stream
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.image_source import ImageSource, read_image
+from ddeal_core.media.seeking import Seeker
 from ddeal_core.media.sources import open_source
 from ddeal_core.media.video_source import VideoSource
 
@@ -53,7 +52,7 @@ class FrameReader:
         self._cache: OrderedDict[int, Image] = OrderedDict()
         self._room = max(1, cache // (3 * source.size[0] * source.size[1]))
         self._lock = threading.Lock()
-        self._seeker: _Seeker | None = None
+        self._seeker: _ByStamp | None = None
         self._counter: _Counter | None = None
         if isinstance(source, ImageSource):
             self._files = source.files
@@ -61,7 +60,7 @@ class FrameReader:
             return
         self._files = ()
         if isinstance(source, VideoSource):
-            self._seeker = _Seeker.of(source)
+            self._seeker = _ByStamp.of(source)
         if self._seeker is not None:
             self._count = self._seeker.count
         else:
@@ -145,19 +144,18 @@ class FrameReader:
         self.close()
 
 
-class _Seeker:
+class _ByStamp:
     """Enters a video at key frames; knows each frame by its time stamp."""
 
     def __init__(self, source: VideoSource, stamps: list[int]) -> None:
         self._source, self._stamps = source, stamps
         self._places = {stamp: index for index, stamp in enumerate(stamps)}
-        self._container: InputContainer | None = None
-        self._stream: VideoStream | None = None
+        self._seeker = Seeker(source)
         self._pictures: Iterator[av.VideoFrame] = iter(())
         self._next: int | None = None
 
     @classmethod
-    def of(cls, source: VideoSource) -> _Seeker | None:
+    def of(cls, source: VideoSource) -> _ByStamp | None:
         """None where time stamps do not name the frames."""
         stamps = _time_stamps(source)
         if not stamps:
@@ -184,7 +182,8 @@ class _Seeker:
         back = 0
         while True:
             # leading pictures of an open group cannot be decoded from its key frame
-            self._enter(max(0, index - back))
+            self._next = None
+            self._pictures = self._seeker.pictures_from(self._stamps[max(0, index - back)])
             found = self._forward(index, behind=behind)
             if found:
                 return found
@@ -194,26 +193,6 @@ class _Seeker:
                     "the file is damaged there"
                 )
             back = min(index, max(8, back * 4))
-
-    def _enter(self, index: int) -> None:
-        self._next = None
-        if self._container is None:
-            self._container = open_container(self._source.path, named=self._source.path)
-            self._stream = video_stream(self._container, named=self._source.path)
-            self._stream.thread_type = "AUTO"
-        assert self._stream is not None
-        try:
-            self._container.seek(self._stamps[index], stream=self._stream, backward=True)
-        except (av.FFmpegError, OSError):
-            self.close()  # cannot be sought in: from the beginning
-            self._container = open_container(self._source.path, named=self._source.path)
-            self._stream = video_stream(self._container, named=self._source.path)
-        self._pictures = pictures_of(
-            self._container.demux(self._stream),
-            self._stream,
-            named=self._source.path,
-            checked=False,
-        )
 
     def _forward(self, index: int, *, behind: int) -> list[tuple[int, Image]]:
         """Decode on to a frame; nothing if it does not come."""
@@ -244,23 +223,25 @@ class _Seeker:
         return self._source.display.image(picture)
 
     def close(self) -> None:
-        if self._container is not None:
-            self._container.close()
-        self._container = self._stream = self._next = None
+        self._seeker.close()
+        self._next = None
         self._pictures = iter(())
 
 
 def _time_stamps(source: VideoSource) -> list[int] | None:
     """Time stamps of all frames in order of display, or None where they are not to be trusted."""
     stamps: list[int] = []
+    last: int | None = None
     container = open_container(source.path, named=source.path)
     try:
         stream = video_stream(container, named=source.path)
         for packet in container.demux(stream):
             if not packet.size:
                 continue
+            steps_back = packet.dts is not None and last is not None and packet.dts < last
+            last = packet.dts if packet.dts is not None else last
             odd = packet.pts is None or packet.is_discard or packet.is_corrupt
-            if odd or (not stamps and not packet.is_keyframe):
+            if odd or steps_back or (not stamps and not packet.is_keyframe):
                 return None
             assert packet.pts is not None
             stamps.append(packet.pts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +20,36 @@ from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
 from ddeal_core.media.sound import Sound
 
-__all__ = ["FrameSource"]
+__all__ = ["FrameSource", "SourceInfo"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is known of a source before its frames are read.
+
+    Attributes:
+        size: (height, width) of the frames as displayed.
+        frame_rate: Average frames a second, or None where unknown.
+        time_base: Seconds per unit of the frames' time stamps, or None.
+        frame_count: How many frames the container promises, or None; good for progress, and for
+            sizes only if it is exact.
+        frame_count_is_exact: Whether it can be relied on.
+        zero: Time stamp, in seconds, that stands for the beginning; not 0 in a broadcast stream.
+        is_video: Whether the frames come from one video rather than from image files.
+        is_live: Whether frames come once only, as they are made: a camera, a pipe, a network
+            stream.
+        colour: How a video made from these frames should be tagged.
+    """
+
+    size: tuple[int, int]
+    frame_rate: Fraction | None
+    time_base: Fraction | None
+    frame_count: int | None = None
+    frame_count_is_exact: bool = False
+    zero: Fraction = Fraction(0)
+    is_video: bool = True
+    is_live: bool = False
+    colour: ColourTags = field(default_factory=ColourTags)
 
 
 class FrameSource(ABC):
@@ -30,11 +60,14 @@ class FrameSource(ABC):
 
     Attributes:
         path: What was opened.
+        info: Its size, rate, and so on.
         start: First frame given, as an index in the whole video.
         end: Index after the last frame given, or None for all.
         on_error: What is done about frames that cannot be read.
         damage: Such frames, as far as the last iteration has come.
     """
+
+    info: SourceInfo
 
     def __init__(
         self,
@@ -58,49 +91,49 @@ class FrameSource(ABC):
         self.damage = DamageRecord(path, on_error)
 
     @property
-    @abstractmethod
     def size(self) -> tuple[int, int]:
-        """(height, width) of the frames as displayed."""
+        """See `SourceInfo`, as for those below."""
+        return self.info.size
 
     @property
-    @abstractmethod
     def frame_count(self) -> int | None:
-        """How many frames the container promises, or None; good for progress, not for sizes."""
+        """How many frames are promised, or None."""
+        return self.info.frame_count
 
     @property
     def frame_count_is_exact(self) -> bool:
         """Whether `frame_count` can be relied on."""
-        return False
+        return self.info.frame_count_is_exact
 
     @property
-    @abstractmethod
     def frame_rate(self) -> Fraction | None:
-        """Average frames a second, or None where unknown."""
+        """Average frames a second, or None."""
+        return self.info.frame_rate
 
     @property
-    @abstractmethod
     def time_base(self) -> Fraction | None:
         """Seconds per unit of the frames' time stamps, or None."""
+        return self.info.time_base
 
     @property
     def zero(self) -> Fraction:
-        """Time stamp, in seconds, that stands for the beginning; not 0 in a broadcast stream."""
-        return Fraction(0)
+        """Time stamp, in seconds, that stands for the beginning."""
+        return self.info.zero
 
     @property
-    @abstractmethod
     def is_video(self) -> bool:
         """Whether the frames come from one video rather than from image files."""
+        return self.info.is_video
+
+    @property
+    def is_live(self) -> bool:
+        """Whether frames come once only."""
+        return self.info.is_live
 
     @property
     def colour(self) -> ColourTags:
         """How a video made from these frames should be tagged."""
-        return ColourTags()
-
-    @property
-    def is_live(self) -> bool:
-        """Whether frames come once only, as they are made: a camera, a pipe, a network stream."""
-        return False
+        return self.info.colour
 
     def sound(self) -> Sound | None:
         """The sound that belongs to the frames, or None."""

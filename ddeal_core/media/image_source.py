@@ -16,7 +16,7 @@ from PIL import ImageOps
 from ddeal_core.errors import MediaError
 from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.frame_source import FrameSource, SourceInfo
 from ddeal_core.media.identity import Settings, file_identity
 from ddeal_core.media.picture_files import opened_picture
 
@@ -103,7 +103,6 @@ class ImageSource(FrameSource):
                 f"{path} has {len(files)} images: there is no frame {self.start} to start at"
             )
         self._files = tuple(files)
-        self._rate = frame_rate or _DEFAULT_RATE
         self._indices = {file.stem: index for index, file in enumerate(self._files)}
         stems: dict[str, Path] = {}
         first: tuple[Path, tuple[int, int]] | None = None
@@ -131,42 +130,20 @@ class ImageSource(FrameSource):
                 )
         if first is None:
             raise MediaError(f"{path} has no image that can be read")
-        self._size = first[1]
+        rate = frame_rate or _DEFAULT_RATE
+        self.info = SourceInfo(
+            size=first[1],
+            frame_rate=rate,
+            time_base=1 / rate,
+            frame_count=len(self._files[self.start : self.end]),
+            frame_count_is_exact=True,
+            is_video=False,
+        )
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All images in order, whatever `start` and `end`."""
         return self._files
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of every image, as displayed."""
-        return self._size
-
-    @property
-    def frame_count(self) -> int:
-        """How many images will be given."""
-        return len(self._files[self.start : self.end])
-
-    @property
-    def frame_count_is_exact(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def frame_rate(self) -> Fraction:
-        """The rate at which the images are counted."""
-        return self._rate
-
-    @property
-    def time_base(self) -> Fraction:
-        """One frame."""
-        return 1 / self._rate
-
-    @property
-    def is_video(self) -> bool:
-        """False."""
-        return False
 
     def frame_named(self, name: str) -> int | None:
         """Index of the image with this stem, or None."""
@@ -184,7 +161,7 @@ class ImageSource(FrameSource):
         return {
             "name": self.path.name,
             "images": len(files),
-            "rate": str(self._rate),
+            "rate": str(self.frame_rate),
             "sampled_sha256": digest.hexdigest(),
         }
 
@@ -195,19 +172,19 @@ class ImageSource(FrameSource):
             MediaError: A file cannot be read; the message names it and its number.
         """
         self.damage = DamageRecord(self.path, self.on_error)
-        yield from self.part(self.start, self.start + self.frame_count)
+        yield from self.part(self.start, len(self._files))
         self.damage.tell()
 
     def part(self, first: int, stop: int) -> Iterator[Frame]:
         """Read some of the files: see `FrameSource.part`."""
         record = self.damage
         last: NDArray[np.uint8] | None = None
-        for index in range(first, min(stop, self.start + self.frame_count)):
+        for index in range(first, min(stop, self.end or stop, len(self._files))):
             file = self._files[index]
             held = False
             try:
                 image = read_image(file)
-                if image.shape[:2] != self._size:
+                if image.shape[:2] != self.size:
                     raise MediaError(f"{file} changed its size while it was in use")
                 last = image
             except MediaError as error:

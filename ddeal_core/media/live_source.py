@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
+from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -17,18 +19,15 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MediaError
-from ddeal_core.media.colour import ColourTags
 from ddeal_core.media.damage import OnError
+from ddeal_core.media.decoded_source import DecodedSource
 from ddeal_core.media.decoding import (
     Display,
-    clock_zero,
-    damage,
     open_container,
     pictures_of,
     video_stream,
 )
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.ledger import Lost
 from ddeal_core.media.sound import LiveSound, Sound
 from ddeal_core.media.timeline import Timeline, tell_of_join
@@ -39,7 +38,7 @@ __all__ = ["LiveSource", "open_camera"]
 _CAMERAS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
 
-class LiveSource(FrameSource):
+class LiveSource(DecodedSource):
     """A video that cannot be read again; every frame is given as soon as it is decoded.
 
     The first frame is decoded when it is opened, so that its size is known.
@@ -91,7 +90,6 @@ class LiveSource(FrameSource):
 
     def _begin(self) -> None:
         """Decode the first frame."""
-        self._zero = Fraction(0)
         self._stream: VideoStream = video_stream(self._container, named=self.path)
         self._stream.thread_type = "SLICE"  # one packet in, one picture out
         self._early: list[Packet[AudioStream]] = []
@@ -104,50 +102,12 @@ class LiveSource(FrameSource):
         for picture in self._pictures:
             self._first.append(picture)
             if not isinstance(picture, Lost):
-                self._display = Display.of(picture, self._stream, named=self.path)
-                self._zero = clock_zero(self._container, picture)
+                display = Display.of(picture, self._stream, named=self.path)
+                self._see(display, picture, self._container)
+                count = None if self.end is None else self.end - self.start
+                self.info = replace(self.info, is_live=True, frame_count=count)
                 return
         raise MediaError(f"{self.path} has a video stream but no frame that can be decoded")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) as displayed."""
-        return self._display.size
-
-    @property
-    def frame_count(self) -> int | None:
-        """Known only where `end` is given."""
-        return None if self.end is None else self.end - self.start
-
-    @property
-    def frame_rate(self) -> Fraction | None:
-        """As the stream says, or None."""
-        return self._display.frame_rate
-
-    @property
-    def time_base(self) -> Fraction | None:
-        """The stream's time base."""
-        return self._display.time_base
-
-    @property
-    def zero(self) -> Fraction:
-        """Where the clock of a transport or program stream stood at the beginning; else 0."""
-        return self._zero
-
-    @property
-    def is_video(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def is_live(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def colour(self) -> ColourTags:
-        """The stream's colour tags; BT.709 if it is HDR."""
-        return self._display.colour
 
     def sound(self) -> Sound | None:
         """The stream's sound; ask before the frames are read, for it is not kept otherwise."""
@@ -186,40 +146,12 @@ class LiveSource(FrameSource):
         if self._used:
             raise InputError(f"{self.path} comes once and has been read already")
         self._used = True
-        display, given = self._display, 0
-        last: NDArray[np.uint8] | None = None
         self._early.clear()
-        for index, picture in enumerate(self._all_pictures()):
-            if self._stopped:
-                break
-            if index < self.start:
-                continue
-            if isinstance(picture, Lost):
-                self.damage.lose(index, picture.why)
-                if self.on_error == "skip":
-                    continue
-            else:
-                if picture.is_corrupt:
-                    raise damage(self.path, index, "the decoder had to make up parts of it")
-                last = display.image(picture)
-            if last is None:
-                self.damage.unheld += 1
-                continue
-            given += 1
-            yield Frame(
-                image=last,
-                index=index,
-                pts=picture.pts if display.time_base is not None else None,
-                duration=picture.duration or None,
-                time_base=display.time_base,
-                name=f"{index:05d}",
-                held=isinstance(picture, Lost),
-            )
-            if index + 1 == self.end:
-                break
-        self.damage.tell()
-        if not given and not self._stopped:
-            raise MediaError(f"{self.path} ends before frame {self.start}: nothing to read")
+        kept = self._kept(self._all_pictures())
+        yield from self._frames((each, each[1].duration or None) for each in kept)
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
 
     def close(self) -> None:
         """Close the pipe, device or connection."""
@@ -228,15 +160,14 @@ class LiveSource(FrameSource):
 
     def _all_pictures(self) -> Iterator[VideoFrame | Lost]:
         first, self._first = self._first, []
-        yield from first
-        yield from self._pictures
-
-    def _tell_of_join(self, seconds: Fraction) -> None:
-        tell_of_join(self.path, seconds - self._zero)
+        for picture in chain(first, self._pictures):
+            if self._stopped:
+                return
+            yield picture
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """Hand sound to those who asked for it, and give the video's packets."""
-        for packet in Timeline(self._container, on_join=self._tell_of_join).packets():
+        for packet in Timeline(self._container, on_join=partial(tell_of_join, self.path)).packets():
             if packet.stream is self._stream:
                 yield cast("Packet[VideoStream]", packet)
             elif packet.size > 0 and packet.stream.type == "audio":

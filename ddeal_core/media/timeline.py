@@ -67,7 +67,7 @@ class Timeline:
     Args:
         container: What is read, from its beginning; not sought in.
         path: The file, to look at the bytes where recordings meet; None for a stream.
-        on_join: Called with the seconds at which the second recording begins.
+        on_join: Called where the second recording begins.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Timeline:
         container: InputContainer,
         *,
         path: Path | None = None,
-        on_join: Callable[[Fraction], None] | None = None,
+        on_join: Callable[[], None] | None = None,
     ) -> None:
         self._container, self._path, self._on_join = container, path, on_join
         # in other formats the time stamps of a pause go on behind it
@@ -235,17 +235,14 @@ class Timeline:
         begins = max(other.end for other in self._places.values())
         self._recordings.append(_Recording(begins - shown))
         if self._on_join is not None and len(self._recordings) == 2:
-            self._on_join(begins)
+            self._on_join()
         return self._recordings[-1]
 
 
-def tell_of_join(path: Path, seconds: Fraction) -> None:
-    """Warn that a file holds several recordings, the second of which begins at `seconds`."""
+def tell_of_join(path: Path) -> None:
+    """Warn that a file holds several recordings."""
     _log.warning(
-        "%s was joined from recordings with clocks of their own, the second from %.2f s on: "
-        "times run on there",
-        path,
-        float(seconds),
+        "%s was joined from recordings with clocks of their own: times run on where they meet", path
     )
 
 

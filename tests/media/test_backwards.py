@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -63,14 +64,14 @@ def test_chunks_begin_at_key_frames_and_not_at_the_beginning(
 ):
     path = make_clip(tmp_path / "clip.mp4", frames, options={"g": "10"})
     decoded = []
-    before = module.VideoSource.pictures_from
+    before = module.Seeker.pictures_from
 
     def counting(self, pts):
         for picture in before(self, pts):
-            decoded.append(picture[0])
+            decoded.append(picture.pts)
             yield picture
 
-    monkeypatch.setattr(module.VideoSource, "pictures_from", counting)
+    monkeypatch.setattr(module.Seeker, "pictures_from", counting)
     with open_source(path) as source:
         agree(list(backwards(source, 30, chunk_bytes=CHUNK)), list(source))
     # from the beginning each time it would be 30 + 23 + 16 + 9 + 2
@@ -81,13 +82,16 @@ def test_where_a_key_frame_does_not_do_it_the_result_is_right_all_the_same(
     frames, make_clip, tmp_path, monkeypatch
 ):
     path = make_clip(tmp_path / "clip.mp4", frames, options={"g": "10"})
-    before = module.VideoSource.pictures_from
+    before = module.Seeker.pictures_from
 
     def damaged(self, pts):
-        for stamp, made in before(self, pts):
-            yield stamp, lambda made=made: made() ^ 1
+        for picture in before(self, pts):
+            image = picture.to_ndarray(format="rgb24") ^ 1
+            other = av.VideoFrame.from_ndarray(image, format="rgb24")
+            other.pts = picture.pts
+            yield other
 
-    monkeypatch.setattr(module.VideoSource, "pictures_from", damaged)
+    monkeypatch.setattr(module.Seeker, "pictures_from", damaged)
     with open_source(path) as source:
         agree(list(backwards(source, 30, chunk_bytes=CHUNK)), list(source))
 
