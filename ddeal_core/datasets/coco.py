@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.datasets.clip import IGNORE
-from ddeal_core.datasets.cutouts import MAX_SIDE, DecodedCache, Still, read_image
+from ddeal_core.datasets.decoded_cache import DecodedCache
+from ddeal_core.datasets.pictures import MAX_SIDE, read_image
+from ddeal_core.datasets.stills import Still
 from ddeal_core.errors import DatasetError
 from ddeal_core.text_files import parsing, read_json
 

@@ -9,20 +9,12 @@ from numpy.typing import NDArray
 
 from ddeal_core.datasets.clip import IGNORE
 from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop
-from ddeal_core.datasets.cutouts import (
-    CUT_MARGIN,
-    MAX_SIDE,
-    DecodedCache,
-    SceneObject,
-    Still,
-    cut,
-    is_usable,
-    read_image,
-    scene_objects,
-)
+from ddeal_core.datasets.decoded_cache import DecodedCache
 from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.datasets.pictures import MAX_SIDE, read_image
 from ddeal_core.datasets.real import RealConfig, read_annotation
 from ddeal_core.datasets.sprites import Sprite
+from ddeal_core.datasets.stills import CUT_MARGIN, SceneObject, Still, cut, is_usable, scene_objects
 from ddeal_core.errors import DatasetError
 
 __all__ = ["Footage", "MovingObjects"]

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from ddeal_core.datasets.cutouts import SceneObject, Still, cut, usable_objects
 from ddeal_core.datasets.motion import log_uniform, turning
 from ddeal_core.datasets.moving_objects import MovingObjects
 from ddeal_core.datasets.procedural import procedural_shape, procedural_texture
 from ddeal_core.datasets.shot import Shot
 from ddeal_core.datasets.sprites import Sprite
+from ddeal_core.datasets.stills import SceneObject, Still, cut, usable_objects
 
 __all__ = ["ObjectSampler"]
 

@@ -3,7 +3,7 @@
 Every list has as many items in the same order, sequences and masks have the same ids. Where no
 picture shrinks, a clip of a number is that of the original but for compression. Where one does, the
 same things are drawn, but a place drawn among an object's pixels is another one, and objects that
-become smaller than `cutouts.MIN_PIXELS` are no longer cut out.
+become smaller than `stills.MIN_PIXELS` are no longer cut out.
 """
 
 import shutil
@@ -17,7 +17,7 @@ import numpy as np
 
 from ddeal_core.datasets.backgrounds import StillBackgrounds, VideoBackgrounds
 from ddeal_core.datasets.coco import CocoStills
-from ddeal_core.datasets.cutouts import CutoutFolder, StillFolder
+from ddeal_core.datasets.cutouts import CutoutFolder
 from ddeal_core.datasets.detection import DEFAULT_SET
 from ddeal_core.datasets.layouts import Sequence as DatasetSequence
 from ddeal_core.datasets.packed_index import PackedIndex, PackedPart, write_index
@@ -31,6 +31,7 @@ from ddeal_core.datasets.packing_jobs import (
 )
 from ddeal_core.datasets.real import RealConfig, sampled_frames
 from ddeal_core.datasets.sources import Sources
+from ddeal_core.datasets.stills import StillFolder
 from ddeal_core.datasets.turntables import TurntableFolder, holds_turntables
 from ddeal_core.errors import DatasetError, InputError, OutputError
 from ddeal_core.whole_files import part_of

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ddeal_core.datasets.coco import CocoStills
-from ddeal_core.datasets.cutouts import CutoutFolder, StillFolder, read_image
+from ddeal_core.datasets.cutouts import CutoutFolder
 from ddeal_core.datasets.packed_files import (
     pack_cutout,
     pack_labels,
@@ -18,6 +18,8 @@ from ddeal_core.datasets.packed_files import (
     pack_video,
     reduced_size,
 )
+from ddeal_core.datasets.pictures import read_image
+from ddeal_core.datasets.stills import StillFolder
 from ddeal_core.datasets.turntables import TurntableFolder
 from ddeal_core.settings import Range, check_settings
 

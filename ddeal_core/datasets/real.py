@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ddeal_core.datasets.clip import IGNORE, Clip, shows_objects
 from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop
-from ddeal_core.datasets.cutouts import read_image
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
 from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.datasets.pictures import read_image
 from ddeal_core.errors import ConfigError, DatasetError, MediaError
 from ddeal_core.media.picture_files import opened_picture
 from ddeal_core.settings import ASCENDING, Range, Share, check_settings

@@ -15,9 +15,10 @@ from ddeal_core.datasets.backgrounds import (
     VideoBackgrounds,
 )
 from ddeal_core.datasets.coco import CocoStills
-from ddeal_core.datasets.cutouts import CutoutFolder, Still, StillFolder, StillSource
+from ddeal_core.datasets.cutouts import CutoutFolder
 from ddeal_core.datasets.detection import find_sequences
 from ddeal_core.datasets.moving_objects import MovingObjects
+from ddeal_core.datasets.stills import Still, StillFolder, StillSource
 from ddeal_core.datasets.turntables import TurntableFolder, holds_turntables
 from ddeal_core.errors import DatasetError
 

@@ -8,7 +8,6 @@ from ddeal_core.datasets.animation import Animator
 from ddeal_core.datasets.camera import Camera, fit_plate, make_camera
 from ddeal_core.datasets.clip import IGNORE
 from ddeal_core.datasets.compositions import add_occluders
-from ddeal_core.datasets.cutouts import SceneObject, Still, usable_objects
 from ddeal_core.datasets.inpainting import fill_behind
 from ddeal_core.datasets.motion import (
     deformation_field,
@@ -20,6 +19,7 @@ from ddeal_core.datasets.moving_background import LocalMotion, MovingBackground,
 from ddeal_core.datasets.object_sampling import ObjectSampler
 from ddeal_core.datasets.rendering import Layer, apply, invert
 from ddeal_core.datasets.shot import Composition, Shot
+from ddeal_core.datasets.stills import SceneObject, Still, usable_objects
 
 __all__ = ["within_still"]
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.cutouts import DecodedCache, image_files, read_rgba
+from ddeal_core.datasets.decoded_cache import DecodedCache
+from ddeal_core.datasets.pictures import image_files, read_rgba
 from ddeal_core.errors import DatasetError
 
 __all__ = ["TurntableFolder", "holds_turntables"]

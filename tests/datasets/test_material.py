@@ -8,10 +8,12 @@ from PIL import Image
 
 import ddeal_core.datasets as package
 from ddeal_core.datasets.backgrounds import VideoBackgrounds
-from ddeal_core.datasets.cutouts import CutoutFolder, DecodedCache, Still, StillFolder, cut
+from ddeal_core.datasets.cutouts import CutoutFolder
+from ddeal_core.datasets.decoded_cache import DecodedCache
 from ddeal_core.datasets.inpainting import fill_behind
 from ddeal_core.datasets.rendering import dense_map, grid_points, smear
 from ddeal_core.datasets.sprites import premultiply
+from ddeal_core.datasets.stills import Still, StillFolder, cut
 from ddeal_core.errors import DatasetError
 
 

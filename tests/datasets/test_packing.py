@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 
 from ddeal_core.datasets.coco import CocoStills
-from ddeal_core.datasets.cutouts import CutoutFolder, StillFolder
+from ddeal_core.datasets.cutouts import CutoutFolder
 from ddeal_core.datasets.layouts import DavisLayout
 from ddeal_core.datasets.packed_files import pack_cutout, pack_labels, pack_video
 from ddeal_core.datasets.packed_index import INDEX, read_index
 from ddeal_core.datasets.packing import PackConfig, Packing
 from ddeal_core.datasets.real import RealClips, sampled_frames
 from ddeal_core.datasets.sources import Sources
+from ddeal_core.datasets.stills import StillFolder
 from ddeal_core.datasets.synthetic import SyntheticClips, SyntheticConfig
 from ddeal_core.errors import ConfigError, DatasetError, InputError
 from ddeal_core.media import write_mask

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from ddeal_core.datasets import DegradationConfig, Sources, SyntheticClips, SyntheticConfig
-from ddeal_core.datasets.cutouts import StillFolder, cut
 from ddeal_core.datasets.procedural import procedural_background, procedural_shape
+from ddeal_core.datasets.stills import StillFolder, cut
 from ddeal_core.errors import ConfigError, DatasetError
 
 SIZE = (96, 160)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ddeal_core.datasets.cutouts import read_image as read_still
+from ddeal_core.datasets.pictures import read_image as read_still
 from ddeal_core.errors import DatasetError, InputError, MaskError, MediaError
 from ddeal_core.evaluation.labels import read_labels
 from ddeal_core.media import max_pixels, open_source, read_image, read_mask, set_max_pixels
