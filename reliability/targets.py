@@ -21,9 +21,9 @@ from ddeal_core.datasets import Clip, DavisLayout, SyntheticClips, SyntheticConf
 from ddeal_core.datasets.coco import CocoStills
 from ddeal_core.datasets.export import export_clips
 from ddeal_core.evaluation.categories import read_seen
-from ddeal_core.evaluation.labels import read_foreground, read_labels
 from ddeal_core.evaluation.submission import submission_frames
 from ddeal_core.media import Cutout, open_source, open_writer, read_image, read_mask
+from ddeal_core.media.label_images import read_foreground, read_labels
 from ddeal_core.media.manifest import is_complete
 from ddeal_core.media.verification import verify
 from ddeal_core.network import Ddeal, NetworkConfig

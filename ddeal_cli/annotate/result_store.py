@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ddeal_cli.annotate.label_map import LabelMap
-from ddeal_core.errors import DdealError
+from ddeal_core.errors import DdealError, MaskError
+from ddeal_core.media.label_images import read_labels
 from ddeal_core.media.masks import write_mask
 
 __all__ = ["GivenMasks", "ResultStore"]
@@ -107,9 +107,8 @@ class ResultStore:
         if not self._known[index]:
             return None
         try:
-            with Image.open(self._file(index)) as image:
-                return np.array(image, np.uint8)
-        except OSError as error:
+            return read_labels(self._file(index))
+        except MaskError as error:
             raise DdealError(f"the result of frame {index} is gone: {error}") from None
 
     def fresh(self, given: GivenMasks) -> NDArray[np.bool_]:

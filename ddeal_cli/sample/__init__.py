@@ -30,8 +30,6 @@ def sample_labels() -> "NDArray[np.uint8]":
 
     A pixel carries an id where the visible part of that animal covers at least half of it.
     """
-    import numpy as np
-    from PIL import Image
+    from ddeal_core.media.label_images import read_labels
 
-    with Image.open(Path(__file__).with_name("labels.png")) as image:
-        return np.asarray(image, dtype=np.uint8).reshape(FRAMES, _HEIGHT, image.width)
+    return read_labels(Path(__file__).with_name("labels.png")).reshape(FRAMES, _HEIGHT, -1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ddeal_core.errors import InputError
+from ddeal_core.media.file_kinds import IMAGE_ENDINGS
 from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.image_source import IMAGE_ENDINGS
 from ddeal_core.media.mask_set import mask_files
 
 __all__ = ["find_mask", "masks_in"]

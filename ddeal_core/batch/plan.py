@@ -12,16 +12,10 @@ from typing import cast, get_args
 from ddeal_core.batch.job import Job
 from ddeal_core.batch.mask_rule import find_mask
 from ddeal_core.errors import InputError
-from ddeal_core.media.image_source import IMAGE_ENDINGS, natural_key
+from ddeal_core.media.file_kinds import IMAGE_ENDINGS, VIDEO_ENDINGS, natural_key
 from ddeal_core.media.writers import Kind, is_folder
 
-__all__ = ["VIDEO_FILES", "default_folder", "find_videos", "has_field", "is_live", "plan"]
-
-VIDEO_FILES = (
-    ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
-    ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
-)  # fmt: skip
-"""Endings by which videos are known in a folder; those that are named may have any."""
+__all__ = ["default_folder", "find_videos", "has_field", "is_live", "plan"]
 
 _FIELD = re.compile(r"\{(\w*)\}")
 _FIELDS = ("stem", "name", "parent")
@@ -87,7 +81,7 @@ def _is_image(path: Path) -> bool:
 def _is_video(path: Path) -> bool:
     if path.is_dir():
         return any(_is_image(entry) for entry in path.iterdir() if entry.name[0] != ".")
-    return path.suffix.lower() in VIDEO_FILES
+    return path.suffix.lower() in VIDEO_ENDINGS
 
 
 def default_folder(video: str) -> Path:

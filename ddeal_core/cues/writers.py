@@ -23,7 +23,7 @@ from ddeal_core.media.masks import Mask
 from ddeal_core.media.outputs import check_place
 from ddeal_core.media.picture_folders import encode_png
 from ddeal_core.media.result_writer import FolderWriter, ResultWriter
-from ddeal_core.media.video_recipes import VIDEO_ENDINGS, recipe_for
+from ddeal_core.media.video_recipes import WRITTEN_ENDINGS, recipe_for
 from ddeal_core.media.video_writer import VideoWriter
 from ddeal_core.network.config import NetworkConfig
 
@@ -82,10 +82,10 @@ def open_cue_writer(
         raise InputError(f"there is no kind {front!r} of cues: write arrays={rest}")
     if not path.name:
         raise InputError(f"cues go to a folder or a video, not to {text!r}")
-    video = path.suffix.lower() in VIDEO_ENDINGS and not path.is_dir()
+    video = path.suffix.lower() in WRITTEN_ENDINGS and not path.is_dir()
     if path.suffix and not path.is_dir() and (arrays or not video):
         raise InputError(
-            f"cues go to a folder (a name without ending) or to {', '.join(VIDEO_ENDINGS)}, "
+            f"cues go to a folder (a name without ending) or to {', '.join(WRITTEN_ENDINGS)}, "
             f"not to {path.name}"
         )
     check_place(path, source=source, taken=taken, keep=keep, overwrite=overwrite)

@@ -13,10 +13,10 @@ from ddeal_core.datasets.decoded_cache import DecodedCache
 from ddeal_core.datasets.pictures import image_files, read_image
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.decoding import open_container, video_stream
+from ddeal_core.media.file_kinds import VIDEO_ENDINGS
 
 __all__ = ["BackgroundSource", "StillBackgrounds", "VideoBackgrounds"]
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"})
 
 Array = NDArray[np.uint8]
 
@@ -112,12 +112,12 @@ class VideoBackgrounds:
             self.paths: tuple[Path, ...] = (folder,)
         elif folder.is_dir():
             self.paths = tuple(
-                sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
+                sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_ENDINGS)
             )
         else:
             raise DatasetError(f"{folder} does not exist; give a video or a folder of videos")
         if not self.paths:
-            raise DatasetError(f"{folder} has no videos ({', '.join(sorted(VIDEO_SUFFIXES))})")
+            raise DatasetError(f"{folder} has no videos ({', '.join(sorted(VIDEO_ENDINGS))})")
         self._max_side = max_side
         self.max_frames = max_frames
         self._cache: DecodedCache[_Packed] = DecodedCache(cache_bytes)

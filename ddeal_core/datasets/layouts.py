@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ddeal_core.errors import DatasetError
+from ddeal_core.media.file_kinds import IMAGE_ENDINGS
 from ddeal_core.text_files import parsing, read_json, read_text
 
 __all__ = ["DavisLayout", "Sequence", "YouTubeVosLayout"]
-
-_FRAME_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ class DavisLayout:
                 continue
             # DAVIS 2016 lists "/JPEGImages/480p/bear/00000.jpg /Annotations/..." a frame.
             first = Path(words[0])
-            name = first.parent.name if first.suffix.lower() in _FRAME_SUFFIXES else words[0]
+            name = first.parent.name if first.suffix.lower() in IMAGE_ENDINGS else words[0]
             if name not in names:
                 names.append(name)
         if not names:
@@ -240,7 +239,7 @@ def _sequence(
         sorted(
             p
             for p in images.iterdir()
-            if p.suffix.lower() in _FRAME_SUFFIXES and not p.name.startswith(".")
+            if p.suffix.lower() in IMAGE_ENDINGS and not p.name.startswith(".")
         )
     )
     if not frames:

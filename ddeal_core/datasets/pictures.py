@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.errors import DatasetError, MediaError
+from ddeal_core.media.file_kinds import is_image
 from ddeal_core.media.picture_files import opened_picture
 
 __all__ = ["MAX_SIDE", "image_files", "read_image", "read_rgba"]
 
 MAX_SIDE = 640
 """Stills and frames of material are reduced to this longer side, pixels."""
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 Array = NDArray[np.uint8]
 
@@ -26,13 +26,7 @@ def image_files(folder: Path) -> tuple[Path, ...]:
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder} is no folder")
-    return tuple(
-        sorted(
-            p
-            for p in folder.iterdir()
-            if p.suffix.lower() in _SUFFIXES and not p.name.startswith(".")
-        )
-    )
+    return tuple(sorted(filter(is_image, folder.iterdir())))
 
 
 def read_image(path: Path, *, max_side: int = MAX_SIDE) -> Array:

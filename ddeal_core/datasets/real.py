@@ -15,8 +15,8 @@ from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
 from ddeal_core.datasets.layouts import Sequence
 from ddeal_core.datasets.pictures import read_image
-from ddeal_core.errors import ConfigError, DatasetError, MediaError
-from ddeal_core.media.picture_files import opened_picture
+from ddeal_core.errors import ConfigError, DatasetError, MaskError
+from ddeal_core.media.label_images import read_labels
 from ddeal_core.settings import ASCENDING, Range, Share, check_settings
 
 __all__ = ["RealClips", "RealConfig", "read_annotation", "read_ids", "sampled_frames"]
@@ -228,14 +228,9 @@ def read_ids(path: Path) -> Array:
         DatasetError: It is no palette or grey image, or cannot be read.
     """
     try:
-        with opened_picture(path) as picture:
-            if picture.mode not in ("P", "L", "1"):
-                raise DatasetError(
-                    f"{path} is a {picture.mode} image; annotations are palette or grey PNG files"
-                )
-            return np.array(picture, dtype=np.uint8)
-    except MediaError as error:
-        raise DatasetError(f"{path} cannot be read as a mask ({error})") from None
+        return read_labels(path)
+    except MaskError as error:
+        raise DatasetError(error) from None
 
 
 def read_annotation(sequence: Sequence, number: int) -> Array:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.datasets.backgrounds import (
-    VIDEO_SUFFIXES,
     BackgroundSource,
     StillBackgrounds,
     VideoBackgrounds,
@@ -21,6 +20,7 @@ from ddeal_core.datasets.moving_objects import MovingObjects
 from ddeal_core.datasets.stills import Still, StillFolder, StillSource
 from ddeal_core.datasets.turntables import TurntableFolder, holds_turntables
 from ddeal_core.errors import DatasetError
+from ddeal_core.media.file_kinds import VIDEO_ENDINGS
 
 __all__ = ["Sources"]
 
@@ -153,5 +153,5 @@ def _still_roots(root: Path) -> list[Path]:
 
 def _holds_videos(path: Path) -> bool:
     if path.is_dir():
-        return any(p.suffix.lower() in VIDEO_SUFFIXES for p in path.iterdir())
-    return path.suffix.lower() in VIDEO_SUFFIXES
+        return any(p.suffix.lower() in VIDEO_ENDINGS for p in path.iterdir())
+    return path.suffix.lower() in VIDEO_ENDINGS

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ddeal_core.datasets.layouts import DavisLayout, Sequence
 from ddeal_core.evaluation.baselines import carry_along_flow, copy_first_mask
-from ddeal_core.evaluation.labels import read_foreground, read_labels
 from ddeal_core.evaluation.plan import GivenMask, SequencePlan, given_masks
 from ddeal_core.evaluation.scores import SequenceScore
 from ddeal_core.evaluation.scoring import score_predictions
 from ddeal_core.media.image_source import read_image
+from ddeal_core.media.label_images import read_foreground, read_labels
 from ddeal_core.media.masks import write_mask
 from ddeal_core.tracking.segmenter import Segmenter
 

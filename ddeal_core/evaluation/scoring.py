@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from ddeal_core.errors import ConfigError, DatasetError, MaskError
 from ddeal_core.evaluation.boundary import boundary_radius, f_from_counts
 from ddeal_core.evaluation.categories import SEEN_CATEGORIES
-from ddeal_core.evaluation.labels import ids_in, read_foreground, read_labels
 from ddeal_core.evaluation.packed import PackedPair
 from ddeal_core.evaluation.plan import Protocol, SequencePlan
 from ddeal_core.evaluation.region import jaccard_from_counts
 from ddeal_core.evaluation.results import check_results, locate_results
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore
 from ddeal_core.evaluation.sources import plan_dataset
+from ddeal_core.media.label_images import ids_in, read_foreground, read_labels
 from ddeal_core.processes import cores
 from ddeal_core.workers import map_processes
 

@@ -15,11 +15,10 @@ from ddeal_core.evaluation.plan import (
     first_masks_only,
     plan_sequence,
 )
-from ddeal_core.media.image_source import natural_key
+from ddeal_core.media.file_kinds import is_image, natural_key
 
 __all__ = ["find_sequences", "only_first_masks", "pair_sequences", "plan_all", "plan_dataset"]
 
-_IMAGES = frozenset({".jpg", ".jpeg", ".png"})
 _LOG = logging.getLogger(__name__)
 
 
@@ -231,5 +230,4 @@ def _by_sequence(folder: Path, what: str) -> dict[str, list[Path]]:
 
 
 def _images(paths: Iterable[Path]) -> list[Path]:
-    kept = [p for p in paths if p.suffix.lower() in _IMAGES and not p.name.startswith(".")]
-    return sorted(kept, key=lambda path: natural_key(path.name))
+    return sorted(filter(is_image, paths), key=lambda path: natural_key(path.name))

@@ -14,10 +14,11 @@ from ddeal_core.media.composites import blurred_background, over, overlay, strai
 from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.damage import DamageRecord, OnError
 from ddeal_core.media.edges import foreground_colours, refine_alpha
+from ddeal_core.media.file_kinds import natural_key
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_reader import FrameReader
 from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.image_source import ImageSource, natural_key, read_image
+from ddeal_core.media.image_source import ImageSource, read_image
 from ddeal_core.media.live_source import LiveSource
 from ddeal_core.media.manifest import Manifest, is_complete, manifest_path, read_manifest
 from ddeal_core.media.mask_folder import MaskFolderWriter

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -15,24 +14,16 @@ from PIL import ImageOps
 
 from ddeal_core.errors import MediaError
 from ddeal_core.media.damage import DamageRecord, OnError
+from ddeal_core.media.file_kinds import IMAGE_ENDINGS
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.frame_source import FrameSource, SourceInfo
 from ddeal_core.media.identity import Settings, file_identity
 from ddeal_core.media.picture_files import opened_picture
 
-__all__ = ["IMAGE_ENDINGS", "ImageSource", "natural_key", "read_image"]
+__all__ = ["ImageSource", "read_image"]
 
-IMAGE_ENDINGS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _DEFAULT_RATE = Fraction(24)
 _EXIF_ORIENTATION = 0x0112
-
-
-def natural_key(name: str) -> tuple[tuple[int, int | str, str], ...]:
-    """Sort key in which "frame2" comes before "frame10"."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return tuple(
-        (0, int(part), part) if part.isdecimal() else (1, part, part) for part in parts if part
-    )
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:

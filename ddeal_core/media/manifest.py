@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from ddeal_core.errors import ManifestError
+from ddeal_core.media.file_kinds import IMAGE_ENDINGS
 from ddeal_core.media.identity import Settings, sha256_of_file
-from ddeal_core.media.image_source import IMAGE_ENDINGS
 from ddeal_core.text_files import parse_json, read_text
 from ddeal_core.whole_files import write_whole
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ddeal_core.errors import InputError, MaskError
+from ddeal_core.media.file_kinds import is_image, natural_key
 from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.image_source import IMAGE_ENDINGS, natural_key
 from ddeal_core.media.masks import EmptyMaskError, Mask, counted, read_mask
 
 __all__ = ["mask_files", "read_masks"]
@@ -64,7 +64,7 @@ def mask_files(
 
 def _in_folder(folder: Path, source: FrameSource) -> dict[int, Path]:
     images = sorted(
-        (p for p in folder.iterdir() if p.suffix.lower() in IMAGE_ENDINGS and p.name[0] != "."),
+        filter(is_image, folder.iterdir()),
         key=lambda path: natural_key(path.name),
     )
     found: dict[int, Path] = {}

@@ -11,8 +11,9 @@ from typing import BinaryIO
 
 from ddeal_core.errors import MediaError
 from ddeal_core.media.damage import OnError
+from ddeal_core.media.file_kinds import IMAGE_ENDINGS, is_image, natural_key
 from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.image_source import IMAGE_ENDINGS, ImageSource, natural_key
+from ddeal_core.media.image_source import ImageSource
 from ddeal_core.media.live_source import LiveSource, open_camera
 from ddeal_core.media.picture_files import opened_picture
 from ddeal_core.media.video_source import VideoSource
@@ -64,14 +65,14 @@ def open_source(
         if "://" in text:
             return LiveSource(text, named=text, start=start, end=end, on_error=on_error)
     if where.is_dir():
-        files = [entry for entry in where.iterdir() if _is_image(entry)]
+        files = [entry for entry in where.iterdir() if is_image(entry)]
     elif where.exists():
         if where.suffix.lower() not in IMAGE_ENDINGS or _moves(where):
             return VideoSource(where, start=start, end=end, on_error=on_error)
         files = [where]
     elif glob.has_magic(text):
         matches = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207
-        files = [match for match in matches if _is_image(match)]
+        files = [match for match in matches if is_image(match)]
         if not files:
             raise MediaError(f"no image fits the pattern {text}")
     else:
@@ -95,8 +96,3 @@ def _moves(path: Path) -> bool:
             "convert it to a video or to one file a frame"
         )
     return True
-
-
-def _is_image(path: Path) -> bool:
-    hidden = path.name.startswith(".")
-    return not hidden and path.suffix.lower() in IMAGE_ENDINGS and path.is_file()

@@ -9,7 +9,7 @@ from ddeal_core.errors import OutputError
 
 __all__ = [
     "THREADS",
-    "VIDEO_ENDINGS",
+    "WRITTEN_ENDINGS",
     "VideoKind",
     "VideoRecipe",
     "lossless_alpha_options",
@@ -22,7 +22,7 @@ VideoKind = Literal["alpha", "overlay", "matte", "background"]
 THREADS = 4
 
 _CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
-VIDEO_ENDINGS = tuple(_CONTAINERS)
+WRITTEN_ENDINGS = tuple(_CONTAINERS)
 
 # With its macroblock tree, x264 gave other bytes for the same frames once in some 30 runs.
 _X264 = {"crf": "18", "preset": "fast", "mbtree": "0"}
@@ -74,7 +74,7 @@ def recipe_for(ending: str, kind: VideoKind | None, *, size: tuple[int, int]) ->
     ending = ending.lower()
     if ending not in _CONTAINERS:
         raise OutputError(
-            f"no writer for the ending {ending!r}: use {', '.join(VIDEO_ENDINGS)}, .json, "
+            f"no writer for the ending {ending!r}: use {', '.join(WRITTEN_ENDINGS)}, .json, "
             "or a name without ending for a folder (or say what goes into it, as in masks=NAME)"
         )
     container = _CONTAINERS[ending]

@@ -13,7 +13,7 @@ from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.mask_folder import MaskFolderWriter
 from ddeal_core.media.picture_folders import MatteFolderWriter, RgbaFolderWriter
 from ddeal_core.media.result_writer import ResultWriter
-from ddeal_core.media.video_recipes import VIDEO_ENDINGS, VideoKind, recipe_for
+from ddeal_core.media.video_recipes import WRITTEN_ENDINGS, VideoKind, recipe_for
 from ddeal_core.media.video_writer import VideoWriter
 
 __all__ = ["Kind", "fits", "is_folder", "open_writer"]
@@ -127,10 +127,10 @@ def fits(kind: Kind, path: Path) -> bool:
     """Whether an output of this name could be of that kind, going by its ending."""
     ending = path.suffix.lower()
     if kind in _FOLDERS:  # shots are called "S01E03.v2"
-        return path.is_dir() or ending not in (".json", *VIDEO_ENDINGS)
+        return path.is_dir() or ending not in (".json", *WRITTEN_ENDINGS)
     if path.is_dir():
         return False
-    return ending == ".json" if kind == "coco" else ending in VIDEO_ENDINGS
+    return ending == ".json" if kind == "coco" else ending in WRITTEN_ENDINGS
 
 
 def _same(first: Path, second: Path) -> bool:

@@ -28,7 +28,7 @@ def test_here_nothing_is_broken_and_every_check_finds_something():
 
 def test_every_encoder_that_outputs_use_is_looked_up():
     looked_up = {finding.name for finding in check_codecs()}
-    endings, kinds = video_recipes.VIDEO_ENDINGS, ("overlay", None)
+    endings, kinds = video_recipes.WRITTEN_ENDINGS, ("overlay", None)
     used = {
         video_recipes.recipe_for(ending, kind, size=(64, 64)).codec
         for ending in endings

@@ -1,6 +1,7 @@
-"""Masks on disk, read for scoring: the numbers in the file and nothing made of them.
+"""The one reader of label images: the numbers in a file, and nothing made of them.
 
-Palette files give their indices (255 too), never their colours.
+Palette files give their indices (255 too), never their colours. For masks of any kind that a user
+may have, see `read_mask`.
 """
 
 from pathlib import Path
@@ -73,6 +74,6 @@ def read_foreground(path: Path) -> NDArray[np.uint8]:
 def _decode(path: Path) -> tuple[NDArray[Any], str]:
     try:
         with opened_picture(path) as image:
-            return np.asarray(image), image.mode
+            return np.array(image), image.mode
     except MediaError as error:
         raise MaskError(f"cannot read mask {path} ({error}); write it again") from None
