@@ -74,15 +74,15 @@ class Inputs:
     """Damaged files by number.
 
     Args:
-        folder: Where samples are written.
+        samples: Whole files by kind, from `make_samples`.
         seed: With the number, decides everything.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, samples: dict[str, list[Path]], seed: int) -> None:
         self._seed = seed
         self._samples = {
             kind: [(path.name, path.read_bytes()) for path in paths]
-            for kind, paths in make_samples(folder).items()
+            for kind, paths in samples.items()
         }
 
     def input(self, number: int) -> Input:
@@ -126,7 +126,7 @@ def fuzz(
     made: list[Worker] = []
 
     with tempfile.TemporaryDirectory() as scratch:
-        inputs = Inputs(Path(scratch) / "samples", seed)
+        inputs = Inputs(make_samples(Path(scratch) / "samples"), seed)
 
         def one(number: int) -> tuple[Input, Outcome]:
             if not hasattr(local, "worker"):

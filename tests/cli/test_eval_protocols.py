@@ -156,7 +156,10 @@ def test_any_folders(ddeal, split):
             "meta.json",
         ),
         (["{root}", "--seen", "x", "--results", "{root}"], "--seen"),
-        (["{root}", "--protocol", "ytvos", "--seen", "x", "--results", "{root}"], "categories"),
+        (
+            ["{root}", "--protocol", "ytvos", "--seen", "x", "--results", "{root}"],
+            "x cannot be read",
+        ),
         (["{root}", "--protocol", "ytvos", "--results", "{root}/Annotations"], "truth itself"),
         (["{root}", "--protocol", "ytvos", "--results", "copied"], "copy of the ground truth"),
         (["{root}", "--protocol", "ytvos", "--results", "small"], "20x10"),

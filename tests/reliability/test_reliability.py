@@ -39,10 +39,14 @@ def test_a_worker_tells_what_happens(tmp_path):
     assert [k for k, outcome in seen.items() if outcome.is_bad] == ["fail", "lines", "hang", "die"]
 
 
-def test_samples_are_whole(tmp_path):
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    return make_samples(tmp_path_factory.mktemp("samples"))
+
+
+def test_samples_are_whole(samples, tmp_path):
     """A fuzzer that is refused at the first byte finds nothing."""
     read = 0
-    samples = make_samples(tmp_path / "samples")
     assert set(samples) == set(TARGETS)
     for kind, paths in samples.items():
         if kind == "pickle":  # networks that are none of the authors'
@@ -57,12 +61,12 @@ def test_samples_are_whole(tmp_path):
     assert read > 20
 
 
-def test_an_input_is_the_same_every_time(tmp_path):
-    first, second = Inputs(tmp_path / "a", 5), Inputs(tmp_path / "b", 5)
+def test_an_input_is_the_same_every_time(samples, tmp_path):
+    first, second = Inputs(samples, 5), Inputs(make_samples(tmp_path), 5)
     some = [first.input(number) for number in range(40)]
     assert some == [second.input(number) for number in range(40)]
     assert len({tried.kind for tried in some}) > 4
-    other = Inputs(tmp_path / "c", 6)
+    other = Inputs(samples, 6)
     assert some != [other.input(number) for number in range(40)]
     rng = np.random.default_rng(0)
     assert any(damaged(b"abc" * 99, b"", rng) != b"abc" * 99 for _ in range(3))
@@ -84,7 +88,7 @@ def test_what_once_was_a_traceback_is_among_the_inputs():
 
 
 def test_fuzzing_finds_nothing(capsys, tmp_path):
-    words = ["--inputs", "100", "--seed", "3", "--workers", "1", "--seconds", str(HANG), "--json"]
+    words = ["--inputs", "60", "--seed", "3", "--workers", "1", "--seconds", str(HANG), "--json"]
     assert main([*words, "--keep", str(tmp_path / "kept")]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["bad"] == 0

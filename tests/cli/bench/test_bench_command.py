@@ -24,7 +24,7 @@ def bench(ddeal, tiny_weights):
 
 def test_speed_of_a_grid_with_its_files(bench, tmp_path):
     run = bench(
-        *SIZE, "--size", "64x96", "--objects", 1, "--objects", 4,
+        *SIZE, "--objects", 1, "--objects", 4,
         "-o", tmp_path / "deep" / "here.json", "--picture", tmp_path / "here.png",
     )  # fmt: skip
     assert run.status == 0, run.err
@@ -39,7 +39,7 @@ def test_speed_of_a_grid_with_its_files(bench, tmp_path):
         0 <= record["others_share_of_processor"] <= 1
     )
     points = [(case["size"], case["objects"]) for case in record["cases"]]
-    assert points == [([96, 64], 1), ([96, 64], 4), ([64, 96], 1), ([64, 96], 4)]
+    assert points == [([96, 64], 1), ([96, 64], 4)]
     for case in record["cases"]:
         assert case["model"]["frame_seconds"]["count"] == 3
         assert case["command"]["frame_seconds"]["count"] == 3
@@ -113,12 +113,12 @@ def test_growth_with_objects_and_with_size(bench, tmp_path, axis):
 
 
 def test_growth_with_length(bench, tmp_path):
-    words = ["--growth", "length", *SIZE, "--frames", 230]
+    words = ["--growth", "length", *SIZE, "--frames", 130]
     run = bench(*words, "--json", "--picture", tmp_path / "growth.png")
     assert run.status == 0, run.err
-    assert [case["frames"] for case in run.json["cases"]] == [100, 200, 230]
+    assert [case["frames"] for case in run.json["cases"]] == [100, 130]
     counts = [case["frame_seconds"]["count"] for case in run.json["cases"]]
-    assert counts == [100, 100, 30]
+    assert counts == [100, 30]
     assert all(case["memory"]["resident"] > 1e6 for case in run.json["cases"])
     assert (tmp_path / "growth.png").stat().st_size > 5000
 
