@@ -22,7 +22,17 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from ddeal_core.errors import ConfigError
 
-__all__ = ["ASCENDING", "Name", "Range", "Share", "check_settings", "check_value", "read_settings"]
+__all__ = [
+    "ASCENDING",
+    "Count",
+    "Name",
+    "Range",
+    "Seed",
+    "Share",
+    "check_settings",
+    "check_value",
+    "read_settings",
+]
 
 T = TypeVar("T")
 
@@ -61,6 +71,12 @@ Name = Annotated[str, PRINTABLE]
 
 Share = Annotated[float, Range(0, 1)]
 """A probability, or a part of a whole."""
+
+Count = Annotated[int, Range(1, 1_000_000_000)]
+"""How many of something there are, one at least."""
+
+Seed = Annotated[int, Range(0, 2**63 - 1)]
+"""What decides all chance."""
 
 
 def check_settings(record: Any) -> None:

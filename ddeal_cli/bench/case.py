@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from ddeal_core.errors import InputError
 from ddeal_core.network.config import NetworkConfig
-from ddeal_core.settings import Range, check_settings, check_value
+from ddeal_core.settings import Count, Range, check_settings, check_value
 from ddeal_core.weights.bundled import weights_file
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Case", "Effort", "NetworkChoice", "Resolution"]
 
-Count = Annotated[int, Range(1, 1_000_000_000)]
 Resolution = int | Literal["native"] | None
 """Short side in pixels that the network sees; None for what it was made for."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from ddeal_core.batch.job import Job, OnProgress, Outcome, Settings
 from ddeal_core.errors import InputError
+from ddeal_core.settings import Range, check_value
 
 __all__ = ["cut_out_many", "ray_address"]
 
@@ -47,8 +48,7 @@ def cut_out_many(
         InputError: The weights, the device or the engine cannot be used.
         DdealError: No worker can start.
     """
-    if workers is not None and workers < 0:
-        raise InputError(f"workers are 0 or more, not {workers}")
+    check_value("workers", workers, Annotated[int, Range(0, 4096)] | None)
     settings = Settings(dict(network or {}), dict(cutting))
     address = None if engine == "local" else ray_address(engine)
     todo: list[Job] = []

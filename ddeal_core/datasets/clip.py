@@ -1,15 +1,22 @@
 """A training clip: frames and their label maps."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["IGNORE", "Clip", "shows_objects"]
+from ddeal_core.settings import Range
+
+__all__ = ["IGNORE", "Clip", "ClipSize", "shows_objects"]
 
 IGNORE = 255
 """Label of pixels that no loss or score may count."""
+
+Side = Annotated[int, Range(16, 16_384)]
+ClipSize = tuple[Side, Side]
+"""(height, width) of a clip's frames, pixels."""
 
 
 @dataclass(frozen=True, eq=False)

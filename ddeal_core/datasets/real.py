@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.clip import IGNORE, Clip, shows_objects
+from ddeal_core.datasets.clip import IGNORE, Clip, ClipSize, shows_objects
 from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
 from ddeal_core.datasets.layouts import Sequence
 from ddeal_core.datasets.pictures import read_image
-from ddeal_core.errors import ConfigError, DatasetError, MaskError
+from ddeal_core.errors import DatasetError, MaskError
 from ddeal_core.media.label_images import read_labels
-from ddeal_core.settings import ASCENDING, Range, Share, check_settings
+from ddeal_core.settings import ASCENDING, Count, Range, Seed, Share, check_settings, check_value
 
 __all__ = ["RealClips", "RealConfig", "read_annotation", "read_ids", "sampled_frames"]
 
@@ -90,11 +90,10 @@ class RealClips:
         max_gap: int = 3,
         config: RealConfig | None = None,
     ) -> None:
-        if frames < 1 or max_gap < 1 or min(size) < 16 or seed < 0:
-            raise ConfigError(
-                "clips need frames and max_gap of 1 or more, 16 x 16 pixels or more and a seed "
-                f"of 0 or more, not {frames}, {max_gap}, {size[0]} x {size[1]}, {seed}"
-            )
+        check_value("size", size, ClipSize)
+        check_value("frames", frames, Count)
+        check_value("max_gap", max_gap, Count)
+        check_value("seed", seed, Seed)
         self.sequences = tuple(s for s in sequences if s.annotations)
         if not self.sequences:
             raise DatasetError("no sequence has annotations; training needs masks")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from ddeal_core.datasets.clip import IGNORE, Clip
+from ddeal_core.datasets.clip import IGNORE, Clip, ClipSize
 from ddeal_core.datasets.compositions import on_background, on_video
 from ddeal_core.datasets.degradation import Degradation
 from ddeal_core.datasets.motion import frame_times
@@ -16,7 +16,7 @@ from ddeal_core.datasets.shot import Composition, Shot
 from ddeal_core.datasets.sources import Sources
 from ddeal_core.datasets.still_scene import within_still
 from ddeal_core.datasets.synthetic_config import SyntheticConfig
-from ddeal_core.errors import ConfigError
+from ddeal_core.settings import Count, Seed, check_value
 
 __all__ = ["SyntheticClips", "SyntheticConfig"]
 
@@ -50,10 +50,9 @@ class SyntheticClips:
         frames: int,
         seed: int = 0,
     ) -> None:
-        if min(size) < 16:
-            raise ConfigError(f"clips need 16 x 16 pixels or more, not {size[0]} x {size[1]}")
-        if frames < 1 or seed < 0:
-            raise ConfigError(f"frames must be 1 or more and seed 0 or more, not {frames}, {seed}")
+        check_value("size", size, ClipSize)
+        check_value("frames", frames, Count)
+        check_value("seed", seed, Seed)
         self.config = config if config is not None else SyntheticConfig()
         self.sources = sources if sources is not None else Sources()
         self.size = size

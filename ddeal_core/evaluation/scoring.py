@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.errors import ConfigError, DatasetError, MaskError
+from ddeal_core.errors import DatasetError, MaskError
 from ddeal_core.evaluation.boundary import boundary_radius, f_from_counts
 from ddeal_core.evaluation.categories import SEEN_CATEGORIES
 from ddeal_core.evaluation.packed import PackedPair
@@ -19,6 +19,7 @@ from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScor
 from ddeal_core.evaluation.sources import plan_dataset
 from ddeal_core.media.label_images import ids_in, read_foreground, read_labels
 from ddeal_core.processes import cores
+from ddeal_core.settings import Count, check_value
 from ddeal_core.workers import map_processes
 
 __all__ = ["score_plans", "score_predictions", "score_results"]
@@ -99,8 +100,7 @@ def score_plans(
     """
     if workers is None:
         workers = max(1, min(cores(), sum(len(p.annotations) for p in plans) // _FRAMES_A_WORKER))
-    if workers < 1:
-        raise ConfigError(f"workers must be at least 1, not {workers}")
+    check_value("workers", workers, Count)
     folders = locate_results(Path(results), [plan.name for plan in plans], loose=loose)
     check_results(Path(results), folders, {plan.name: plan.annotations for plan in plans})
     jobs = [(plan, folders[plan.name]) for plan in plans]

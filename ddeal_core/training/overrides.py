@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any, Literal
 
-from ddeal_core.errors import ConfigError
+from ddeal_core.settings import Count, check_value
 from ddeal_core.training.recipe import Recipe, Stage
 
 __all__ = ["override", "with_steps"]
@@ -78,8 +78,7 @@ def with_steps(recipe: Recipe, steps: int) -> Recipe:
     Raises:
         ConfigError: `steps` is below 1.
     """
-    if steps < 1:
-        raise ConfigError(f"a run has at least 1 step, not {steps}")
+    check_value("steps", steps, Count)
     kept: list[Stage] = []
     left = steps
     for number, stage in enumerate(recipe.stages):

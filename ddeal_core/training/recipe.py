@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from ddeal_core.errors import ConfigError
-from ddeal_core.settings import Name, Range, Share, check_settings, read_settings
+from ddeal_core.settings import Count, Name, Range, Seed, Share, check_settings, read_settings
 from ddeal_core.training.clip_pass import Recurrence
 from ddeal_core.training.losses import LossWeights
 
 __all__ = ["RECIPES", "Recipe", "Stage"]
 
 Side = Annotated[int, Range(32, 8192)]
-Count = Annotated[int, Range(1, 1_000_000_000)]
 Rate = Annotated[float, Range(0, 1000)]
 
 
@@ -138,7 +137,7 @@ class Recipe:
     optimiser: Literal["adam", "adamw"] = "adam"
     ema: Annotated[float, Range(0, 1, below=True)] = 0.0
     clip_gradient: Rate = 0.0
-    seed: Annotated[int, Range(0, 2**63 - 1)] = 0
+    seed: Seed = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     validate_every: Count = 1000
     checkpoint_every: Count = 200

@@ -1,17 +1,17 @@
 """The report: one page, section by section. All that is not ours in it is escaped."""
 
-import math
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
+from typing import Annotated
 
-from ddeal_core.errors import ConfigError
 from ddeal_core.evaluation.report.document import counted, or_dash, signed, write_document
 from ddeal_core.evaluation.report.pictures import PictureLoader, WorstFrame, picture, worst
 from ddeal_core.evaluation.report.speed_chart import speed_chart
 from ddeal_core.evaluation.report.time_chart import FrameAxis, line_class, time_chart
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore
 from ddeal_core.evaluation.statistics import Statistics
+from ddeal_core.settings import Range, check_value
 
 __all__ = ["write_report"]
 
@@ -54,10 +54,9 @@ def write_report(
         OutputError: The file cannot be written.
         DdealError: What `frames` raises.
     """
-    if seconds_per_frame is not None and not 0 < seconds_per_frame < math.inf:
-        raise ConfigError(f"seconds a frame must be a number above 0, not {seconds_per_frame}")
-    if pictures < 0:
-        raise ConfigError(f"the number of pictures must be at least 0, not {pictures}")
+    seconds = Annotated[float, Range(0, 1e9, above=True)] | None
+    check_value("seconds a frame", seconds_per_frame, seconds)
+    check_value("pictures", pictures, Annotated[int, Range(0, 1_000_000)])
     heading = title or f"{score.protocol}, {score.image_set}"
     sections = [
         _head(score, heading, seconds_per_frame, facts or {}),
