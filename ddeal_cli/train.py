@@ -94,12 +94,21 @@ def train(
     imagenet: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE.pth|hub",
-            help="torchvision's weights for the backbone, which is then frozen but for its last "
-            "stage; 'hub' takes them from torch.hub's cache, downloading them at first.",
+            metavar="FILE.pth|auto",
+            help="ImageNet weights for the backbone. 'auto' takes a ResNet's from torch.hub's "
+            "cache, downloading them at first, and EfficientNet-Lite0's from the package that "
+            "ddeal[train] installs.",
             rich_help_panel=_RUN,
         ),
     ] = None,
+    from_scratch: Annotated[
+        bool,
+        typer.Option(
+            "--from-scratch",
+            help="Begin with random weights, also where the recipe begins with ImageNet's.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
     device: DeviceOption = "auto",
     workers: Annotated[
         int,
@@ -245,6 +254,7 @@ def train(
             resume=resume,
             initial=initial,
             imagenet=state,
+            from_scratch=from_scratch,
             workers=workers,
             validation_frames=choice.validation_frames,
         )
@@ -298,7 +308,7 @@ def _read_imagenet(name: str | None, chosen: "Recipe") -> dict[str, Any] | None:
     from ddeal_core.network import NetworkConfig
     from ddeal_core.weights.imagenet import fetch_imagenet, read_imagenet
 
-    if name == "hub":
+    if name == "auto":
         return fetch_imagenet(NetworkConfig.from_preset(chosen.preset).backbone)
     return read_imagenet(Path(name))
 

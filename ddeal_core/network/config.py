@@ -9,7 +9,7 @@ from ddeal_core.settings import Name, Range, check_settings, read_settings
 
 __all__ = ["DEFAULT_PRESET", "PRESETS", "Ablation", "BackboneName", "NetworkConfig"]
 
-BackboneName = Literal["resnet18", "resnet50", "resnet101"]
+BackboneName = Literal["resnet18", "resnet50", "resnet101", "efficientnet-lite0"]
 Channels = Annotated[int, Range(1, 4096)]
 
 
@@ -62,8 +62,8 @@ class NetworkConfig:
 
     Attributes:
         preset: Name of the preset this came from; for people, it decides nothing.
-        backbone: Depth of the ResNet.
-        backbone_width: Channels of its stem (64 in the published ResNets).
+        backbone: Which feature extractor.
+        backbone_width: Channels of a ResNet's stem (64 in the published ones).
         directional_channels: Dimensions of the unit sphere, C of Eq. (1) and p of Eq. (10).
         propagation_channels: Channels of the mask-propagation module.
         fusion_channels: Outputs of the two convolutions of the fusion module; the second one is
@@ -182,8 +182,7 @@ PRESETS: dict[str, NetworkConfig] = {
     "released-resnet101": _released("resnet101"),
     DEFAULT_PRESET: NetworkConfig(
         preset=DEFAULT_PRESET,
-        backbone="resnet18",
-        backbone_width=32,
+        backbone="efficientnet-lite0",
         directional_channels=128,
         propagation_channels=96,
         fusion_channels=(96, 64),

@@ -13,10 +13,12 @@ from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.cues import Cues
 from ddeal_core.network.dense_matching import DenseMatching
 from ddeal_core.network.directional import DirectionalEmbedding, DirectionalFeatures
+from ddeal_core.network.efficientnet import EfficientNetLite0
 from ddeal_core.network.fusion import Fusion
 from ddeal_core.network.matching import match
 from ddeal_core.network.memory import UNKNOWN, Memory
 from ddeal_core.network.propagation import MaskPropagation
+from ddeal_core.network.resnet import ResNet
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
 from ddeal_core.network.upsampling import Upsampling
 
@@ -24,9 +26,6 @@ __all__ = ["STRIDE", "Ddeal", "Projections"]
 
 STRIDE = 16
 """Frame sides are multiples of this; the tracker pads them."""
-
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Projections(NamedTuple):
@@ -62,7 +61,7 @@ class Ddeal(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = Backbone(config.backbone, width=config.backbone_width)
+        self.backbone = _make_backbone(config)
         s4, s8, s16 = (self.backbone.channels[name] for name in ("s4", "s8", "s16"))
         self.matching = DirectionalEmbedding(s16, config.directional_channels)
         self.appearance = AppearanceModel(s16, config)
@@ -79,9 +78,11 @@ class Ddeal(nn.Module):
         )
         self.upsampling = Upsampling(s8, s4, config.fusion_channels[1], extra_s8=extra)
         self.register_buffer(
-            "_mean", torch.tensor(_IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False
+            "_mean", torch.tensor(self.backbone.mean).view(1, 3, 1, 1), persistent=False
         )
-        self.register_buffer("_std", torch.tensor(_IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer(
+            "_std", torch.tensor(self.backbone.std).view(1, 3, 1, 1), persistent=False
+        )
 
     @property
     def device(self) -> torch.device:
@@ -94,7 +95,13 @@ class Ddeal(nn.Module):
         Args:
             images: RGB in [0, 1], ``[B, 3, H, W]``, H and W multiples of `STRIDE`.
         """
-        return self.describe(self.backbone(self.normalise(images)))
+        return self.describe(self.extract(images))
+
+    def extract(self, images: Tensor) -> BackboneFeatures:
+        """Run the backbone on RGB in [0, 1], ``[B, 3, H, W]``."""
+        with nullcontext() if self.backbone.autocasts else self._float32():
+            features: BackboneFeatures = self.backbone(self.normalise(images))
+        return features
 
     def normalise(self, images: Tensor) -> Tensor:
         """Shift and scale RGB in [0, 1] as the backbone's ImageNet weights want it."""
@@ -380,6 +387,12 @@ class Ddeal(nn.Module):
         if self.config.mask_resize == "average":
             return _pool(masks)
         return F.interpolate(masks, scale_factor=1 / STRIDE, mode="nearest-exact")
+
+
+def _make_backbone(config: NetworkConfig) -> Backbone:
+    if config.backbone == "efficientnet-lite0":
+        return EfficientNetLite0()
+    return ResNet(config.backbone, width=config.backbone_width)
 
 
 def _pool(masks: Tensor) -> Tensor:

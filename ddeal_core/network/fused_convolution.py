@@ -1,14 +1,23 @@
 """A convolution with its ReLU and its shortcut in one pass over memory, for inference."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["FusedConv2d", "fold_batch_norm"]
+__all__ = ["Activation", "FusedConv2d", "fold_batch_norm"]
+
+Activation = Literal["none", "relu", "relu6"]
+
+# What oneDNN calls them, and their numbers.
+_ONEDNN: dict[Activation, tuple[str, list[float]]] = {
+    "none": ("none", []),
+    "relu": ("relu", []),
+    "relu6": ("hardtanh", [0.0, 6.0]),
+}
 
 
 @torch.no_grad()
@@ -33,17 +42,20 @@ def fold_batch_norm(conv: nn.Conv2d, norm: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 class FusedConv2d(nn.Module):
-    """``relu(conv(x) + shortcut)``, ReLU and shortcut as wanted.
+    """``activation(conv(x) + shortcut)``, activation and shortcut as wanted.
 
     On the CPU oneDNN does all of it in one pass, with weights laid out once for its kernels. The
     operators are those that torch's own compiler calls; where they are missing, under autocast,
     and on other devices plain functions do the same.
 
     Args:
-        weight: ``[outputs, inputs, k, k]``.
+        weight: ``[outputs, inputs / groups, k, k]``.
         bias: ``[outputs]`` or None.
-        like: The convolution whose stride, padding and dilation it takes.
-        relu: Whether a ReLU follows.
+        stride: As `torch.nn.Conv2d` takes it, like the next three.
+        padding: On both sides.
+        dilation: Of the kernel.
+        groups: Of the channels.
+        activation: What follows; with a shortcut "none" or "relu".
     """
 
     weight: Tensor
@@ -57,18 +69,21 @@ class FusedConv2d(nn.Module):
         stride: Sequence[int] = (1, 1),
         padding: Sequence[int] = (0, 0),
         dilation: Sequence[int] = (1, 1),
-        relu: bool = False,
+        groups: int = 1,
+        activation: Activation = "none",
     ) -> None:
         super().__init__()
         weight = weight.detach().contiguous(memory_format=torch.channels_last)
         self.register_buffer("weight", weight)
         self.register_buffer("bias", None if bias is None else bias.detach().clone())
         self.stride, self.padding, self.dilation = list(stride), list(padding), list(dilation)
-        self.relu = relu
+        self.groups, self.activation = groups, activation
         self._packed: Tensor | None = None
 
     @classmethod
-    def of(cls, conv: nn.Conv2d, norm: nn.Module | None = None, *, relu: bool) -> "FusedConv2d":
+    def of(
+        cls, conv: nn.Conv2d, norm: nn.Module | None = None, *, activation: Activation = "none"
+    ) -> "FusedConv2d":
         """Take over a convolution, with the batch norm that follows it."""
         assert not isinstance(conv.padding, str)
         weight, bias = (conv.weight, conv.bias) if norm is None else fold_batch_norm(conv, norm)
@@ -78,24 +93,27 @@ class FusedConv2d(nn.Module):
             stride=conv.stride,
             padding=conv.padding,
             dilation=conv.dilation,
-            relu=relu,
+            groups=conv.groups,
+            activation=activation,
         )
 
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Convolve ``[N, inputs, H, W]``; the shortcut has the result's shape."""
+        settings = (self.padding, self.stride, self.dilation, self.groups)
         if not self._fits(x):
-            x = F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation)
+            x = F.conv2d(
+                x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+            )
             x = x if shortcut is None else x + shortcut
-            return F.relu(x) if self.relu else x
+            return _ACTIVATIONS[self.activation](x)
         if self._packed is None:
-            self._packed = _packed(self.weight, self.padding, self.stride, self.dilation, x.shape)
-        settings = (self.padding, self.stride, self.dilation, 1)
-        after = "relu" if self.relu else "none"
+            self._packed = _packed(self.weight, *settings, x.shape)
+        name, numbers = _ONEDNN[self.activation]
         convolve: Any = torch.ops.mkldnn._convolution_pointwise
         if shortcut is None:
-            y = convolve(x, self._packed, self.bias, *settings, after, [], "")
+            y = convolve(x, self._packed, self.bias, *settings, name, numbers, "")
         else:
-            last = "relu" if self.relu else None
+            last = None if name == "none" else name
             y = convolve.binary(
                 x, shortcut, self._packed, self.bias, *settings, "add", 1.0, last, [], ""
             )
@@ -116,11 +134,19 @@ def _packed(
     padding: Sequence[int],
     stride: Sequence[int],
     dilation: Sequence[int],
+    groups: int,
     shape: Sequence[int],
 ) -> Tensor:
     pack: Any = torch.ops.mkldnn._reorder_convolution_weight
-    packed: Tensor = pack(weight, padding, stride, dilation, 1, list(shape))
+    packed: Tensor = pack(weight, padding, stride, dilation, groups, list(shape))
     return packed
+
+
+_ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+    "none": lambda x: x,
+    "relu": F.relu,
+    "relu6": F.relu6,
+}
 
 
 @cache
@@ -133,7 +159,7 @@ def _onednn_fuses() -> bool:
     weight = torch.linspace(-1, 1, 8 * 8 * 9).view(8, 8, 3, 3)
     one, settings = [1, 1], ([1, 1], [1, 1], [1, 1], 1)
     try:
-        packed = _packed(weight, one, one, one, x.shape)
+        packed = _packed(weight, one, one, one, 1, x.shape)
         convolve: Any = torch.ops.mkldnn._convolution_pointwise
         plain = convolve(x, packed, None, *settings, "relu", [], "")
         added = convolve.binary(x, x, packed, None, *settings, "add", 1.0, "relu", [], "")

@@ -14,16 +14,16 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ddeal_core.network.backbone import Backbone, BackboneFeatures
+from ddeal_core.network.backbone import Backbone
 from ddeal_core.network.config import Ablation
 from ddeal_core.network.convolution import ConcatConv2d
 from ddeal_core.network.ddeal import Ddeal, Projections
 from ddeal_core.network.directional import DirectionalFeatures
+from ddeal_core.network.folding import fold_backbone, fused_or_winograd
 from ddeal_core.network.fused_convolution import FusedConv2d
 from ddeal_core.network.memory import Memory, fill_up
 from ddeal_core.network.replay import Record, Replayed
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
-from ddeal_core.network.winograd import WinogradConv2d, winograd_pays
 
 __all__ = ["InferenceNetwork", "ReplayedNetwork", "for_inference"]
 
@@ -86,9 +86,10 @@ class InferenceNetwork(Ddeal):
             torch.cat([bias for _, bias in weights if bias is not None]),
         )
         _replace_convolutions(self)
-        self.backbone = _FoldedBackbone(network.backbone)  # type: ignore[assignment]
-        for module in self.modules():
-            if isinstance(module, FusedConv2d):
+        self.backbone = fold_backbone(network.backbone)
+        for name, module in self.named_modules():
+            in_backbone = name.split(".")[0] == "backbone"
+            if isinstance(module, FusedConv2d) and (network.backbone.autocasts or not in_backbone):
                 module.to(precision)
 
     def project(self, s16: Tensor) -> Projections:
@@ -177,14 +178,9 @@ def _replace_convolutions(module: nn.Module) -> None:
         if isinstance(child, ConcatConv2d):
             setattr(module, name, _SplitConv2d(child))
         elif isinstance(child, nn.Conv2d):
-            setattr(module, name, _fastest(child, None, relu=False))
+            setattr(module, name, fused_or_winograd(child, None, activation="none"))
         elif not isinstance(child, Backbone):
             _replace_convolutions(child)
-
-
-def _fastest(conv: nn.Conv2d, norm: nn.Module | None, *, relu: bool) -> nn.Module:
-    fused = FusedConv2d.of(conv, norm, relu=relu)
-    return WinogradConv2d(fused) if winograd_pays(conv) else fused
 
 
 class _SplitConv2d(nn.Module):
@@ -200,48 +196,3 @@ class _SplitConv2d(nn.Module):
     def forward(self, x: Tensor, *, part: int) -> Tensor:
         """Convolve one part."""
         return self.parts[part](x)  # type: ignore[no-any-return]
-
-
-class _FoldedBlock(nn.Module):
-    """A residual block of either kind: a chain of convolutions beside a shortcut."""
-
-    def __init__(self, block: nn.Module) -> None:
-        super().__init__()
-        *before, last = [
-            (conv, block.get_submodule(name.replace("conv", "bn")))
-            for name, conv in block.named_children()
-            if isinstance(conv, nn.Conv2d)
-        ]
-        self.chain = nn.Sequential(*(_fastest(*pair, relu=True) for pair in before))
-        self.last = FusedConv2d.of(*last, relu=True)
-        self.shortcut: FusedConv2d | None = None
-        downsample = dict(block.named_children()).get("downsample")
-        if isinstance(downsample, nn.Sequential):
-            conv, norm = downsample
-            assert isinstance(conv, nn.Conv2d)
-            self.shortcut = FusedConv2d.of(conv, norm, relu=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        shortcut = x if self.shortcut is None else self.shortcut(x)
-        return self.last(self.chain(x), shortcut)  # type: ignore[no-any-return]
-
-
-class _FoldedBackbone(nn.Module):
-    """A `Backbone` without batch norms."""
-
-    def __init__(self, backbone: Backbone) -> None:
-        super().__init__()
-        self.channels = backbone.channels
-        self.stem = FusedConv2d.of(backbone.conv1, backbone.bn1, relu=True)
-        self.maxpool = backbone.maxpool
-        self.stages = nn.ModuleList(
-            nn.Sequential(*map(_FoldedBlock, stage))
-            for stage in (backbone.layer1, backbone.layer2, backbone.layer3, backbone.layer4)
-        )
-
-    def forward(self, images: Tensor) -> BackboneFeatures:
-        """As `Backbone.forward`."""
-        stage1, stage2, stage3, stage4 = self.stages
-        s4 = stage1(self.maxpool(self.stem(images)))
-        s8 = stage2(s4)
-        return BackboneFeatures(s4, s8, stage4(stage3(s8)))

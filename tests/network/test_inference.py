@@ -65,7 +65,7 @@ def test_fused_convolution(relu, with_shortcut):
         expected = norm(conv(x))
         expected = expected if shortcut is None else expected + shortcut
         expected = expected.relu() if relu else expected
-        module = FusedConv2d.of(conv, norm, relu=relu)
+        module = FusedConv2d.of(conv, norm, activation="relu" if relu else "none")
         found = module(x, shortcut)
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
         # and again at another size: weights are laid out once
@@ -81,7 +81,7 @@ def test_winograd_is_the_convolution(size, dilation):
     conv = nn.Conv2d(7, 5, 3, padding=dilation, dilation=dilation)
     x = draw(2, 7, *size).double()
     with torch.no_grad():
-        found = WinogradConv2d(FusedConv2d.of(conv, relu=True))(x.float())
+        found = WinogradConv2d(FusedConv2d.of(conv, activation="relu"))(x.float())
         expected = F.relu(
             F.conv2d(x, conv.weight.double(), conv.bias.double(), 1, dilation, dilation)
         )
@@ -91,7 +91,7 @@ def test_winograd_is_the_convolution(size, dilation):
 
 def test_winograd_follows_the_size_of_the_map():
     conv = nn.Conv2d(4, 4, 3, padding=1)
-    module = WinogradConv2d(FusedConv2d.of(conv, relu=False))
+    module = WinogradConv2d(FusedConv2d.of(conv, activation="none"))
     with torch.no_grad():
         for size in ((8, 8), (9, 6), (8, 8)):
             x = draw(1, 4, *size)
