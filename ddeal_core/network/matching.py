@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from itertools import accumulate
 
 import torch
@@ -118,7 +119,8 @@ def _argmax(scores: Tensor) -> Tensor:
     if not columns:
         return scores.argmax(-1)
     even, rest = scores[..., : columns * _ROWS], scores[..., columns * _ROWS :]
-    best = even.unflatten(-1, (_ROWS, columns)).amax(-2)  # vectors over the columns
+    rows = [even[..., i * columns : (i + 1) * columns] for i in range(_ROWS)]
+    best = reduce(torch.maximum, rows)
     steps = columns * torch.arange(_ROWS, device=scores.device)
     candidates = best.argmax(-1, keepdim=True) + steps
     place: Tensor = candidates.gather(-1, scores.gather(-1, candidates).argmax(-1, keepdim=True))
