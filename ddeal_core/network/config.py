@@ -63,7 +63,7 @@ class NetworkConfig:
     Attributes:
         preset: Name of the preset this came from; for people, it decides nothing.
         backbone: Which feature extractor.
-        backbone_width: Channels of a ResNet's stem (64 in the published ones).
+        backbone_width: Channels of its stem: 64 in the published ResNets, 32 in EfficientNet-Lite0.
         directional_channels: Dimensions of the unit sphere, C of Eq. (1) and p of Eq. (10).
         propagation_channels: Channels of the mask-propagation module.
         fusion_channels: Outputs of the two convolutions of the fusion module; the second one is
@@ -183,6 +183,7 @@ PRESETS: dict[str, NetworkConfig] = {
     DEFAULT_PRESET: NetworkConfig(
         preset=DEFAULT_PRESET,
         backbone="efficientnet-lite0",
+        backbone_width=32,
         directional_channels=128,
         propagation_channels=96,
         fusion_channels=(96, 64),

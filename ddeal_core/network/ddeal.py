@@ -391,7 +391,7 @@ class Ddeal(nn.Module):
 
 def _make_backbone(config: NetworkConfig) -> Backbone:
     if config.backbone == "efficientnet-lite0":
-        return EfficientNetLite0()
+        return EfficientNetLite0(width=config.backbone_width)
     return ResNet(config.backbone, width=config.backbone_width)
 
 

@@ -63,12 +63,13 @@ class InvertedResidual(nn.Module):
     """Expand with 1 x 1, filter each channel, project with 1 x 1 and without an activation.
 
     Args:
-        inputs: Channels.
-        stage: Shape of the block.
+        inputs: Channels of what comes in.
+        outputs: Channels of what goes out.
+        stage: Expansion and kernel.
         stride: Of the depthwise convolution.
     """
 
-    def __init__(self, inputs: int, stage: _Stage, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stage: _Stage, stride: int) -> None:
         super().__init__()
         width = inputs * stage.expansion
         if stage.expansion != 1:
@@ -78,9 +79,9 @@ class InvertedResidual(nn.Module):
             width, width, stage.kernel, stride, groups=width, bias=False
         )
         self.bn1 = nn.BatchNorm2d(width, eps=_EPS)
-        self.project_conv = nn.Conv2d(width, stage.outputs, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(stage.outputs, eps=_EPS)
-        self.has_shortcut = stride == 1 and inputs == stage.outputs
+        self.project_conv = nn.Conv2d(width, outputs, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs, eps=_EPS)
+        self.has_shortcut = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter ``[B, inputs, H, W]``."""
@@ -91,10 +92,13 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite0(Backbone):
-    """The published network up to its 320 channels.
+    """The published network up to its last stage of 320 channels.
 
     Features at stride 16 are the outputs of the stages with 112, 192 and 320 channels, each scaled
     to unit length per position so that none outweighs the others in a cosine.
+
+    Args:
+        width: Channels of the stem; 32 is the published network, others scale all of it.
     """
 
     mean = (127 / 255,) * 3
@@ -103,18 +107,21 @@ class EfficientNetLite0(Backbone):
     autocasts = False
     stages = ("conv_stem", "bn0", *(f"stage{i}" for i in range(len(_STAGES))))
 
-    def __init__(self) -> None:
+    def __init__(self, *, width: int = _STEM) -> None:
         super().__init__()
-        self.conv_stem = SameConv2d(3, _STEM, 3, stride=2, bias=False)
-        self.bn0 = nn.BatchNorm2d(_STEM, eps=_EPS)
-        inputs = _STEM
+        self.conv_stem = SameConv2d(3, width, 3, stride=2, bias=False)
+        self.bn0 = nn.BatchNorm2d(width, eps=_EPS)
+        inputs = width
+        outputs = []
         for index, stage in enumerate(_STAGES):
+            outputs.append(max(1, stage.outputs * width // _STEM))
             blocks = []
             for i in range(stage.blocks):
-                blocks.append(InvertedResidual(inputs, stage, stage.stride if i == 0 else 1))
-                inputs = stage.outputs
+                stride = stage.stride if i == 0 else 1
+                blocks.append(InvertedResidual(inputs, outputs[-1], stage, stride))
+                inputs = outputs[-1]
             self.add_module(f"stage{index}", nn.Sequential(*blocks))
-        self.channels = {"s4": 24, "s8": 40, "s16": 112 + 192 + 320}
+        self.channels = {"s4": outputs[1], "s8": outputs[2], "s16": sum(outputs[4:])}
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

