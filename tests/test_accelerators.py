@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from ddeal_core import Segmenter
-from ddeal_core.network import for_inference
-from ddeal_core.network.replay import CudaGraphs
+from ddeal_core.inference.network import for_inference
+from ddeal_core.inference.replay import CudaGraphs
 from ddeal_core.tracking.tracker import Tracker
 from ddeal_core.training import ClipBatch, ClipPass, LossWeights, Recurrence
 

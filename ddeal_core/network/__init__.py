@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from ddeal_core.network.backbone import Backbone
     from ddeal_core.network.config import DEFAULT_PRESET, PRESETS, Ablation, NetworkConfig
     from ddeal_core.network.ddeal import STRIDE, Ddeal
-    from ddeal_core.network.inference import for_inference
     from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
 else:
     __getattr__ = lazy_names(
@@ -17,7 +16,6 @@ else:
             "backbone": ("Backbone",),
             "config": ("DEFAULT_PRESET", "PRESETS", "Ablation", "NetworkConfig"),
             "ddeal": ("STRIDE", "Ddeal"),
-            "inference": ("for_inference",),
             "state": ("FrameEncoding", "ObjectState", "Prediction", "Reference"),
         },
     )
@@ -34,5 +32,4 @@ __all__ = [
     "ObjectState",
     "Prediction",
     "Reference",
-    "for_inference",
 ]

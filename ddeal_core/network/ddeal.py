@@ -11,12 +11,12 @@ from ddeal_core.network.appearance import AppearanceModel
 from ddeal_core.network.backbone import Backbone, BackboneFeatures
 from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.cues import Cues
-from ddeal_core.network.dense_matching import DenseMatching
+from ddeal_core.network.dense.matching import DenseMatching
+from ddeal_core.network.dense.memory import UNKNOWN, Memory
 from ddeal_core.network.directional import DirectionalEmbedding, DirectionalFeatures
 from ddeal_core.network.efficientnet import EfficientNetLite0
 from ddeal_core.network.fusion import Fusion
 from ddeal_core.network.matching import match
-from ddeal_core.network.memory import UNKNOWN, Memory
 from ddeal_core.network.propagation import MaskPropagation
 from ddeal_core.network.resnet import ResNet
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ddeal_core.network.cues import Cues
+from ddeal_core.network.dense.memory import Memory
 from ddeal_core.network.directional import DirectionalFeatures
-from ddeal_core.network.memory import Memory
 
 __all__ = ["FrameEncoding", "ObjectState", "Prediction", "Reference"]
 

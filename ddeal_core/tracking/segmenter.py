@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MaskError
+from ddeal_core.inference.network import for_inference
+from ddeal_core.inference.replay import CudaGraphs
 from ddeal_core.media.identity import sha256_of_array, sha256_of_file
 from ddeal_core.media.masks import Mask
 from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
-from ddeal_core.network.inference import for_inference
-from ddeal_core.network.replay import CudaGraphs
 from ddeal_core.settings import Range, check_value
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from ddeal_core.cues.frame_cues import FrameCues
 from ddeal_core.errors import InputError, MaskError, WeightsError
+from ddeal_core.inference.network import ReplayedNetwork
 from ddeal_core.media.masks import MAX_OBJECT_ID
 from ddeal_core.network.cues import Cues
 from ddeal_core.network.ddeal import STRIDE, Ddeal
-from ddeal_core.network.inference import ReplayedNetwork
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
 from ddeal_core.settings import Range, check_value
 from ddeal_core.tracking.batches import Batches

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ddeal_core.network.memory import Memory
+from ddeal_core.network.dense.memory import Memory
 from ddeal_core.network.state import ObjectState, Reference
 
 __all__ = ["TrackerState", "are_ids", "pack", "unpack"]

@@ -15,9 +15,9 @@ from torch.nn.parallel import DistributedDataParallel
 from ddeal_core.datasets.real import RealClips
 from ddeal_core.datasets.synthetic import SyntheticClips
 from ddeal_core.errors import ConfigError, InputError, OutputError, WeightsError
+from ddeal_core.inference.folding import fold_backbone
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
-from ddeal_core.network.folding import fold_backbone
 from ddeal_core.training.averaging import MovingAverage
 from ddeal_core.training.checkpoint import load_run, save_run
 from ddeal_core.training.clip_pass import ClipBatch, ClipPass

@@ -8,13 +8,14 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddeal_core.network import matching as matching_module
 from ddeal_core.network.appearance import AppearanceModel
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.convolution import ConcatConv2d
-from ddeal_core.network.dense_matching import DenseMatching
+from ddeal_core.network.dense.matching import DenseMatching
 from ddeal_core.network.directional import DirectionalEmbedding, DirectionalFeatures, unit
-from ddeal_core.network.matching import masked_maximum, match
+from ddeal_core.network.matching import match
+from ddeal_core.operators import masked_maximum as matching_module
+from ddeal_core.operators.masked_maximum import masked_maximum
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -7,8 +7,8 @@ import torch
 
 from ddeal_core.errors import ConfigError
 from ddeal_core.network import NetworkConfig
-from ddeal_core.network.dense_matching import DenseMatching
-from ddeal_core.network.memory import Memory
+from ddeal_core.network.dense.matching import DenseMatching
+from ddeal_core.network.dense.memory import Memory
 
 POSITIONS = 6
 

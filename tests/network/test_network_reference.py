@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from ddeal_cli.bench.plain.network import PlainNetwork
-from ddeal_core.network import PRESETS, Ablation, Ddeal, for_inference
+from ddeal_core.inference.network import for_inference
+from ddeal_core.network import PRESETS, Ablation, Ddeal
 from ddeal_core.network.efficientnet import EfficientNetLite0
 from ddeal_core.network.resnet import ResNet
 from ddeal_core.tracking import Tracker

@@ -1,5 +1,6 @@
 """A convolution with its ReLU and its shortcut in one pass over memory, for inference."""
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Literal
@@ -7,6 +8,7 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 __all__ = ["Activation", "FusedConv2d", "fold_batch_norm"]
 
@@ -22,23 +24,11 @@ _ONEDNN: dict[Activation, tuple[str, list[float]]] = {
 
 @torch.no_grad()
 def fold_batch_norm(conv: nn.Conv2d, norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """Weight and bias of one convolution that does what ``norm(conv(x))`` does in evaluation.
-
-    Folded in float64, so that only the last rounding differs; on the CPU, for not every device has
-    numbers of that kind.
-    """
+    """Weight and bias of one convolution that does what ``norm(conv(x))`` does in evaluation."""
     assert isinstance(norm, nn.BatchNorm2d)
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-
-    def exact(x: Tensor) -> Tensor:
-        return x.cpu().double()
-
-    scale = exact(norm.weight) / (exact(norm.running_var) + norm.eps).sqrt()
-    bias = 0.0 if conv.bias is None else exact(conv.bias)
-    weight = exact(conv.weight) * scale[:, None, None, None]
-    shift = (bias - exact(norm.running_mean)) * scale + exact(norm.bias)
-    return weight.to(conv.weight.dtype).to(conv.weight), shift.to(conv.weight.dtype).to(conv.weight)
+    fused = fuse_conv_bn_eval(copy.deepcopy(conv).eval(), norm)
+    assert fused.bias is not None
+    return fused.weight, fused.bias
 
 
 class FusedConv2d(nn.Module):

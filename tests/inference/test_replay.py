@@ -16,9 +16,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ddeal_core import Segmenter
 from ddeal_core.errors import InputError
-from ddeal_core.network import for_inference
-from ddeal_core.network.memory import Memory, fill_up
-from ddeal_core.network.replay import Replayed
+from ddeal_core.inference.network import for_inference
+from ddeal_core.inference.replay import Replayed
+from ddeal_core.network.dense.memory import Memory, fill_up
 from ddeal_core.tracking.merging import merge, to_labels
 from ddeal_core.tracking.tracker import Tracker
 

@@ -12,9 +12,9 @@ from ddeal_core.network.efficientnet import (
     SameConv2d,
     join_scales,
 )
-from ddeal_core.network.fused_convolution import Activation, FusedConv2d, fold_batch_norm
 from ddeal_core.network.resnet import ResNet
-from ddeal_core.network.winograd import WinogradConv2d, winograd_pays
+from ddeal_core.operators.fused_convolution import Activation, FusedConv2d, fold_batch_norm
+from ddeal_core.operators.winograd import WinogradConv2d, winograd_pays
 
 __all__ = ["fold_backbone", "fused_or_winograd"]
 

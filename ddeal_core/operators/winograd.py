@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ddeal_core.network.fused_convolution import FusedConv2d
+from ddeal_core.operators.fused_convolution import FusedConv2d
 
 __all__ = ["WinogradConv2d", "winograd_pays"]
 

@@ -5,10 +5,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ddeal_core.network import for_inference, matching
-from ddeal_core.network.fused_convolution import FusedConv2d
-from ddeal_core.network.matching import masked_maximum
-from ddeal_core.network.winograd import WinogradConv2d, best_tile, transforms, winograd_pays
+from ddeal_core.inference.network import for_inference
+from ddeal_core.operators import masked_maximum as matching
+from ddeal_core.operators.fused_convolution import FusedConv2d
+from ddeal_core.operators.masked_maximum import masked_maximum
+from ddeal_core.operators.winograd import WinogradConv2d, best_tile, transforms, winograd_pays
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

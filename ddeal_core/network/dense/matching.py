@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ddeal_core.network.convolution import initialise
+from ddeal_core.network.dense.memory import Memory
 from ddeal_core.network.directional import unit
-from ddeal_core.network.matching import masked_maximum
-from ddeal_core.network.memory import Memory
+from ddeal_core.operators.masked_maximum import masked_maximum
 
 __all__ = ["DenseMatching"]
 

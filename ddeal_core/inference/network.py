@@ -14,16 +14,16 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ddeal_core.inference.folding import fold_backbone, fused_or_winograd
+from ddeal_core.inference.replay import Record, Replayed
 from ddeal_core.network.backbone import Backbone
 from ddeal_core.network.config import Ablation
 from ddeal_core.network.convolution import ConcatConv2d
 from ddeal_core.network.ddeal import Ddeal, Projections
+from ddeal_core.network.dense.memory import Memory, fill_up
 from ddeal_core.network.directional import DirectionalFeatures
-from ddeal_core.network.folding import fold_backbone, fused_or_winograd
-from ddeal_core.network.fused_convolution import FusedConv2d
-from ddeal_core.network.memory import Memory, fill_up
-from ddeal_core.network.replay import Record, Replayed
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
+from ddeal_core.operators.fused_convolution import FusedConv2d
 
 __all__ = ["InferenceNetwork", "ReplayedNetwork", "for_inference"]
 

@@ -1,0 +1,1 @@
+"""Beyond the paper: matching at stride 8, with a memory; off in the paper's presets."""

@@ -1,0 +1,1 @@
+"""Quick forms of what the network computes, which know nothing of it."""
