@@ -29,8 +29,6 @@ class LossWeights:
         propagation: Cross-entropy of the coarse prediction from mask propagation alone. Where
             matching is easy, the network does without propagation and its features die; with a
             loss of its own it is there when matching is not.
-        hard_pixels: Share of the pixels, those with the highest loss, that the final
-            cross-entropy averages over; 1 takes all.
     """
 
     fine: Weight = 1.0
@@ -38,7 +36,6 @@ class LossWeights:
     dice: Weight = 0.0
     cues: Weight = 0.0
     propagation: Weight = 0.0
-    hard_pixels: Annotated[float, Range(0, 1, above=True)] = 1.0
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -72,7 +69,7 @@ def clip_loss(
     fine = _log_odds(prediction.fine)
     valid = valid.expand_as(target)
     pixels = F.binary_cross_entropy_with_logits(fine, target, reduction="none") * valid
-    loss = weights.fine * _hardest(pixels, valid, weights.hard_pixels)
+    loss = weights.fine * pixels.sum() / valid.sum().clamp_min(1)
     if weights.coarse:
         loss = loss + weights.coarse * _coarse_loss(prediction.coarse, target, valid)
     if weights.propagation and propagated is not None:
@@ -94,14 +91,6 @@ def _coarse_loss(coarse: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     log_odds = _enlarge(_log_odds(coarse), target.shape[-2:])
     pixels = F.binary_cross_entropy_with_logits(log_odds, target, reduction="none") * valid
     return pixels.sum() / valid.sum().clamp_min(1)
-
-
-def _hardest(pixels: Tensor, valid: Tensor, share: float) -> Tensor:
-    if share >= 1:
-        return pixels.sum() / valid.sum().clamp_min(1)
-    count = max(1, int(share * pixels[0].numel()))
-    hardest = pixels.flatten(1).topk(count, dim=1, sorted=False).values.sum(1)
-    return (hardest / valid.flatten(1).sum(1).clamp(1, count)).mean()
 
 
 def _dice(probability: Tensor, target: Tensor) -> Tensor:

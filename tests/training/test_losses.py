@@ -16,11 +16,10 @@ FINE = LossWeights(fine=1.0, coarse=0.0)
 COARSE = LossWeights(fine=0.0, coarse=1.0)
 DICE = LossWeights(fine=0.0, coarse=0.0, dice=1.0)
 CUES = LossWeights(fine=0.0, coarse=0.0, cues=1.0)
-HARD = LossWeights(fine=1.0, coarse=0.0, hard_pixels=0.25)
 ALL = LossWeights(fine=1.0, coarse=0.5, dice=0.5, cues=0.3)
 EVERY = pytest.mark.parametrize(
     "weights",
-    [FINE, COARSE, DICE, CUES, HARD, ALL],
+    [FINE, COARSE, DICE, CUES, ALL],
     ids=["fine", "coarse", "dice", "cues", "hard", "all"],
 )
 
@@ -76,7 +75,7 @@ def test_a_wrong_prediction_costs_much(weights):
 def test_not_knowing_costs_the_logarithm_of_two():
     target, valid = full_and_empty()
     prediction = make_prediction(torch.zeros_like(target))
-    for weights in (FINE, COARSE, CUES, HARD):
+    for weights in (FINE, COARSE, CUES):
         loss = clip_loss(prediction, target, valid, weights)
         torch.testing.assert_close(loss, torch.tensor(math.log(2)))
     # The paper's: both cross-entropies, summed.
@@ -116,17 +115,6 @@ def test_the_dice_loss_by_hand():
     torch.testing.assert_close(loss, torch.tensor(1 - (2 * 64 + 1) / (128 + 128 + 1)))
 
 
-def test_hard_pixels_are_the_worst():
-    target = torch.zeros(1, 1, 16, 16)
-    odds = torch.full((1, 1, 16, 16), -60.0)
-    odds[..., :2, :] = 3.0  # an eighth is wrong
-    costs = torch.nn.functional.softplus(torch.tensor(3.0))
-    loss = clip_loss(make_prediction(odds), target, torch.ones(1, 1, 16, 16), HARD)
-    torch.testing.assert_close(loss, costs / 2)  # half of the worst quarter
-    loss = clip_loss(make_prediction(odds), target, torch.ones(1, 1, 16, 16), FINE)
-    torch.testing.assert_close(loss, costs / 8)
-
-
 masks_of_ignored = st.tuples(
     st.integers(0, 30),
     st.integers(0, 46),
@@ -149,7 +137,7 @@ def test_what_is_under_ignored_pixels_does_not_count(weights, box):
     torch.testing.assert_close(
         clip_loss(prediction, target, valid, weights), clip_loss(prediction, other, valid, weights)
     )
-    if weights in (FINE, DICE, HARD):
+    if weights in (FINE, DICE):
         moved = torch.where(valid[:, :, None].bool(), prediction.fine, -prediction.fine)
         prediction = replace(prediction, fine=moved)
         torch.testing.assert_close(
@@ -158,7 +146,7 @@ def test_what_is_under_ignored_pixels_does_not_count(weights, box):
         )
 
 
-@pytest.mark.parametrize("weights", [FINE, COARSE, CUES, HARD])
+@pytest.mark.parametrize("weights", [FINE, COARSE, CUES])
 @pytest.mark.parametrize("known", [1, 7, 16, 31])
 def test_ignored_pixels_do_not_make_it_cheaper(weights, known):
     target, valid = full_and_empty(1)

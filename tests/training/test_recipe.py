@@ -18,7 +18,7 @@ def test_the_papers_recipe(name):
     recipe = RECIPES[name]
     assert recipe.preset == name
     assert recipe.optimiser == "adam"
-    assert recipe.loss == LossWeights(fine=1.0, coarse=1.0, dice=0.0, cues=0.0, hard_pixels=1.0)
+    assert recipe.loss == LossWeights(fine=1.0, coarse=1.0, dice=0.0, cues=0.0)
     assert recipe.ema == 0
     assert recipe.clip_gradient == 0
     first, second = recipe.stages
@@ -142,8 +142,6 @@ def test_recipes_that_make_no_sense():
         replace(make_recipe(), stages=())
     with pytest.raises(ConfigError, match="ema"):
         replace(make_recipe(), ema=1.0)
-    with pytest.raises(ConfigError, match="hard_pixels"):
-        LossWeights(hard_pixels=0.0)
 
 
 @pytest.mark.parametrize("frames", [2, 3, 12])
