@@ -20,7 +20,7 @@ ALL = LossWeights(fine=1.0, coarse=0.5, dice=0.5, cues=0.3)
 EVERY = pytest.mark.parametrize(
     "weights",
     [FINE, COARSE, DICE, CUES, ALL],
-    ids=["fine", "coarse", "dice", "cues", "hard", "all"],
+    ids=["fine", "coarse", "dice", "cues", "all"],
 )
 
 
