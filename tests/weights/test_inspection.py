@@ -187,7 +187,7 @@ def saved(tmp_path, make_network):
 
 def test_numbers_that_no_training_gives(saved):
     assert load_checkpoint(saved()).state
-    name = "backbone.bn1.running_var"
+    name = "backbone.bn0.running_var"
 
     def put(key, value):
         return lambda state: state[key].view(-1)[:1].fill_(value)

@@ -143,7 +143,7 @@ def test_unknown_entries(path):
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("entry", ["fusion.conv1.weight", "backbone.bn1.running_var"])
+@pytest.mark.parametrize("entry", ["fusion.conv1.weight", "backbone.bn0.running_var"])
 def test_values_that_are_not_finite(path, network, entry, bad):
     def change(state):
         state[entry].view(-1)[-1] = bad
