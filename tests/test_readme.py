@@ -24,7 +24,19 @@ TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 # Elsewhere: the demo, the page and the authors' checkpoint (163 MB) in tests/cli and tests/weights.
 LEFT_OUT = ("ddeal demo", "authors", "ddeal annotate")  # a server does not end by itself
 # A real run takes hours; the words that the README has are kept.
-TINY_RUN = ["--steps", "2", "--size", "48x32", "--frames", "3", "--clips", "1", "--workers", "0"]
+TINY_RUN = [
+    "--steps",
+    "2",
+    "--size",
+    "48x32",
+    "--frames",
+    "3",
+    "--clips",
+    "1",
+    "--workers",
+    "0",
+    "--from-scratch",
+]
 
 
 def commands() -> list[str]:
