@@ -22,7 +22,7 @@ from plain_metrics import plain_disk, plain_f, plain_j
 from ddeal_core.evaluation.boundary import boundary_radius, f_from_counts
 from ddeal_core.evaluation.packed import PackedPair
 from ddeal_core.evaluation.region import jaccard_from_counts
-from ddeal_core.media.label_images import ids_in, read_labels
+from ddeal_core.media.masks.label_images import ids_in, read_labels
 
 Labels = NDArray[np.uint8]
 Pair = tuple[Labels, Labels, tuple[int, ...]]

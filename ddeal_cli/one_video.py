@@ -130,7 +130,7 @@ def cut_out_or_resume(
         quiet: Show nothing.
     """
     from ddeal_core.media import read_manifest
-    from ddeal_core.media.outputs import abandon_all
+    from ddeal_core.media.outputs.opening import abandon_all
     from ddeal_core.runs.unfinished import all_whole, open_journal
 
     what = (segmenter, source, masks, writers)

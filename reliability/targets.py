@@ -23,9 +23,9 @@ from ddeal_core.datasets.export import export_clips
 from ddeal_core.evaluation.categories import read_seen
 from ddeal_core.evaluation.submission import submission_frames
 from ddeal_core.media import Cutout, open_source, open_writer, read_image, read_mask
-from ddeal_core.media.label_images import read_foreground, read_labels
-from ddeal_core.media.manifest import is_complete
-from ddeal_core.media.verification import verify
+from ddeal_core.media.masks.label_images import read_foreground, read_labels
+from ddeal_core.media.outputs.manifest import is_complete
+from ddeal_core.media.outputs.verification import verify
 from ddeal_core.network import Ddeal, NetworkConfig
 from ddeal_core.settings import read_settings
 from ddeal_core.text_files import parsing, read_json
@@ -36,7 +36,7 @@ from ddeal_core.weights import load_network, read_released
 from ddeal_core.weights.imagenet import read_imagenet
 
 if TYPE_CHECKING:
-    from ddeal_core.media.frame_reader import FrameReader
+    from ddeal_core.media.sources.frame_reader import FrameReader
 
 __all__ = ["TARGETS"]
 

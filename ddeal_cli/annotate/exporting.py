@@ -14,10 +14,10 @@ import numpy as np
 from ddeal_cli.annotate.project import Project
 from ddeal_cli.annotate.result_store import GivenMasks
 from ddeal_core.errors import DdealError, InputError
-from ddeal_core.media.cutout import Cutout
-from ddeal_core.media.outputs import open_outputs
-from ddeal_core.media.result_writer import FolderWriter, ResultWriter
-from ddeal_core.media.sources import open_source
+from ddeal_core.media.matting.cutout import Cutout
+from ddeal_core.media.outputs.opening import open_outputs
+from ddeal_core.media.outputs.result_writer import FolderWriter, ResultWriter
+from ddeal_core.media.sources.opening import open_source
 from ddeal_core.runs.pipeline import segment_video
 from ddeal_core.runs.run_record import RunRecord
 from ddeal_core.tracking.segmenter import Segmenter

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from ddeal_core.errors import InputError
-from ddeal_core.media.masks import MAX_OBJECT_ID
+from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID
 
 __all__ = ["AnnotatedObject", "added", "checked_name", "colour_of", "renamed"]
 

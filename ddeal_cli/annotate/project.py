@@ -14,7 +14,7 @@ from ddeal_cli.annotate.marks import Mark, Stroke
 from ddeal_cli.annotate.object_list import AnnotatedObject, added, renamed
 from ddeal_cli.annotate.result_store import GivenMasks, ResultStore
 from ddeal_core.errors import InputError
-from ddeal_core.media.frame_reader import FrameReader
+from ddeal_core.media.sources.frame_reader import FrameReader
 
 __all__ = ["Project"]
 

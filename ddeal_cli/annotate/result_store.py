@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ddeal_cli.annotate.label_map import LabelMap
 from ddeal_core.errors import DdealError, MaskError
-from ddeal_core.media.label_images import read_labels
-from ddeal_core.media.masks import write_mask
+from ddeal_core.media.masks.label_images import read_labels
+from ddeal_core.media.masks.mask_images import write_mask
 
 __all__ = ["GivenMasks", "ResultStore"]
 

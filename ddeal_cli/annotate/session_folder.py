@@ -18,10 +18,10 @@ from ddeal_cli.annotate.history import Statement
 from ddeal_cli.annotate.label_map import LabelMap
 from ddeal_cli.annotate.object_list import checked_name
 from ddeal_core.errors import InputError
-from ddeal_core.media.frame_reader import FrameReader
-from ddeal_core.media.mask_set import mask_files, read_masks
-from ddeal_core.media.masks import MAX_OBJECT_ID, write_mask
-from ddeal_core.media.result_writer import output_error, write_output
+from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID, write_mask
+from ddeal_core.media.masks.mask_set import mask_files, read_masks
+from ddeal_core.media.outputs.result_writer import output_error, write_output
+from ddeal_core.media.sources.frame_reader import FrameReader
 from ddeal_core.text_files import parsing, read_json
 
 __all__ = ["SessionFolder"]

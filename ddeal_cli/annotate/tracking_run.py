@@ -11,7 +11,7 @@ from ddeal_cli.annotate.project import Project
 from ddeal_cli.annotate.result_store import GivenMasks
 from ddeal_cli.annotate.snapshots import Snapshots
 from ddeal_core.errors import InputError
-from ddeal_core.media.sources import open_source
+from ddeal_core.media.sources.opening import open_source
 from ddeal_core.runs.stages import ahead
 from ddeal_core.tracking.segmenter import Segmenter
 

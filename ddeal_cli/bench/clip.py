@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from ddeal_cli.sample import VIDEO, sample_labels
 from ddeal_core.errors import InputError, MediaError
-from ddeal_core.media.array_source import ArraySource
-from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.masks import MAX_OBJECT_ID, read_mask
-from ddeal_core.media.sources import open_source
-from ddeal_core.media.writers import open_writer
+from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID, read_mask
+from ddeal_core.media.matting.cutout import Cutout
+from ddeal_core.media.outputs.writers import open_writer
+from ddeal_core.media.sources.array_source import ArraySource
+from ddeal_core.media.sources.opening import open_source
 
 __all__ = ["BenchClip", "LoopedSource"]
 

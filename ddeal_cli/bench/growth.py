@@ -15,7 +15,7 @@ from ddeal_cli.bench.grid import case_record, threads, times_record
 from ddeal_cli.bench.model import load_model, network_size
 from ddeal_cli.bench.passes import Tell, time_model
 from ddeal_cli.bench.samples import Samples
-from ddeal_core.media.writers import open_writer
+from ddeal_core.media.outputs.writers import open_writer
 from ddeal_core.runs.pipeline import segment_video
 
 __all__ = ["LENGTHS", "Axis", "grow", "grow_length", "marks_up_to"]

@@ -16,8 +16,8 @@ from ddeal_cli.bench.device import synchronise
 from ddeal_cli.bench.model import Model, network_size
 from ddeal_cli.bench.plain.network import PlainNetwork
 from ddeal_cli.bench.samples import Samples
-from ddeal_core.media.sources import open_source
-from ddeal_core.media.writers import open_writer
+from ddeal_core.media.outputs.writers import open_writer
+from ddeal_core.media.sources.opening import open_source
 from ddeal_core.runs.pipeline import segment_video
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter

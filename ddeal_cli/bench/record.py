@@ -8,7 +8,7 @@ from typing import Any
 
 from ddeal_cli.bench.machine import describe_machine
 from ddeal_core.errors import InputError
-from ddeal_core.media.result_writer import write_output
+from ddeal_core.media.outputs.result_writer import write_output
 from ddeal_core.text_files import read_json
 
 __all__ = [

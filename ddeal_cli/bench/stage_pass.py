@@ -18,11 +18,11 @@ from ddeal_cli.bench.passes import OUTPUTS, Tell
 from ddeal_cli.bench.peaks import Peaks
 from ddeal_cli.bench.samples import Samples
 from ddeal_cli.bench.stages import OTHER, STAGES, StageClock, watch
-from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.sources import open_source
-from ddeal_core.media.writers import open_writer
+from ddeal_core.media.matting.cutout import Cutout
+from ddeal_core.media.outputs.writers import open_writer
+from ddeal_core.media.sources.frame_source import FrameSource
+from ddeal_core.media.sources.opening import open_source
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
 

@@ -7,7 +7,7 @@ from ddeal_cli.doctor.finding import Finding
 
 __all__ = ["check_codecs"]
 
-# As ddeal_core/media/video_recipes.py and sound_track.py name them.
+# As ddeal_core/media/outputs/video_recipes.py and sound_track.py name them.
 _ENCODERS = {
     "prores_ks": "ProRes 4444 with alpha (.mov)",
     "libvpx-vp9": "VP9 with alpha (.webm)",

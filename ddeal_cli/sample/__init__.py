@@ -30,6 +30,6 @@ def sample_labels() -> "NDArray[np.uint8]":
 
     A pixel carries an id where the visible part of that animal covers at least half of it.
     """
-    from ddeal_core.media.label_images import read_labels
+    from ddeal_core.media.masks.label_images import read_labels
 
     return read_labels(Path(__file__).with_name("labels.png")).reshape(FRAMES, _HEIGHT, -1)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ddeal_core.errors import InputError
 from ddeal_core.media.file_kinds import IMAGE_ENDINGS
-from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.mask_set import mask_files
+from ddeal_core.media.masks.mask_set import mask_files
+from ddeal_core.media.sources.frame_source import FrameSource
 
 __all__ = ["find_mask", "masks_in"]
 

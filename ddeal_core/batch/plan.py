@@ -13,7 +13,7 @@ from ddeal_core.batch.job import Job
 from ddeal_core.batch.mask_rule import find_mask
 from ddeal_core.errors import InputError
 from ddeal_core.media.file_kinds import IMAGE_ENDINGS, VIDEO_ENDINGS, natural_key
-from ddeal_core.media.writers import Kind, is_folder
+from ddeal_core.media.outputs.writers import Kind, is_folder
 
 __all__ = ["default_folder", "find_videos", "has_field", "is_live", "plan"]
 

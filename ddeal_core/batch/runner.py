@@ -12,7 +12,7 @@ import torch
 from ddeal_core.batch.job import Job, OnProgress, Outcome, Position, Settings
 from ddeal_core.batch.mask_rule import masks_in
 from ddeal_core.errors import DdealError, InputError
-from ddeal_core.media.sources import open_source
+from ddeal_core.media.sources.opening import open_source
 from ddeal_core.runs.pipeline import Progress
 from ddeal_core.runs.run import cut_out
 from ddeal_core.tracking.segmenter import Segmenter

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ddeal_core.media.palette import davis_palette
+from ddeal_core.media.masks.palette import davis_palette
 
 __all__ = ["INK", "PAPER", "QUIET", "Picture", "colour_of", "outline", "paint", "write_text"]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from ddeal_core.cues.frame_choice import FrameChoice
 from ddeal_core.cues.writers import open_cue_writer
 from ddeal_core.errors import InputError
-from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.masks import Mask
-from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.media.masks.mask_images import Mask
+from ddeal_core.media.outputs.result_writer import ResultWriter
+from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.network.config import NetworkConfig
 
 __all__ = ["open_cues"]

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from ddeal_core.cues.figure import CueFigure, Given
 from ddeal_core.cues.frame_choice import FrameChoice
 from ddeal_core.errors import InputError, OutputError
-from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.masks import Mask
-from ddeal_core.media.outputs import check_place
-from ddeal_core.media.picture_folders import encode_png
-from ddeal_core.media.result_writer import FolderWriter, ResultWriter
-from ddeal_core.media.video_recipes import WRITTEN_ENDINGS, recipe_for
-from ddeal_core.media.video_writer import VideoWriter
+from ddeal_core.media.masks.mask_images import Mask
+from ddeal_core.media.matting.cutout import Cutout
+from ddeal_core.media.outputs.opening import check_place
+from ddeal_core.media.outputs.picture_folders import encode_png
+from ddeal_core.media.outputs.result_writer import FolderWriter, ResultWriter
+from ddeal_core.media.outputs.video_recipes import WRITTEN_ENDINGS, recipe_for
+from ddeal_core.media.outputs.video_writer import VideoWriter
+from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.network.config import NetworkConfig
 
 __all__ = ["CueArrayWriter", "CueFolderWriter", "CueVideoWriter", "open_cue_writer"]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ddeal_core.datasets.decoded_cache import DecodedCache
 from ddeal_core.datasets.pictures import image_files, read_image
 from ddeal_core.errors import DatasetError, MediaError
-from ddeal_core.media.decoding import open_container, video_stream
 from ddeal_core.media.file_kinds import VIDEO_ENDINGS
+from ddeal_core.media.sources.decoding import open_container, video_stream
 
 __all__ = ["BackgroundSource", "StillBackgrounds", "VideoBackgrounds"]
 

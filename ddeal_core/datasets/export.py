@@ -8,7 +8,7 @@ import cv2
 
 from ddeal_core.datasets.clip import Clip
 from ddeal_core.errors import DatasetError, OutputError
-from ddeal_core.media.masks import write_mask
+from ddeal_core.media.masks.mask_images import write_mask
 from ddeal_core.text_files import read_text
 from ddeal_core.whole_files import write_whole
 

@@ -17,7 +17,7 @@ from PIL import Image
 from ddeal_core.datasets.clip import shows_objects
 from ddeal_core.datasets.real import read_ids
 from ddeal_core.errors import DatasetError, MediaError
-from ddeal_core.media.decoding import open_container, video_stream
+from ddeal_core.media.sources.decoding import open_container, video_stream
 
 __all__ = ["pack_cutout", "pack_labels", "pack_mask", "pack_picture", "pack_video", "reduced_size"]
 

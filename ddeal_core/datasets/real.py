@@ -16,7 +16,7 @@ from ddeal_core.datasets.degradation import Degradation, DegradationConfig
 from ddeal_core.datasets.layouts import Sequence
 from ddeal_core.datasets.pictures import read_image
 from ddeal_core.errors import DatasetError, MaskError
-from ddeal_core.media.label_images import read_labels
+from ddeal_core.media.masks.label_images import read_labels
 from ddeal_core.settings import ASCENDING, Count, Range, Seed, Share, check_settings, check_value
 
 __all__ = ["RealClips", "RealConfig", "read_annotation", "read_ids", "sampled_frames"]

@@ -14,9 +14,9 @@ from ddeal_core.evaluation.baselines import carry_along_flow, copy_first_mask
 from ddeal_core.evaluation.plan import GivenMask, SequencePlan, given_masks
 from ddeal_core.evaluation.scores import SequenceScore
 from ddeal_core.evaluation.scoring import score_predictions
-from ddeal_core.media.image_source import read_image
-from ddeal_core.media.label_images import read_foreground, read_labels
-from ddeal_core.media.masks import write_mask
+from ddeal_core.media.masks.label_images import read_foreground, read_labels
+from ddeal_core.media.masks.mask_images import write_mask
+from ddeal_core.media.sources.image_source import read_image
 from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = [

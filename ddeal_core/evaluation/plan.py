@@ -47,7 +47,7 @@ import numpy as np
 from ddeal_core.datasets.layouts import Sequence as DatasetSequence
 from ddeal_core.errors import ConfigError, DatasetError
 from ddeal_core.evaluation.categories import SEEN_CATEGORIES, normalize
-from ddeal_core.media.label_images import ids_in, read_labels
+from ddeal_core.media.masks.label_images import ids_in, read_labels
 
 __all__ = [
     "PROTOCOLS",

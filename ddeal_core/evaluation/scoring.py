@@ -17,7 +17,7 @@ from ddeal_core.evaluation.region import jaccard_from_counts
 from ddeal_core.evaluation.results import check_results, locate_results
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore
 from ddeal_core.evaluation.sources import plan_dataset
-from ddeal_core.media.label_images import ids_in, read_foreground, read_labels
+from ddeal_core.media.masks.label_images import ids_in, read_foreground, read_labels
 from ddeal_core.processes import cores
 from ddeal_core.settings import Count, check_value
 from ddeal_core.workers import map_processes

@@ -9,7 +9,7 @@ from ddeal_core.datasets.layouts import Sequence as DatasetSequence
 from ddeal_core.errors import DatasetError, MaskError, OutputError
 from ddeal_core.evaluation.plan import given_masks
 from ddeal_core.evaluation.results import find_missing, locate_results
-from ddeal_core.media.label_images import ids_in, read_labels
+from ddeal_core.media.masks.label_images import ids_in, read_labels
 from ddeal_core.text_files import parsing, read_json
 from ddeal_core.whole_files import written_whole
 

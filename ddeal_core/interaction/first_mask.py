@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ddeal_core.errors import InputError
 from ddeal_core.interaction.grabcut import grab_cut
 from ddeal_core.interaction.hints import Hints
-from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.masks import Mask, counted
+from ddeal_core.media.masks.mask_images import Mask, counted
+from ddeal_core.media.sources.frame_source import FrameSource
 
 __all__ = ["image_at", "mask_from_hints"]
 

@@ -21,7 +21,7 @@ from ddeal_core.errors import InputError, MaskError
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints, check_hints, marked
 from ddeal_core.interaction.region import Region
 from ddeal_core.interaction.trimap import CORE, ellipse, from_box, from_mask, near_marks, with_marks
-from ddeal_core.media.edges import refine_alpha
+from ddeal_core.media.matting.edges import refine_alpha
 
 __all__ = ["grab_cut"]
 

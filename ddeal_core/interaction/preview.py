@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.interaction.hints import Hints
-from ddeal_core.media.composites import overlay
-from ddeal_core.media.palette import davis_palette
+from ddeal_core.media.masks.palette import davis_palette
+from ddeal_core.media.matting.composites import overlay
 
 __all__ = ["preview"]
 

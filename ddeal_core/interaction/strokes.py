@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ddeal_core.errors import InputError, MaskError, MediaError
-from ddeal_core.media.mask_kinds import from_colours
+from ddeal_core.media.masks.mask_kinds import from_colours
 from ddeal_core.media.picture_files import opened_picture
 
 __all__ = ["read_strokes"]

@@ -7,33 +7,37 @@
             writer.write(frame, Cutout(frame.image, labels, alpha))
 """
 
-from ddeal_core.media.background import Background, as_background
-from ddeal_core.media.coco_writer import CocoWriter
 from ddeal_core.media.colour import ColourTags
-from ddeal_core.media.composites import blurred_background, over, overlay, straight_alpha
-from ddeal_core.media.cutout import Cutout
-from ddeal_core.media.damage import DamageRecord, OnError
-from ddeal_core.media.edges import foreground_colours, refine_alpha
 from ddeal_core.media.file_kinds import natural_key
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.frame_reader import FrameReader
-from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.image_source import ImageSource, read_image
-from ddeal_core.media.live_source import LiveSource
-from ddeal_core.media.manifest import Manifest, is_complete, manifest_path, read_manifest
-from ddeal_core.media.mask_folder import MaskFolderWriter
-from ddeal_core.media.mask_set import mask_files, read_masks
-from ddeal_core.media.masks import Mask, read_mask, write_mask
-from ddeal_core.media.outputs import open_outputs
-from ddeal_core.media.palette import davis_palette
-from ddeal_core.media.picture_folders import MatteFolderWriter, RgbaFolderWriter, write_picture
+from ddeal_core.media.masks.mask_images import Mask, read_mask, write_mask
+from ddeal_core.media.masks.mask_set import mask_files, read_masks
+from ddeal_core.media.masks.palette import davis_palette
+from ddeal_core.media.matting.background import Background, as_background
+from ddeal_core.media.matting.composites import blurred_background, over, overlay, straight_alpha
+from ddeal_core.media.matting.cutout import Cutout
+from ddeal_core.media.matting.edges import foreground_colours, refine_alpha
+from ddeal_core.media.outputs.coco_writer import CocoWriter
+from ddeal_core.media.outputs.manifest import Manifest, is_complete, manifest_path, read_manifest
+from ddeal_core.media.outputs.mask_folder import MaskFolderWriter
+from ddeal_core.media.outputs.opening import open_outputs
+from ddeal_core.media.outputs.picture_folders import (
+    MatteFolderWriter,
+    RgbaFolderWriter,
+    write_picture,
+)
+from ddeal_core.media.outputs.result_writer import ResultWriter
+from ddeal_core.media.outputs.verification import Verdict, outputs_at, verify
+from ddeal_core.media.outputs.video_writer import VideoWriter
+from ddeal_core.media.outputs.writers import Kind, open_writer
 from ddeal_core.media.pixel_limit import max_pixels, set_max_pixels
-from ddeal_core.media.result_writer import ResultWriter
-from ddeal_core.media.sources import open_source
-from ddeal_core.media.verification import Verdict, outputs_at, verify
-from ddeal_core.media.video_source import VideoSource
-from ddeal_core.media.video_writer import VideoWriter
-from ddeal_core.media.writers import Kind, open_writer
+from ddeal_core.media.sources.damage import DamageRecord, OnError
+from ddeal_core.media.sources.frame_reader import FrameReader
+from ddeal_core.media.sources.frame_source import FrameSource
+from ddeal_core.media.sources.image_source import ImageSource, read_image
+from ddeal_core.media.sources.live_source import LiveSource
+from ddeal_core.media.sources.opening import open_source
+from ddeal_core.media.sources.video_source import VideoSource
 
 __all__ = [
     "Background",

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError
-from ddeal_core.media.backwards import backwards, last_frame
-from ddeal_core.media.frame_source import FrameSource
+from ddeal_core.media.sources.backwards import backwards, last_frame
+from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.spool import Spool
 from ddeal_core.runs.stages import ahead
 from ddeal_core.tracking.look_ahead import encoded

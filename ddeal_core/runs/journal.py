@@ -30,8 +30,8 @@ import torch
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, OutputError
+from ddeal_core.media.outputs.result_writer import output_error
 from ddeal_core.media.pixel_limit import check_pixels
-from ddeal_core.media.result_writer import output_error
 from ddeal_core.runs.file_lock import FileLock
 from ddeal_core.tracking.maps import Given, Maps
 from ddeal_core.tracking.result import Result

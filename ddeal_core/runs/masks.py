@@ -9,9 +9,9 @@ from pathlib import Path
 from ddeal_core.errors import MaskError
 from ddeal_core.interaction.first_mask import image_at, mask_from_hints
 from ddeal_core.interaction.hints import Hints
-from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.mask_set import mask_files, read_masks
-from ddeal_core.media.masks import Mask
+from ddeal_core.media.masks.mask_images import Mask
+from ddeal_core.media.masks.mask_set import mask_files, read_masks
+from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.directions import Direction, anchor
 
 __all__ = ["given_masks"]

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ddeal_core.errors import DdealError, OutputError
-from ddeal_core.media.cutout import Cutout
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.result_writer import ResultWriter, output_error
+from ddeal_core.media.matting.cutout import Cutout
+from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
 from ddeal_core.runs.journal import Journal
 from ddeal_core.runs.run_record import RunRecord
 from ddeal_core.tracking.result import Result

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MaskError, MediaError, StoppedError
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.frame_source import FrameSource
-from ddeal_core.media.masks import Mask
-from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.media.masks.mask_images import Mask
+from ddeal_core.media.outputs.result_writer import ResultWriter
+from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.directions import (
     Direction,
     Earlier,

@@ -9,11 +9,11 @@ from typing import BinaryIO
 from ddeal_core.cues.outputs import open_cues
 from ddeal_core.errors import InputError
 from ddeal_core.interaction.hints import Hints
-from ddeal_core.media.background import Background, Colour
-from ddeal_core.media.damage import OnError
-from ddeal_core.media.outputs import abandon_all, open_outputs
-from ddeal_core.media.sources import open_source
-from ddeal_core.media.writers import Kind
+from ddeal_core.media.matting.background import Background, Colour
+from ddeal_core.media.outputs.opening import abandon_all, open_outputs
+from ddeal_core.media.outputs.writers import Kind
+from ddeal_core.media.sources.damage import OnError
+from ddeal_core.media.sources.opening import open_source
 from ddeal_core.runs.directions import Direction
 from ddeal_core.runs.masks import given_masks
 from ddeal_core.runs.pipeline import Progress, segment_video

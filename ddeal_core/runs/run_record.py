@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Self
 
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.identity import Settings
-from ddeal_core.media.manifest import FrameRecord, Manifest, write_manifest
-from ddeal_core.media.result_writer import ResultWriter, output_error
+from ddeal_core.media.outputs.manifest import FrameRecord, Manifest, write_manifest
+from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
+from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.directions import Direction
 from ddeal_core.runs.run_settings import output_settings, run_settings, versions
 from ddeal_core.tracking.segmenter import Labels, Segmenter

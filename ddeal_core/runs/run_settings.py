@@ -7,10 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.identity import Settings, sha256_of_array
-from ddeal_core.media.masks import Mask
-from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.media.masks.mask_images import Mask
+from ddeal_core.media.outputs.result_writer import ResultWriter
+from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.directions import Direction, anchor
 from ddeal_core.tracking.segmenter import Labels, Segmenter
 

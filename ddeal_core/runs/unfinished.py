@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from ddeal_core.errors import InputError
-from ddeal_core.media.frame_source import FrameSource
 from ddeal_core.media.identity import Settings
-from ddeal_core.media.manifest import is_complete
-from ddeal_core.media.outputs import check_free
-from ddeal_core.media.result_writer import ResultWriter, output_error
+from ddeal_core.media.outputs.manifest import is_complete
+from ddeal_core.media.outputs.opening import check_free
+from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
+from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.directions import Direction
 from ddeal_core.runs.journal import Journal
 from ddeal_core.runs.run_settings import output_settings, run_settings, versions

@@ -15,7 +15,7 @@ from ddeal_core.errors import InputError, MaskError
 from ddeal_core.inference.network import for_inference
 from ddeal_core.inference.replay import CudaGraphs
 from ddeal_core.media.identity import sha256_of_array, sha256_of_file
-from ddeal_core.media.masks import Mask
+from ddeal_core.media.masks.mask_images import Mask
 from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.settings import Range, check_value

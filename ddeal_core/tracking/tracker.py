@@ -15,7 +15,7 @@ from torch import Tensor
 from ddeal_core.cues.frame_cues import FrameCues
 from ddeal_core.errors import InputError, MaskError, WeightsError
 from ddeal_core.inference.network import ReplayedNetwork
-from ddeal_core.media.masks import MAX_OBJECT_ID
+from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID
 from ddeal_core.network.cues import Cues
 from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction

@@ -8,7 +8,7 @@ from ddeal_core.evaluation import carry_along_flow, copy_first_mask, plan_datase
 from ddeal_core.evaluation import score_results as library_score
 from ddeal_core.evaluation.methods import sequences_of
 from ddeal_core.media import read_image, write_mask
-from ddeal_core.media.label_images import read_labels
+from ddeal_core.media.masks.label_images import read_labels
 from ddeal_core.tracking import Segmenter
 
 

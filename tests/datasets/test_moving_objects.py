@@ -9,7 +9,7 @@ from PIL import Image
 
 from ddeal_core.datasets import DegradationConfig, Sources, SyntheticClips, SyntheticConfig
 from ddeal_core.errors import DatasetError
-from ddeal_core.media.masks import write_mask
+from ddeal_core.media.masks.mask_images import write_mask
 
 SIZE = (64, 112)
 COLOURS = {"red": (255, 0, 0), "blue": (0, 0, 255)}

@@ -25,7 +25,7 @@ from ddeal_core.evaluation.report import (
 from ddeal_core.evaluation.report.pictures import picture, worst
 from ddeal_core.evaluation.report.speed_chart import speed_chart
 from ddeal_core.evaluation.report.time_chart import FrameAxis, time_chart
-from ddeal_core.media.masks import write_mask
+from ddeal_core.media.masks.mask_images import write_mask
 
 NASTY = '<script>alert("1")</script> & "co"'
 

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from ddeal_core.errors import InputError, MediaError
-from ddeal_core.media import backwards as module
 from ddeal_core.media import open_source
-from ddeal_core.media.array_source import ArraySource
-from ddeal_core.media.backwards import backwards, last_frame
-from ddeal_core.media.live_source import LiveSource
+from ddeal_core.media.sources import backwards as module
+from ddeal_core.media.sources.array_source import ArraySource
+from ddeal_core.media.sources.backwards import backwards, last_frame
+from ddeal_core.media.sources.live_source import LiveSource
 
 CHUNK = 7 * 3 * 48 * 64  # seven frames
 OPEN_GOP = "open-gop=1:bframes=3:keyint=12:min-keyint=6:scenecut=0"

@@ -4,7 +4,7 @@ import pytest
 
 from ddeal_core.errors import MediaError
 from ddeal_core.media import open_source
-from ddeal_core.media.demuxers import harmless_demuxers
+from ddeal_core.media.sources.demuxers import harmless_demuxers
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ddeal_core.media.edges import foreground_colours, refine_alpha
+from ddeal_core.media.matting.edges import foreground_colours, refine_alpha
 
 HEIGHT, WIDTH = 120, 200
 

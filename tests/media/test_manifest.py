@@ -291,7 +291,7 @@ def test_odd_names_survive_the_text():
     )
     with pytest.raises(ManifestError):  # nothing in it
         Manifest.from_text(manifest.to_text())
-    from ddeal_core.media.manifest import FileRecord, FrameRecord
+    from ddeal_core.media.outputs.manifest import FileRecord, FrameRecord
 
     odd = 'x"\u2028\n.png'
     manifest = replace(

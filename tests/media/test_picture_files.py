@@ -11,7 +11,7 @@ from PIL import Image
 from ddeal_core.datasets.pictures import read_image as read_still
 from ddeal_core.errors import DatasetError, InputError, MaskError, MediaError
 from ddeal_core.media import max_pixels, open_source, read_image, read_mask, set_max_pixels
-from ddeal_core.media.label_images import read_labels
+from ddeal_core.media.masks.label_images import read_labels
 from ddeal_core.media.picture_files import opened_picture
 from ddeal_core.media.pixel_limit import DEFAULT_MAX_PIXELS, check_pixels
 

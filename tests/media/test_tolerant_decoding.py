@@ -8,7 +8,7 @@ import pytest
 
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media import open_source
-from ddeal_core.media.ebml import extent_of
+from ddeal_core.media.sources.ebml import extent_of
 
 COUNT = 24
 

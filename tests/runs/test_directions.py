@@ -12,9 +12,9 @@ import torch
 from ddeal_core import Segmenter
 from ddeal_core.errors import InputError, MaskError, MediaError, OutputError
 from ddeal_core.media import open_source
-from ddeal_core.media.array_source import ArraySource
-from ddeal_core.media.live_source import LiveSource
-from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.media.outputs.result_writer import ResultWriter
+from ddeal_core.media.sources.array_source import ArraySource
+from ddeal_core.media.sources.live_source import LiveSource
 from ddeal_core.runs.pipeline import segment_video
 from ddeal_core.runs.spool import Spool
 from ddeal_core.tracking import Result

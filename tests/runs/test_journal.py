@@ -20,7 +20,7 @@ import ddeal_core
 from ddeal_core import Segmenter
 from ddeal_core.errors import InputError, OutputError, StoppedError
 from ddeal_core.media import open_outputs, open_source, verify
-from ddeal_core.media.array_source import ArraySource
+from ddeal_core.media.sources.array_source import ArraySource
 from ddeal_core.runs import cut_out
 from ddeal_core.runs import journal as journal_module
 from ddeal_core.runs.pipeline import segment_video

@@ -15,8 +15,8 @@ from waiting import HANG
 from ddeal_core import Segmenter
 from ddeal_core.errors import InputError, MaskError, MediaError, OutputError
 from ddeal_core.media import open_source, open_writer
-from ddeal_core.media.array_source import ArraySource
-from ddeal_core.media.result_writer import ResultWriter
+from ddeal_core.media.outputs.result_writer import ResultWriter
+from ddeal_core.media.sources.array_source import ArraySource
 from ddeal_core.runs.pipeline import segment_video
 
 pytestmark = pytest.mark.usefixtures("one_thread")

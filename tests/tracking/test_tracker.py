@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddeal_core.errors import InputError, MaskError
-from ddeal_core.media.masks import MAX_OBJECT_ID
+from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID
 from ddeal_core.tracking import Tracker
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -14,8 +14,8 @@ from PIL import Image
 from ddeal_core.datasets.layouts import Sequence as DatasetSequence
 from ddeal_core.errors import DatasetError, MaskError
 from ddeal_core.evaluation.scores import DatasetScore
-from ddeal_core.media.image_source import read_image
-from ddeal_core.media.label_images import read_foreground, read_labels
+from ddeal_core.media.masks.label_images import read_foreground, read_labels
+from ddeal_core.media.sources.image_source import read_image
 
 __all__ = ["FramePictures", "PictureLoader", "WorstFrame", "picture", "pictures_on_disk", "worst"]
 

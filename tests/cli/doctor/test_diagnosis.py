@@ -12,7 +12,7 @@ from ddeal_cli.doctor.finding import Finding, without_personal_names
 from ddeal_cli.doctor.packages import check_packages
 from ddeal_cli.doctor.places import _writable
 from ddeal_cli.doctor.report import broken, to_json, to_text
-from ddeal_core.media import sound_track, video_recipes
+from ddeal_core.media.outputs import sound_track, video_recipes
 from ddeal_core.weights import BUNDLED
 
 

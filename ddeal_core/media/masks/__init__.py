@@ -1,0 +1,1 @@
+"""Label maps: reading whatever mask a person has, and writing them."""

@@ -1,0 +1,1 @@
+"""From labels to pictures: edges, cut-outs, composites, backgrounds."""

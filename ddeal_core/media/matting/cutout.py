@@ -1,0 +1,179 @@
+"""What was found in one frame, in the forms that outputs need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.media.matting.edges import foreground_colours, refine_alpha
+
+if TYPE_CHECKING:
+    from ddeal_core.cues.frame_cues import FrameCues
+
+__all__ = ["Cutout"]
+
+
+class Cutout:
+    """Labels, alpha and colours of one frame; several outputs share what was worked out once.
+
+    `Cutout(image, labels, alpha)` takes alpha as final. `Cutout.of(image, labels, probabilities)`
+    is the network's answer, whose edges are refined when somebody asks for them.
+
+    Attributes:
+        image: HxWx3 uint8 RGB.
+        labels: HxW uint8, 0 background, else the object's id (1..254).
+        object_ids: Ids of the objects known by now, whether in this frame or not.
+
+    Args:
+        image: See above.
+        labels: See above.
+        alpha: HxW uint8, 0 background to 255 object; None for that of the labels, hard.
+        object_ids: Those in `labels` if None.
+
+    Raises:
+        ValueError: Shapes or types do not fit.
+    """
+
+    def __init__(
+        self,
+        image: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
+        alpha: NDArray[np.uint8] | None = None,
+        *,
+        object_ids: tuple[int, ...] | None = None,
+    ) -> None:
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(f"image is HxWx3 uint8, not {image.shape} {image.dtype}")
+        for name, plane in (("labels", labels), ("alpha", alpha)):
+            if plane is not None and (plane.shape != image.shape[:2] or plane.dtype != np.uint8):
+                raise ValueError(
+                    f"{name} must be {image.shape[:2]} uint8, not {plane.shape} {plane.dtype}"
+                )
+        if object_ids is None:
+            object_ids = tuple(int(value) for value in np.unique(labels) if value)
+        self.image = image
+        self.labels = labels
+        self.object_ids = object_ids
+        self._alpha = alpha
+        self._ask: Callable[[], NDArray[np.float32]] | None = None
+        self._ask_cues: Callable[[], FrameCues | None] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        image: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
+        probabilities: Callable[[], NDArray[np.float32]],
+        object_ids: tuple[int, ...],
+        *,
+        cues: Callable[[], FrameCues | None] | None = None,
+    ) -> Cutout:
+        """Take a `Result` of the tracker.
+
+        Args:
+            image: HxWx3 uint8 RGB.
+            labels: HxW uint8.
+            probabilities: Gives ``[1 + K, H, W]`` float32, background first; called once, if an
+                output wants more than labels.
+            object_ids: The K ids, in the order of the probabilities.
+            cues: Gives the frame's cues; called if an output wants them.
+
+        Raises:
+            ValueError: Shapes do not fit.
+        """
+        cutout = cls(image, labels, object_ids=object_ids)
+        cutout._ask = probabilities
+        cutout._ask_cues = cues
+        return cutout
+
+    @cached_property
+    def cues(self) -> FrameCues | None:
+        """What led the network to it; None where nothing was predicted or cues are not kept."""
+        return None if self._ask_cues is None else self._ask_cues()
+
+    @cached_property
+    def _probabilities(self) -> NDArray[np.float32] | None:
+        if self._ask is None:
+            return None
+        found = self._ask()
+        expected = (1 + len(self.object_ids), *self.labels.shape)
+        if found.shape != expected:
+            raise ValueError(f"probabilities are {expected}, not {found.shape}")
+        return found
+
+    @cached_property
+    def hard_alpha(self) -> NDArray[np.uint8]:
+        """255 where any object is the most probable, else 0; HxW uint8."""
+        return np.where(self.labels > 0, np.uint8(255), np.uint8(0))
+
+    @cached_property
+    def alpha(self) -> NDArray[np.uint8]:
+        """Opacity of all objects together, with refined edges; HxW uint8."""
+        if self._alpha is not None:
+            return self._alpha
+        if self._probabilities is None:
+            return self.hard_alpha
+        return refine_alpha(self.image, 1 - self._probabilities[0])
+
+    @cached_property
+    def colours(self) -> NDArray[np.uint8]:
+        """The objects' own colours, the old background taken out of the edges; HxWx3 uint8."""
+        return foreground_colours(self.image, self.alpha)
+
+    def opacity(self, *, hard: bool) -> NDArray[np.uint8]:
+        """Give alpha, soft or hard."""
+        return self.hard_alpha if hard else self.alpha
+
+    def paint(self, *, hard: bool) -> NDArray[np.uint8]:
+        """Give the colours that go with soft or hard alpha."""
+        return self.image if hard else self.colours
+
+    def matte(self, object_id: int, *, hard: bool = False) -> NDArray[np.uint8]:
+        """Opacity of one object, HxW uint8; those of all objects add up to alpha.
+
+        Where objects touch, each has its share of the probability.
+        """
+        if hard or object_id not in self.object_ids:
+            return np.where(self.labels == object_id, np.uint8(255), np.uint8(0))
+        if len(self.object_ids) == 1:
+            return self.alpha
+        # rounding the sums of 1..k, not each share, lets the differences add up to alpha
+        k = self.object_ids.index(object_id)
+        sums = self._cumulated_shares
+        alpha = self.alpha.astype(np.float32)
+        upper, lower = (np.rint(alpha * sums[i]) for i in (k + 1, k))
+        return np.asarray(upper - lower, np.uint8)
+
+    @cached_property
+    def _cumulated_shares(self) -> NDArray[np.float32]:
+        """How much of each pixel's alpha belongs to the first 0, 1, ... K objects."""
+        if self._probabilities is not None:
+            each = self._probabilities[1:]
+        else:
+            each = np.stack([self._nearest == i for i in self.object_ids]).astype(np.float32)
+        sums = np.zeros((len(each) + 1, *self.labels.shape), np.float32)
+        np.cumsum(each, axis=0, out=sums[1:])
+        sums /= np.maximum(sums[-1], np.float32(1e-9))
+        sums[-1] = 1
+        return np.asarray(sums, np.float32)
+
+    @cached_property
+    def _nearest(self) -> NDArray[np.uint8]:
+        """The label of each pixel, or that of the nearest object where there is none."""
+        if not self.labels.any():
+            return self.labels
+        _, place = cv2.distanceTransformWithLabels(
+            (self.labels == 0).astype(np.uint8),
+            cv2.DIST_L2,
+            cv2.DIST_MASK_5,
+            labelType=cv2.DIST_LABEL_PIXEL,
+        )
+        marks = np.zeros(int(place.max()) + 1, np.uint8)
+        inside = self.labels > 0
+        marks[place[inside]] = self.labels[inside]
+        return np.asarray(marks[place], np.uint8)

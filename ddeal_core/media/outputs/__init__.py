@@ -1,0 +1,1 @@
+"""Results out: files and folders that appear whole, and what says that they are."""

@@ -1,0 +1,209 @@
+"""All outputs of one pass, as a user names them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import get_args
+
+from ddeal_core.errors import InputError, OutputError
+from ddeal_core.media.matting.background import Background, Colour
+from ddeal_core.media.outputs.manifest import is_manifest, manifest_path
+from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
+from ddeal_core.media.outputs.video_writer import VideoWriter
+from ddeal_core.media.outputs.writers import Kind, fits, open_writer
+from ddeal_core.media.sources.frame_source import FrameSource
+from ddeal_core.whole_files import part_of
+
+__all__ = ["abandon_all", "check_free", "check_place", "check_writable", "open_outputs"]
+
+
+def open_outputs(
+    words: Sequence[str | os.PathLike[str]],
+    *,
+    source: FrameSource,
+    kind: Kind | None = None,
+    background: str | os.PathLike[str] | Colour | Background | None = None,
+    hard: bool = False,
+    sound: bool = True,
+    overwrite: bool = False,
+    keep: Iterable[Path] = (),
+) -> list[ResultWriter]:
+    """Open one writer for each output; nothing is written yet.
+
+    Args:
+        words: Files and folders, each with its kind before it if wanted: ``matte=key.mp4``.
+        source: The video.
+        kind: Of those outputs that do not say and whose name fits it; by their ending if None.
+        background: See `open_writer`; at least one output must show it.
+        hard: Alpha is 0 or 255 everywhere.
+        sound: Whether videos carry the source's sound along.
+        overwrite: Whether results may be replaced.
+        keep: Files that must not be written over, whatever `overwrite` says.
+
+    Raises:
+        InputError: An output's name, kind or place is not fit to be written to.
+    """
+    named = [_parted(word) for word in words]
+    if kind is not None and not any(own is None and fits(kind, path) for own, path in named):
+        # none is left for it: let the first say why it does not fit
+        named = [(own or kind, path) for own, path in named[:1]] + named[1:]
+    kept = list(keep)
+    writers: list[ResultWriter] = []
+    try:
+        for own, path in named:
+            _check_taken(path, [other.path for other in writers])
+            _check_kept(path, kept)
+            chosen = own or (kind if kind is not None and fits(kind, path) else None)
+            writer = open_writer(
+                path, source=source, kind=chosen, background=background, hard=hard, sound=sound
+            )
+            writers.append(writer)
+            if not overwrite:
+                check_free([path])
+            check_writable(path)
+        shown = any(isinstance(w, VideoWriter) and w.kind == "background" for w in writers)
+        if background is not None and not shown:
+            raise InputError(
+                "no output shows the background: add one such as composite.mp4, or write "
+                f"background={named[0][1].with_suffix('.mov').name}"
+            )
+    except OutputError as error:  # nothing was begun: the name is at fault
+        abandon_all(writers)
+        raise InputError(error) from None
+    except BaseException:
+        abandon_all(writers)
+        raise
+    return writers
+
+
+def check_place(
+    path: Path,
+    *,
+    source: FrameSource,
+    taken: Iterable[Path] = (),
+    keep: Iterable[Path] = (),
+    overwrite: bool = False,
+) -> None:
+    """Check that an output may be written at `path`, for one that `open_writer` does not open.
+
+    Args:
+        path: File or folder to write.
+        source: The video.
+        taken: Places of other outputs.
+        keep: Files that must not be written over.
+        overwrite: Whether results may be replaced.
+
+    Raises:
+        InputError: It may not.
+    """
+    _check_taken(path, taken)
+    if _is_at(path, source.path) or (not source.is_video and _is_at(path, source.path.parent)):
+        raise InputError(f"{path} is the input's own place: write the output somewhere else")
+    _check_kept(path, keep)
+    if not overwrite:
+        check_free([path])
+    check_writable(path)
+
+
+def _check_taken(path: Path, taken: Iterable[Path]) -> None:
+    if any(_collide(path, other) for other in taken):
+        raise InputError(f"{path} is named twice as an output: give each its own name")
+
+
+def _check_kept(path: Path, keep: Iterable[Path]) -> None:
+    for file in keep:
+        if _is_at(path, file) or (path.is_dir() and _is_at(path, file.parent)):
+            raise InputError(f"{path} holds the mask {file}: write the output somewhere else")
+
+
+def abandon_all(writers: Iterable[ResultWriter]) -> None:
+    """Let go of outputs that were opened and are not wanted after all."""
+    for writer in writers:
+        writer.abandon()
+
+
+def _parted(word: str | os.PathLike[str]) -> tuple[Kind | None, Path]:
+    text = os.fspath(word)
+    if not text:
+        raise InputError("an output has no name: give a file or a folder")
+    front, sign, rest = text.partition("=")
+    for kind in get_args(Kind):
+        if sign and front == kind and rest:
+            return kind, _nameable(rest)
+    meant = get_close_matches(front.lower(), get_args(Kind), n=1, cutoff=0.7) if sign else []
+    if meant:
+        raise InputError(
+            f"there is no kind {front!r}: write {meant[0]}={rest}, or ./{text} if that is the "
+            "output's name"
+        )
+    return None, _nameable(text)
+
+
+def _nameable(text: str) -> Path:
+    """A path that ends with a name, also for ``.`` and ``..``: things are put beside it."""
+    path = Path(text)
+    if path.name in ("", ".."):
+        path = path.resolve()
+        if not path.name:
+            raise InputError(f"{text} is the root of all folders: name one inside it")
+    return path
+
+
+def check_free(paths: Iterable[Path]) -> None:
+    """Check that nothing would be replaced.
+
+    Raises:
+        InputError: A file is there, or a folder that is not empty.
+    """
+    for path in paths:
+        if path.is_dir():
+            if any(not entry.name.startswith(".") for entry in path.iterdir()):
+                raise InputError(f"the folder {path} is not empty", remedy="overwrite")
+            continue
+        if path.exists() or path.is_symlink():
+            raise InputError(f"{path} exists", remedy="overwrite")
+        beside = manifest_path(path)
+        if beside.exists() and not is_manifest(beside):
+            raise InputError(f"{beside} exists", remedy="overwrite")
+
+
+def check_writable(path: Path) -> None:
+    """Try whether an output can be made, before any work is done for it; nothing is left behind.
+
+    Raises:
+        InputError: Its folder cannot be made, or takes no file.
+    """
+    folder = path.absolute() if path.is_dir() else path.absolute().parent
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    made: list[Path] = []
+    try:
+        for each in reversed(missing):
+            each.mkdir(exist_ok=True)
+            made.append(each)
+        trial = part_of(folder / path.name)
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise InputError(str(output_error(path, error))) from None
+    finally:
+        for each in reversed(made):
+            with contextlib.suppress(OSError):  # another process may use it by now
+                each.rmdir()
+
+
+def _collide(first: Path, second: Path) -> bool:
+    """Whether two outputs, with their manifests, would meet."""
+    return (
+        _is_at(first, second)
+        or _is_at(manifest_path(first), second)
+        or _is_at(first, manifest_path(second))
+    )
+
+
+def _is_at(first: Path, second: Path) -> bool:
+    """Whether two names are of one place, there already or not."""
+    return os.path.realpath(first) == os.path.realpath(second)

@@ -1,0 +1,211 @@
+"""What every writer of results is."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ddeal_core.errors import OutputError
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.identity import Settings
+from ddeal_core.media.matting.cutout import Cutout
+from ddeal_core.media.outputs.manifest import FileRecord, manifest_path
+from ddeal_core.whole_files import publish, sync_files, write_whole
+
+__all__ = ["FolderWriter", "ResultWriter", "output_error", "write_output"]
+
+_log = logging.getLogger(__name__)
+
+
+def output_error(path: Path, error: Exception) -> OutputError:
+    """Say in one line why `path` cannot be written."""
+    code = getattr(error, "errno", None)
+    if code == errno.ENOSPC:
+        return OutputError(f"cannot write {path}: the disk is full; free some space and try again")
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return OutputError(f"cannot write {path}: {reason}")
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all; folders above it are made.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    except OSError as error:
+        raise output_error(path, error) from None
+
+
+class ResultWriter(ABC):
+    """Takes frames with their cut-outs, in order; use it with `with`.
+
+    Leaving without an exception publishes the finished output by one rename; leaving with one
+    leaves nothing behind (a folder keeps the whole pictures written so far). Where the input ends
+    too early, `keep_part` publishes what there is under another name.
+
+    Attributes:
+        path: Where the output will be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def settings(self) -> Settings | None:
+        """What determines the bytes besides frames and cut-outs; None: no manifest is wanted."""
+        return None
+
+    def files(self) -> list[FileRecord]:
+        """Give the files of the finished output, with their checksums.
+
+        Raises:
+            OutputError: They cannot be read again.
+        """
+        try:
+            return [FileRecord.of(self.path)]
+        except OSError as error:
+            raise output_error(self.path, error) from None
+
+    def _disclaim(self) -> None:
+        """Remove the manifest of an earlier output, which is about to be replaced.
+
+        Raises:
+            OSError: It cannot be removed.
+        """
+        manifest_path(self.path).unlink(missing_ok=True)
+
+    def _publish(self, part: Path) -> None:
+        """Give the finished file its name.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
+        self._disclaim()
+        publish(part, self.path)
+
+    @abstractmethod
+    def write(self, frame: Frame, cutout: Cutout) -> None:
+        """Add one frame.
+
+        Args:
+            frame: The frame as it came from its source.
+            cutout: What was found in it; of the frame's size.
+
+        Raises:
+            OutputError: It cannot be written.
+            ValueError: The sizes differ.
+        """
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Complete the output and give it its name."""
+
+    def keep_part(self) -> Path:
+        """Complete what was written before the input failed, as ``name.incomplete.ending``.
+
+        Returns:
+            Where it is. An older file of that name is replaced.
+
+        Raises:
+            OutputError: It cannot be completed.
+        """
+        self.path = self.path.with_name(f"{self.path.stem}.incomplete{self.path.suffix}")
+        self.finish()
+        return self.path
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Remove what is not complete."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self.abandon()
+            return
+        try:
+            self.finish()
+        except BaseException:
+            self.abandon()
+            raise
+
+
+class FolderWriter(ResultWriter):
+    """Writes files into a folder; each appears whole and stays when a later frame fails.
+
+    Files of the same name are replaced, others are left, with a warning when the writing is done.
+    """
+
+    _pattern = "*.png"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        if path.exists() and not path.is_dir():
+            raise OutputError(f"{path} is a file; a folder cannot have its name")
+        self._written: dict[str, FileRecord] = {}
+
+    def files(self) -> list[FileRecord]:
+        """Give the pictures by name, with the checksums of what was handed to the disk."""
+        return [self._written[name] for name in sorted(self._written)]
+
+    def _put(self, name: str, content: bytes) -> None:
+        """Write a file into the folder; `name` is relative to it, with "/"."""
+        path = self.path / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._written:
+                self._disclaim()
+            write_whole(path, content, sync=False)
+        except OSError as error:
+            raise output_error(path, error) from None
+        self._written[name] = FileRecord(name, len(content), hashlib.sha256(content).hexdigest())
+
+    def finish(self) -> None:
+        """Wait until all pictures are on the disk.
+
+        Raises:
+            OutputError: No frame came, or a picture is gone.
+        """
+        if not self._written:
+            raise OutputError(f"no frame came, so {self.path} was not written")
+        try:
+            sync_files(self.path / name for name in self._written)
+        except OSError as error:
+            raise output_error(self.path, error) from None
+        there = {file.relative_to(self.path).as_posix() for file in self.path.glob(self._pattern)}
+        strangers = there - self._written.keys()
+        if strangers:
+            _log.warning(
+                "%s also holds %d %s files of another run, such as %s",
+                self.path,
+                len(strangers),
+                self._pattern.rpartition(".")[2].upper(),
+                min(strangers),
+            )
+
+    def keep_part(self) -> Path:
+        """Keep the pictures: each is whole."""
+        return self.path
+
+    def abandon(self) -> None:
+        """Keep the pictures: each is whole."""
+
+
+def check_size(frame: Frame, cutout: Cutout) -> None:
+    """Raise ValueError unless both have one size."""
+    if cutout.labels.shape != frame.size:
+        raise ValueError(f"frame {frame.index} is {frame.size}, its cut-out {cutout.labels.shape}")

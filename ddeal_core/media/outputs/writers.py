@@ -1,0 +1,140 @@
+"""Opening whatever a user names as output."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from ddeal_core.errors import OutputError
+from ddeal_core.media.matting.background import GREEN, Background, Colour, as_background
+from ddeal_core.media.outputs.coco_writer import CocoWriter
+from ddeal_core.media.outputs.mask_folder import MaskFolderWriter
+from ddeal_core.media.outputs.picture_folders import MatteFolderWriter, RgbaFolderWriter
+from ddeal_core.media.outputs.result_writer import ResultWriter
+from ddeal_core.media.outputs.video_recipes import WRITTEN_ENDINGS, VideoKind, recipe_for
+from ddeal_core.media.outputs.video_writer import VideoWriter
+from ddeal_core.media.sources.frame_source import FrameSource
+
+__all__ = ["Kind", "fits", "is_folder", "open_writer"]
+
+Kind = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte", "background"]
+"""What an output holds; see `open_writer`."""
+
+FolderKind = Literal["masks", "mattes", "rgba"]
+_FOLDERS = get_args(FolderKind)
+
+
+def open_writer(
+    path: str | os.PathLike[str],
+    *,
+    source: FrameSource,
+    kind: Kind | None = None,
+    background: str | os.PathLike[str] | Colour | Background | None = None,
+    hard: bool = False,
+    opacity: float = 0.5,
+    contours: bool = True,
+    sound: bool = True,
+) -> ResultWriter:
+    """Choose a writer by the ending of `path`, and by `kind`.
+
+    ============  ==================  =====================================================
+    kind          path                holds
+    ============  ==================  =====================================================
+    masks         a folder            indexed PNG masks with the DAVIS palette
+    mattes        a folder            a folder an object (its id), 8-bit grey PNG
+    rgba          a folder            RGBA PNG
+    coco          .json               COCO annotations with run lengths
+    alpha         .mov, .webm         the cut-out with alpha: ProRes 4444, VP9
+    overlay       .mp4, .mkv, ...     objects tinted and outlined
+    matte         .mp4, .mkv, ...     alpha of all objects as grey video
+    background    .mp4, .mkv, ...     the cut-out before `background`
+    ============  ==================  =====================================================
+
+    Folders may have any name that does not end like a file's. Without a kind: masks in a folder
+    (one that is there, or a name without ending), coco in .json, alpha in .mov and .webm, and in
+    .mp4 and .mkv background if one is given, else overlay.
+
+    Args:
+        path: File or folder to write; folders above it are made.
+        source: Where the frames come from (size, time base, colours, sound).
+        kind: What to write.
+        background: Behind the objects: a colour ("#00ff00", "white" or RGB), "blur", or the file
+            of an image or a video; green if None.
+        hard: Alpha is 0 or 255, and edge colours stay as they are.
+        opacity: Of an overlay's tint, 0 to 1.
+        contours: Whether an overlay has outlines.
+        sound: Whether videos carry the source's sound along.
+
+    Raises:
+        OutputError: The ending is unknown, the kind does not fit it, or `path` is the input.
+        InputError: The background cannot be understood or read.
+    """
+    where = Path(path)
+    if _same(where, source.path) or (not source.is_video and _same(where, source.path.parent)):
+        raise OutputError(f"{where} is the input's own place: write the output somewhere else")
+    if kind is not None and kind not in get_args(Kind):
+        raise OutputError(f"no kind of output {kind!r}: choose {', '.join(get_args(Kind))}")
+    if is_folder(where, kind):
+        if kind in (None, "masks"):
+            return MaskFolderWriter(where)
+        if kind == "mattes":
+            return MatteFolderWriter(where, hard=hard)
+        if kind == "rgba":
+            return RgbaFolderWriter(where, hard=hard)
+        name = "file.json" if kind == "coco" else "file.mp4"
+        raise OutputError(f"{where} is a folder, which cannot hold {kind}: name a {name}")
+    if kind in _FOLDERS:
+        raise OutputError(
+            f"{where} is named like a file, but {kind} go to a folder: give it another name"
+        )
+    if where.suffix.lower() == ".json":
+        if kind not in (None, "coco"):
+            raise OutputError(f"{where} is JSON, which cannot hold {kind}")
+        return CocoWriter(where, source=source)
+    if kind == "coco":
+        raise OutputError(f"{where} is no JSON file: give a name that ends in .json")
+    if not 0 <= opacity <= 1:
+        raise OutputError(f"the overlay's opacity is 0 to 1, not {opacity}")
+    if kind is None and background is not None and where.suffix.lower() in (".mp4", ".mkv"):
+        kind = "background"
+    recipe = recipe_for(where.suffix, cast("VideoKind | None", kind), size=source.size)
+    behind = None
+    if recipe.kind == "background":
+        behind = as_background(GREEN if background is None else background)
+    return VideoWriter(
+        where,
+        source=source,
+        recipe=recipe,
+        opacity=opacity,
+        contours=contours,
+        background=behind,
+        hard=hard,
+        sound=sound,
+    )
+
+
+def is_folder(path: Path, kind: Kind | None = None) -> bool:
+    """Whether an output is a folder: by its kind, unless its name ends like that of a file."""
+    return (
+        path.is_dir()
+        or not path.suffix
+        or (kind is not None and kind in _FOLDERS and fits(kind, path))
+    )
+
+
+def fits(kind: Kind, path: Path) -> bool:
+    """Whether an output of this name could be of that kind, going by its ending."""
+    ending = path.suffix.lower()
+    if kind in _FOLDERS:  # shots are called "S01E03.v2"
+        return path.is_dir() or ending not in (".json", *WRITTEN_ENDINGS)
+    if path.is_dir():
+        return False
+    return ending == ".json" if kind == "coco" else ending in WRITTEN_ENDINGS
+
+
+def _same(first: Path, second: Path) -> bool:
+    try:
+        return first.samefile(second)
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""Video in: whatever a user names, as frames in order of display."""

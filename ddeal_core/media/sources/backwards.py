@@ -1,0 +1,152 @@
+"""Reading a video from its end to its beginning, a few frames in memory at a time.
+
+Codecs only go forward, from key frame to key frame. A video file is therefore decoded once in
+advance, which gives each frame's time stamp and checksum; then it is read in chunks, the last
+first, each from the key frame before it. A chunk that does not come out with the same checksums
+(streams exist whose frames refer beyond a key frame) is decoded from an earlier place, in the end
+from the beginning: slower, never wrong.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ddeal_core.errors import InputError, MediaError
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.sources.frame_source import FrameSource
+from ddeal_core.media.sources.seeking import Seeker
+from ddeal_core.media.sources.video_source import VideoSource
+
+__all__ = ["backwards", "last_frame"]
+
+_CHUNK_BYTES = 256 << 20
+_EARLIER = (3, 40)  # frames before a chunk at which decoding begins: weaving fields needs some
+
+
+@dataclass(frozen=True, slots=True)
+class _Landmark:
+    """What is remembered of a frame: the frame without its image, and the image's checksum."""
+
+    frame: Frame
+    checksum: int
+
+
+def last_frame(source: FrameSource) -> int:
+    """Index of the last frame, in the whole video.
+
+    Where the container only estimates how many there are, the video is read once to count them.
+
+    Raises:
+        InputError: The source is live.
+        MediaError: A frame cannot be read.
+    """
+    _check_not_live(source)
+    if source.frame_count is not None and source.frame_count_is_exact:
+        return source.start + source.frame_count - 1
+    last = source.start
+    for frame in source:
+        last = frame.index
+    return last
+
+
+def backwards(
+    source: FrameSource, stop: int, *, chunk_bytes: int = _CHUNK_BYTES
+) -> Iterator[Frame]:
+    """Give the frames before one in reverse order, down to the source's first.
+
+    They are the frames that going forward gives, image by image, with the same indices and time
+    stamps.
+
+    Args:
+        source: The video.
+        stop: Index after the first frame given, in the whole video.
+        chunk_bytes: Of images that are held at a time, at least one.
+
+    Raises:
+        InputError: The source is live.
+        MediaError: A frame cannot be read, or the file changed while it was read.
+    """
+    _check_not_live(source)
+    height, width = source.size
+    size = max(1, chunk_bytes // (3 * height * width))
+    sought = _Sought(source, stop) if isinstance(source, VideoSource) else None
+    try:
+        while stop > source.start:
+            first = max(source.start, stop - size)
+            chunk = None if sought is None else sought.part(first, stop)
+            if chunk is None:
+                chunk = list(source.part(first, stop))
+            if len(chunk) != stop - first:
+                raise MediaError(f"{source.path} ends before frame {stop - 1}")
+            while chunk:
+                yield chunk.pop()
+            stop = first
+    finally:
+        if sought is not None:
+            sought.close()
+
+
+def _check_not_live(source: FrameSource) -> None:
+    if source.is_live:
+        raise InputError(
+            f"{source.path} comes once, so it cannot be followed backwards: record it to a file "
+            "first"
+        )
+
+
+class _Sought:
+    """Parts of a file, decoded from a key frame and held against what going forward gives.
+
+    Args:
+        source: The file; it is decoded once up to `stop`.
+        stop: Index after the last frame wanted.
+    """
+
+    def __init__(self, source: VideoSource, stop: int) -> None:
+        self._source, self._seeker = source, Seeker(source)
+        self._landmarks: dict[int, _Landmark] = {}
+        before = None
+        for frame in source.part(source.start, stop):
+            if frame.pts is None or (before is not None and frame.pts <= before):
+                self._landmarks.clear()  # time stamps do not tell frames apart
+                return
+            before = frame.pts
+            empty = replace(frame, image=frame.image[:1, :1].copy())
+            self._landmarks[frame.index] = _Landmark(empty, zlib.crc32(frame.image.data))
+
+    def part(self, first: int, stop: int) -> list[Frame] | None:
+        """Decode a chunk from a key frame; None if it does not come out as it should."""
+        for earlier in _EARLIER:
+            begin = self._landmarks.get(max(self._source.start, first - earlier))
+            if begin is None or begin.frame.pts is None:
+                return None
+            chunk = self._decoded(begin.frame.pts, first, stop)
+            if chunk is not None:
+                return chunk
+        return None
+
+    def _decoded(self, pts: int, first: int, stop: int) -> list[Frame] | None:
+        marks = self._landmarks
+        wanted = [marks[index] for index in range(first, stop) if index in marks]
+        chunk: list[Frame] = []
+        try:
+            for picture in self._seeker.pictures_from(pts):
+                mark = wanted[len(chunk)]
+                if picture.pts is None or mark.frame.pts is None or picture.pts > mark.frame.pts:
+                    return None
+                if picture.pts < mark.frame.pts:
+                    continue
+                image = self._source.display.image(picture)
+                if zlib.crc32(image.data) != mark.checksum:
+                    return None
+                chunk.append(replace(mark.frame, image=image))
+                if len(chunk) == len(wanted):
+                    return chunk
+        except MediaError:
+            return None
+        return None
+
+    def close(self) -> None:
+        self._seeker.close()

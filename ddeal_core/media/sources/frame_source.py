@@ -1,0 +1,216 @@
+"""What every source of frames is: files, folders, cameras and pipes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.errors import InputError
+from ddeal_core.media.colour import ColourTags
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.identity import Settings
+from ddeal_core.media.sources.damage import DamageRecord, OnError
+from ddeal_core.media.sources.sound import Sound
+
+__all__ = ["FrameSource", "SourceInfo"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is known of a source before its frames are read.
+
+    Attributes:
+        size: (height, width) of the frames as displayed.
+        frame_rate: Average frames a second, or None where unknown.
+        time_base: Seconds per unit of the frames' time stamps, or None.
+        frame_count: How many frames the container promises, or None; good for progress, and for
+            sizes only if it is exact.
+        frame_count_is_exact: Whether it can be relied on.
+        zero: Time stamp, in seconds, that stands for the beginning; not 0 in a broadcast stream.
+        is_video: Whether the frames come from one video rather than from image files.
+        is_live: Whether frames come once only, as they are made: a camera, a pipe, a network
+            stream.
+        colour: How a video made from these frames should be tagged.
+    """
+
+    size: tuple[int, int]
+    frame_rate: Fraction | None
+    time_base: Fraction | None
+    frame_count: int | None = None
+    frame_count_is_exact: bool = False
+    zero: Fraction = Fraction(0)
+    is_video: bool = True
+    is_live: bool = False
+    colour: ColourTags = field(default_factory=ColourTags)
+
+
+class FrameSource(ABC):
+    """Frames in order of display, one decoded at a time; close it, or use it with `with`.
+
+    A source over files can be iterated again and starts anew each time; a live one gives its
+    frames once.
+
+    Attributes:
+        path: What was opened.
+        info: Its size, rate, and so on.
+        start: First frame given, as an index in the whole video.
+        end: Index after the last frame given, or None for all.
+        on_error: What is done about frames that cannot be read.
+        damage: Such frames, as far as the last iteration has come.
+    """
+
+    info: SourceInfo
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        on_error: OnError = "stop",
+    ) -> None:
+        if on_error not in get_args(OnError):
+            raise InputError(f"on_error is {', '.join(get_args(OnError))}, not {on_error!r}")
+        if start is not None and start < 0:
+            raise InputError(f"the first frame is 0 or later, not {start}")
+        if end is not None and end <= (start or 0):
+            raise InputError(f"frames {start or 0} to {end} are none: the end must come later")
+        self.path = path
+        self.start = start or 0
+        self.end = end
+        self._known: Settings | None = None
+        self.on_error: OnError = on_error
+        self.damage = DamageRecord(path, on_error)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """See `SourceInfo`, as for those below."""
+        return self.info.size
+
+    @property
+    def frame_count(self) -> int | None:
+        """How many frames are promised, or None."""
+        return self.info.frame_count
+
+    @property
+    def frame_count_is_exact(self) -> bool:
+        """Whether `frame_count` can be relied on."""
+        return self.info.frame_count_is_exact
+
+    @property
+    def frame_rate(self) -> Fraction | None:
+        """Average frames a second, or None."""
+        return self.info.frame_rate
+
+    @property
+    def time_base(self) -> Fraction | None:
+        """Seconds per unit of the frames' time stamps, or None."""
+        return self.info.time_base
+
+    @property
+    def zero(self) -> Fraction:
+        """Time stamp, in seconds, that stands for the beginning."""
+        return self.info.zero
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the frames come from one video rather than from image files."""
+        return self.info.is_video
+
+    @property
+    def is_live(self) -> bool:
+        """Whether frames come once only."""
+        return self.info.is_live
+
+    @property
+    def colour(self) -> ColourTags:
+        """How a video made from these frames should be tagged."""
+        return self.info.colour
+
+    def sound(self) -> Sound | None:
+        """The sound that belongs to the frames, or None."""
+        return None
+
+    def frame_named(self, name: str) -> int | None:
+        """Index of the frame whose file has this stem, or None where frames are no files."""
+        del name
+        return None
+
+    def first_image(self) -> NDArray[np.uint8]:
+        """Image of the first frame, HxWx3 uint8 RGB, without using the source up.
+
+        Raises:
+            MediaError: It cannot be read.
+        """
+        frames = iter(self)
+        try:
+            return next(frames).image
+        finally:
+            frames.close()  # type: ignore[attr-defined]  # a generator
+
+    def part(self, first: int, stop: int) -> Iterator[Frame]:
+        """Give the frames from one index to before another, both of the whole video.
+
+        Sources that can go to a frame at once do so; others read what comes before it.
+
+        Raises:
+            MediaError: A frame cannot be read; the message has its number.
+        """
+        frames = iter(self)
+        try:
+            for frame in frames:
+                if frame.index >= first:
+                    yield frame
+                if frame.index + 1 >= stop:
+                    return
+        finally:
+            frames.close()  # type: ignore[attr-defined]  # a generator
+
+    def identity(self) -> Settings:
+        """Say what was opened, in plain JSON types: its name, and what tells it from others.
+
+        Worked out once: it is what was there when it was first asked for.
+
+        Raises:
+            MediaError: It cannot be read any more.
+        """
+        if self._known is None:
+            self._known = self._identify()
+        return self._known
+
+    def _identify(self) -> Settings:
+        return {"name": self.path.name, "live": self.is_live}
+
+    def stop(self) -> None:  # noqa: B027 - files end by themselves
+        """Let a live source end after the frame it is at, as if there were no more."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]:
+        """Give the frames.
+
+        Raises:
+            MediaError: A frame cannot be read and `on_error` is "stop"; the message has its
+                number.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing between iterations
+        """Let go of files and decoders."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,197 @@
+"""Frames that are image files: a folder, a pattern, or a single picture."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ImageOps
+
+from ddeal_core.errors import MediaError
+from ddeal_core.media.file_kinds import IMAGE_ENDINGS
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.identity import Settings, file_identity
+from ddeal_core.media.picture_files import opened_picture
+from ddeal_core.media.sources.damage import DamageRecord, OnError
+from ddeal_core.media.sources.frame_source import FrameSource, SourceInfo
+
+__all__ = ["ImageSource", "read_image"]
+
+_DEFAULT_RATE = Fraction(24)
+_EXIF_ORIENTATION = 0x0112
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image as it is displayed (EXIF orientation applied, alpha dropped).
+
+    Returns:
+        HxWx3 uint8 RGB; 16-bit grey is scaled to 8 bits.
+
+    Raises:
+        MediaError: Missing, no image, damaged or absurdly large.
+    """
+    with opened_picture(path) as opened:
+        image = ImageOps.exif_transpose(opened)
+        if image.mode.startswith(("I", "F")):
+            grey = np.nan_to_num(np.asarray(image).astype(np.float64))
+            if image.mode.startswith("I;16") or grey.max() > 255:
+                grey = grey / 257
+            eight = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+            return np.ascontiguousarray(np.repeat(eight[..., None], 3, axis=2))
+        if image.mode == "P" and "transparency" in image.info:
+            image = image.convert("RGBA")
+        return np.array(image.convert("RGB"), dtype=np.uint8)
+
+
+def _displayed_size(path: Path) -> tuple[int, int]:
+    """Read (height, width) from the file's head."""
+    with opened_picture(path) as image:
+        width, height = image.size
+        # asking a PNG for EXIF that its head lacks would decode all of it
+        asked = image.format != "PNG" or "exif" in image.info
+        turned = asked and image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+    return (width, height) if turned else (height, width)
+
+
+class ImageSource(FrameSource):
+    """Image files as frames; time stamps count them at a constant rate.
+
+    Args:
+        path: What the user named (for messages).
+        files: The images in order; all of the same size.
+        start: First file to give.
+        end: File to stop before.
+        frame_rate: Frames a second, 24 unless given.
+        on_error: What to do about files that cannot be read.
+
+    Raises:
+        MediaError: No file, one that is no image, another size, or two of the same stem.
+        InputError: `start` and `end` contradict each other.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        files: Sequence[Path],
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        frame_rate: Fraction | None = None,
+        on_error: OnError = "stop",
+    ) -> None:
+        super().__init__(path, start=start, end=end, on_error=on_error)
+        if not files:
+            raise MediaError(f"{path} holds no images ({', '.join(sorted(IMAGE_ENDINGS))})")
+        if frame_rate is not None and frame_rate <= 0:
+            raise MediaError(f"a frame rate is positive, not {frame_rate}")
+        if self.start >= len(files):
+            raise MediaError(
+                f"{path} has {len(files)} images: there is no frame {self.start} to start at"
+            )
+        self._files = tuple(files)
+        self._indices = {file.stem: index for index, file in enumerate(self._files)}
+        stems: dict[str, Path] = {}
+        first: tuple[Path, tuple[int, int]] | None = None
+        for file in self._files:
+            if "\\" in file.stem:
+                raise MediaError(f"{file} has a backslash in its name, which results cannot have")
+            if file.stem in stems:
+                raise MediaError(
+                    f"{stems[file.stem]} and {file.name} would give the same result name: "
+                    "keep one of them"
+                )
+            stems[file.stem] = file
+            try:
+                size = _displayed_size(file)
+            except MediaError:
+                if on_error == "stop":
+                    raise
+                continue
+            if first is None:
+                first = file, size
+            elif size != first[1]:
+                raise MediaError(
+                    f"{file} is {size[1]}x{size[0]} pixels but {first[0].name} is "
+                    f"{first[1][1]}x{first[1][0]}: all images must be of one size"
+                )
+        if first is None:
+            raise MediaError(f"{path} has no image that can be read")
+        rate = frame_rate or _DEFAULT_RATE
+        self.info = SourceInfo(
+            size=first[1],
+            frame_rate=rate,
+            time_base=1 / rate,
+            frame_count=len(self._files[self.start : self.end]),
+            frame_count_is_exact=True,
+            is_video=False,
+        )
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All images in order, whatever `start` and `end`."""
+        return self._files
+
+    def frame_named(self, name: str) -> int | None:
+        """Index of the image with this stem, or None."""
+        return self._indices.get(name)
+
+    def _identify(self) -> Settings:
+        files = self._files[self.start : self.end]
+        digest = hashlib.sha256()
+        for file in files:
+            try:
+                record = file_identity(file)
+            except OSError as error:
+                raise MediaError(f"{file} cannot be read: {error.strerror or error}") from None
+            digest.update(json.dumps(record, sort_keys=True).encode())
+        return {
+            "name": self.path.name,
+            "images": len(files),
+            "rate": str(self.frame_rate),
+            "sampled_sha256": digest.hexdigest(),
+        }
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read the files one after the other.
+
+        Raises:
+            MediaError: A file cannot be read; the message names it and its number.
+        """
+        self.damage = DamageRecord(self.path, self.on_error)
+        yield from self.part(self.start, len(self._files))
+        self.damage.tell()
+
+    def part(self, first: int, stop: int) -> Iterator[Frame]:
+        """Read some of the files: see `FrameSource.part`."""
+        record = self.damage
+        last: NDArray[np.uint8] | None = None
+        for index in range(first, min(stop, self.end or stop, len(self._files))):
+            file = self._files[index]
+            held = False
+            try:
+                image = read_image(file)
+                if image.shape[:2] != self.size:
+                    raise MediaError(f"{file} changed its size while it was in use")
+                last = image
+            except MediaError as error:
+                if self.on_error == "stop":
+                    raise MediaError(f"frame {index}: {error}") from None
+                record.lose(index, str(error))
+                held = True
+            if last is None or (held and self.on_error == "skip"):
+                record.unheld += self.on_error == "hold"
+                continue
+            yield Frame(
+                image=last,
+                index=index,
+                pts=index,
+                duration=1,
+                time_base=self.time_base,
+                name=file.stem,
+                held=held,
+            )

@@ -1,0 +1,261 @@
+"""Recordings that were joined byte by byte: each has a clock of its own, and times shall run on.
+
+Television, dash cams and downloads are joined with ``cat``. Where the next recording begins, the
+time stamps of all streams go back or far ahead, and in a transport stream the packet before it is
+flagged as damaged, for the counters of its parts begin anew. No frame is missing there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from av.container import InputContainer
+from av.format import Flags
+from av.packet import Packet
+
+from ddeal_core.media.rational import to_fraction
+from ddeal_core.media.sources.transport_stream import restarts_between
+
+__all__ = ["Timeline", "tell_of_join"]
+
+_log = logging.getLogger(__name__)
+
+# As in the ffmpeg program: what goes back by more, or ahead by more, is another clock.
+_BACK, _AHEAD = Fraction(1, 10), Fraction(10)  # seconds
+_JUST = Fraction(1, 4)  # seconds after which a stream goes on where one time stamp was wrong
+_APART = Fraction(5)  # seconds by which streams of one recording may be apart in a file
+
+
+@dataclass(slots=True)
+class _Recording:
+    """One clock; `shift` seconds are added to its time stamps."""
+
+    shift: Fraction
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far a stream has come, in seconds that run on.
+
+    Attributes:
+        recording: The one that it is in.
+        last: Decoding time of its last packet.
+        due: Decoding time at which the next packet is expected.
+        end: Time at which all that it has shown so far ends.
+        delay: From decoding to showing its last packet.
+        before: Its place in the recording before, where it has just entered this one.
+    """
+
+    recording: _Recording
+    last: Fraction
+    due: Fraction
+    end: Fraction
+    delay: Fraction
+    before: _Place | None = None
+
+
+class Timeline:
+    """Makes the times of one pass over a container run on.
+
+    All readers of one file see the same packets in the same order and so give the same times.
+
+    Args:
+        container: What is read, from its beginning; not sought in.
+        path: The file, to look at the bytes where recordings meet; None for a stream.
+        on_join: Called where the second recording begins.
+    """
+
+    def __init__(
+        self,
+        container: InputContainer,
+        *,
+        path: Path | None = None,
+        on_join: Callable[[], None] | None = None,
+    ) -> None:
+        self._container, self._path, self._on_join = container, path, on_join
+        # in other formats the time stamps of a pause go on behind it
+        self._jumps = Flags.ts_discont in Flags(container.format.flags)
+        self._recordings: list[_Recording] = []
+        self._places: dict[int, _Place] = {}
+        # of streams that have just entered a recording: time stamp of the first key frame, or None
+        self._entered: dict[int, int | None] = {}
+
+    def packets(self) -> Iterator[Packet[Any]]:
+        """Give the packets of all streams; times of pictures and sound run on.
+
+        In a transport stream FFmpeg flags the picture before the one whose data have a hole or
+        which is the last before a hole, and the last but one of a recording, for the counters
+        begin anew. Here those are flagged that a hole touches, and none where recordings meet.
+        """
+        timed = {*self._container.streams.video, *self._container.streams.audio}
+        in_parts = self._container.format.name == "mpegts"
+        announced: set[int] = set()  # streams whose next picture has a hole
+        suspects: dict[int, Packet[Any]] = {}  # such pictures, unless a recording ends with them
+        for packet in self._container.demux():
+            if packet.stream not in timed:
+                yield packet
+                continue
+            index = packet.stream.index
+            another = bool(packet.size) and self._mend(packet)
+            if packet.stream.type == "video" and in_parts:
+                suspect, is_hole = suspects.pop(index, None), False
+                if suspect is not None:
+                    another |= self._begins_anew(suspect, packet)
+                    suspect.is_corrupt = is_hole = not another
+                    yield suspect
+                is_meant = index in announced and packet.size and not another
+                # where nothing is missing, one time stamp may be wrong
+                another &= suspect is not None or index in announced
+                announced.discard(index)
+                if packet.is_corrupt:
+                    announced.add(index)
+                packet.is_corrupt = self._refers_to_nothing(packet, is_first=another) or is_hole
+                if is_meant and not packet.is_corrupt:
+                    suspects[index] = packet
+                    continue
+            elif packet.stream.type == "video" and self._jumps:
+                packet.is_corrupt |= self._refers_to_nothing(packet, is_first=another)
+            yield packet
+
+    def _refers_to_nothing(self, packet: Packet[Any], *, is_first: bool) -> bool:
+        """Whether a picture needs others that were cut off before its recording.
+
+        Those before the first key frame do, and those after it that are shown before it.
+        """
+        index = packet.stream.index
+        if not packet.size:
+            return False
+        if is_first:
+            self._entered[index] = None
+        elif index not in self._entered:
+            return False
+        key = self._entered[index]
+        if key is None and not packet.is_keyframe:
+            return True
+        if key is None and packet.pts is not None and not _is_closed(packet):
+            self._entered[index] = packet.pts
+            return False
+        if key is not None and packet.pts is not None and packet.pts < key:
+            return True
+        del self._entered[index]
+        return False
+
+    def _begins_anew(self, before: Packet[Any], packet: Packet[Any]) -> bool:
+        """Whether recordings of one clock meet before a picture of a transport stream."""
+        if self._container.format.name != "mpegts" or not packet.is_keyframe:
+            return False
+        if self._path is None:  # bytes that are gone: the decoder will tell
+            return True
+        if before.pos is None or packet.pos is None:
+            return False
+        return restarts_between(self._path, before.stream.id, before.pos, packet.pos)
+
+    def _mend(self, packet: Packet[Any]) -> bool:
+        """Move a packet to its recording's place; say whether its stream entered another one."""
+        time_base = to_fraction(packet.time_base)
+        stamp = packet.dts
+        if stamp is None and packet.stream.type == "audio":
+            stamp = packet.pts  # of pictures it would not rise
+        if time_base is None or stamp is None:
+            place = self._places.get(packet.stream.index)
+            if place is not None:
+                _move(packet, place.recording.shift)
+            return False
+        place = self._places.get(packet.stream.index)
+        if packet.pts is not None and abs(packet.pts - stamp) * time_base > _AHEAD:
+            # FFmpeg's guess where recordings meet: from one clock to the other
+            packet.pts = stamp + (0 if place is None else round(place.delay / time_base))
+        at = stamp * time_base
+        shown = at if packet.pts is None else packet.pts * time_base
+        # no two pictures of a transport stream are decoded at once; elsewhere FFmpeg guesses
+        strict = packet.stream.type == "video" and self._container.format.name == "mpegts"
+        slack = Fraction(0) if strict else _BACK
+        recording = self._recording(packet.stream.index, at, shown, slack)
+        if place is not None and place.recording is not recording:
+            lack = place.end - (shown + recording.shift)
+            if packet.stream.type == "video" and 0 < lack <= _APART:
+                recording.shift += lack  # pictures come one after the other
+        shift = recording.shift
+        lasts = (packet.duration or 0) * time_base
+        if not lasts and place is not None:
+            lasts = min(max(Fraction(0), at + shift - place.last), _BACK)
+        end = shown + shift + lasts
+        entered = place is not None and place.recording is not recording
+        self._places[packet.stream.index] = _Place(
+            recording,
+            last=at + shift,
+            due=at + shift + lasts,
+            end=end if place is None else max(place.end, end),
+            delay=shown - at,
+            before=place if entered else None,
+        )
+        _move(packet, shift)
+        return entered
+
+    def _recording(self, index: int, at: Fraction, shown: Fraction, slack: Fraction) -> _Recording:
+        """Find the recording that a packet of a stream belongs to, or begin another."""
+        place = self._places.get(index)
+        others = [other.due for key, other in self._places.items() if key != index]
+        beside = max(others, default=None)
+        earliest = None
+        if place is not None:
+            known, off = place.recording, at + place.recording.shift - place.due
+            rises = at + known.shift > place.last - slack
+            if abs(off) <= _BACK and rises:
+                return known
+            before = place.before
+            if before is not None:
+                again = at + before.recording.shift
+                if again > before.last and abs(again - before.due) <= _JUST:
+                    return before.recording  # one time stamp was wrong
+            earliest = place.last - _BACK
+            if rises and (off <= _AHEAD or not self._jumps):
+                return known
+            earliest -= Fraction(1)  # sound may overlap where recordings meet
+        elif not self._recordings:
+            self._recordings.append(_Recording(Fraction(0)))
+            return self._recordings[0]
+        if beside is not None:
+            fitting = [
+                each
+                for each in self._recordings
+                if abs(at + each.shift - beside) <= (_APART if place is not None else _AHEAD)
+                and (earliest is None or at + each.shift >= earliest)
+                and (place is None or each is not place.recording or at + each.shift > place.last)
+            ]
+            if fitting:
+                return min(fitting, key=lambda each: abs(at + each.shift - beside))
+        if place is None and not self._jumps:
+            return self._recordings[-1]
+        begins = max(other.end for other in self._places.values())
+        self._recordings.append(_Recording(begins - shown))
+        if self._on_join is not None and len(self._recordings) == 2:
+            self._on_join()
+        return self._recordings[-1]
+
+
+def tell_of_join(path: Path) -> None:
+    """Warn that a file holds several recordings."""
+    _log.warning(
+        "%s was joined from recordings with clocks of their own: times run on where they meet", path
+    )
+
+
+def _is_closed(packet: Packet[Any]) -> bool:
+    """Whether an MPEG-2 picture begins a group that needs nothing before it."""
+    data = bytes(packet)[:256] if packet.stream.codec_context.name == "mpeg2video" else b""
+    at = data.find(b"\0\0\1\xb8")
+    return 0 <= at < len(data) - 7 and bool(data[at + 7] & 0x40)
+
+
+def _move(packet: Packet[Any], shift: Fraction) -> None:
+    time_base = to_fraction(packet.time_base)
+    if shift and time_base is not None:
+        ticks = round(shift / time_base)
+        packet.dts = None if packet.dts is None else packet.dts + ticks
+        packet.pts = None if packet.pts is None else packet.pts + ticks
