@@ -19,7 +19,7 @@ from ddeal_core.evaluation.plan import (
     given_masks,
     plan_sequence,
 )
-from ddeal_core.evaluation.region import contingency_table, jaccard, jaccard_from_table
+from ddeal_core.evaluation.region import jaccard
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SeenUnseen, SequenceScore
 from ddeal_core.evaluation.scoring import score_plans, score_predictions, score_results
 from ddeal_core.evaluation.sources import (
@@ -44,14 +44,12 @@ __all__ = [
     "Statistics",
     "boundary_radius",
     "carry_along_flow",
-    "contingency_table",
     "contour_accuracy",
     "copy_first_mask",
     "find_sequences",
     "given_masks",
     "global_table",
     "jaccard",
-    "jaccard_from_table",
     "only_first_masks",
     "pair_sequences",
     "plan_all",

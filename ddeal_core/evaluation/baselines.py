@@ -4,13 +4,13 @@ Any network must beat both. Flow is OpenCV's DIS (Kroeger et al., ECCV 2016), pr
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.errors import ConfigError, MaskError
+from ddeal_core.errors import MaskError
 
 __all__ = ["carry_along_flow", "copy_first_mask"]
 
@@ -48,22 +48,18 @@ def copy_first_mask(
 
 
 def carry_along_flow(
-    frames: Iterable[NDArray[np.uint8]],
-    mask: Labels | Mapping[int, Labels],
-    *,
-    carry: Literal["labels", "soft"] = "labels",
+    frames: Iterable[NDArray[np.uint8]], mask: Labels | Mapping[int, Labels]
 ) -> Iterator[Labels]:
     """Yield the mask carried from frame to frame along backward optical flow.
 
-    Every pixel looks up where it was in the frame before and takes what was there. Beyond the
-    edge it takes what is at the edge. Objects that begin later are put over what was carried.
+    Every pixel looks up where it was in the frame before, and takes the label of the nearest pixel
+    there. Beyond the edge it takes what is at the edge. Objects that begin later are put over what
+    was carried.
 
     Args:
         frames: ``[H, W, 3]`` uint8 RGB, the masked one first.
         mask: ``[H, W]`` uint8 labels of the first frame, or labels by frame index, one at 0;
             255 counts as background.
-        carry: ``"labels"`` carries the labels, to the nearest pixel; ``"soft"`` carries one
-            float map an object, interpolated, and labels a pixel by the highest.
 
     Yields:
         ``[H, W]`` uint8 labels, one map a frame.
@@ -71,32 +67,21 @@ def carry_along_flow(
     Raises:
         MaskError: The mask has another size or type than a frame.
     """
-    if carry not in ("labels", "soft"):
-        raise ConfigError(f"unknown way to carry a mask {carry!r}; choose labels or soft")
     # OpenCV's stubs know nothing of a missing first guess.
     dense: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     given = {i: np.where(m == 255, 0, m).astype(np.uint8) for i, m in _by_index(mask).items()}
-    soft = carry == "soft"
-    ids = np.unique(np.concatenate([[0], *(m.ravel() for m in given.values())])).astype(np.uint8)
-    nothing = np.zeros_like(given[0])
-    maps = _maps(nothing, ids, soft=soft)
+    labels = np.zeros_like(given[0])
     before: NDArray[Any] | None = None
     for index, frame in enumerate(frames):
         fresh = given.get(index)
-        _check(frame, nothing if fresh is None else fresh)
+        _check(frame, labels if fresh is None else fresh)
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         if before is not None and min(grey.shape) >= _SMALLEST:
-            flow = dense.calc(grey, before, None)
-            maps = _carry(maps, flow, how=cv2.INTER_LINEAR if soft else cv2.INTER_NEAREST)
+            labels = _carry(labels, dense.calc(grey, before, None))
         if fresh is not None:
-            over = _maps(fresh, ids, soft=soft)
-            maps = [np.where(fresh != 0, b, a) for a, b in zip(maps, over, strict=True)]
+            labels = np.where(fresh != 0, fresh, labels)
         before = grey
-        yield ids[np.argmax(maps, axis=0)] if soft else maps[0].copy()
-
-
-def _maps(labels: Labels, ids: Labels, *, soft: bool) -> list[NDArray[Any]]:
-    return [(labels == i).astype(np.float32) for i in ids] if soft else [labels]
+        yield labels.copy()
 
 
 def _by_index(mask: Labels | Mapping[int, Labels]) -> dict[int, Labels]:
@@ -106,11 +91,12 @@ def _by_index(mask: Labels | Mapping[int, Labels]) -> dict[int, Labels]:
     return given
 
 
-def _carry(maps: list[NDArray[Any]], flow: NDArray[np.float32], *, how: int) -> list[NDArray[Any]]:
-    height, width = flow.shape[:2]
+def _carry(labels: Labels, flow: NDArray[np.float32]) -> Labels:
+    height, width = labels.shape
     x = flow[..., 0] + np.arange(width, dtype=np.float32)
     y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return [np.asarray(cv2.remap(m, x, y, how, borderMode=cv2.BORDER_REPLICATE)) for m in maps]
+    moved = cv2.remap(labels, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)
 
 
 def _check(frame: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:

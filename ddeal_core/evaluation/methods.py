@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.layouts import DavisLayout, Sequence
+from ddeal_core.datasets.layouts import Sequence
 from ddeal_core.evaluation.baselines import carry_along_flow, copy_first_mask
 from ddeal_core.evaluation.plan import GivenMask, SequencePlan, given_masks
 from ddeal_core.evaluation.scores import SequenceScore
@@ -25,7 +25,6 @@ __all__ = [
     "MethodRun",
     "as_method",
     "run_method",
-    "sequences_of",
     "track_sequence",
 ]
 
@@ -66,18 +65,6 @@ class MethodRun:
     score: SequenceScore
     frames: int
     seconds: float
-
-
-def sequences_of(
-    dataset: str | Path, plans: Iterable[SequencePlan], *, resolution: str = "480p"
-) -> dict[str, Sequence]:
-    """Find the frames of what is scored.
-
-    Raises:
-        DatasetError: The layout is not there.
-    """
-    by_name = {s.name: s for s in DavisLayout(dataset, resolution=resolution).sequences()}
-    return {plan.name: by_name[plan.name] for plan in plans}
 
 
 def run_method(

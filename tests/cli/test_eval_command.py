@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ddeal_core.datasets.layouts import DavisLayout
 from ddeal_core.evaluation import carry_along_flow, copy_first_mask, plan_dataset, score_predictions
 from ddeal_core.evaluation import score_results as library_score
-from ddeal_core.evaluation.methods import sequences_of
 from ddeal_core.media import read_image, write_mask
 from ddeal_core.media.masks.label_images import read_labels
 from ddeal_core.tracking import Segmenter
@@ -30,7 +30,8 @@ def davis(tiny_clip, tmp_path):
 
 
 def predictions(davis, plan, method):
-    sequence = sequences_of(davis, [plan])[plan.name]
+    by_name = {s.name: s for s in DavisLayout(davis, resolution="480p").sequences()}
+    sequence = by_name[plan.name]
     frames = [read_image(path) for path in sequence.frames]
     first = read_labels(sequence.annotations[sequence.frames[0].stem])
     stems = [path.stem for path in sequence.frames]

@@ -1,10 +1,8 @@
-from typing import Literal
-
 import cv2
 import numpy as np
 import pytest
 
-from ddeal_core.errors import ConfigError, MaskError
+from ddeal_core.errors import MaskError
 from ddeal_core.evaluation import carry_along_flow, copy_first_mask, jaccard
 
 STEP = 3
@@ -36,10 +34,9 @@ def test_copy() -> None:
     assert (copies[1] == masks[0]).all()
 
 
-@pytest.mark.parametrize("carry", ["labels", "soft"])
-def test_flow_follows_what_moves(carry: Literal["labels", "soft"]) -> None:
+def test_flow_follows_what_moves() -> None:
     frames, masks = clip()
-    carried = list(carry_along_flow(iter(frames), masks[0], carry=carry))
+    carried = list(carry_along_flow(iter(frames), masks[0]))
     assert len(carried) == 6
     assert (carried[0] == masks[0]).all()
     for i in (2, 7):
@@ -77,15 +74,12 @@ def test_masks_must_fit() -> None:
     for baseline in (copy_first_mask, carry_along_flow):
         with pytest.raises(MaskError, match=r"\(5, 5\)"):
             next(baseline(frames, np.zeros((5, 5), np.uint8)))
-    with pytest.raises(ConfigError, match="'hard'"):
-        next(carry_along_flow(frames, np.zeros((96, 128), np.uint8), carry="hard"))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("carry", ["labels", "soft"])
-def test_objects_that_begin_later(carry: Literal["labels", "soft"]) -> None:
+def test_objects_that_begin_later() -> None:
     frames, masks = clip()
     given = {0: masks[0] * (masks[0] == 2), 3: masks[3] * (masks[3] == 7)}
-    carried = list(carry_along_flow(frames, given, carry=carry))
+    carried = list(carry_along_flow(frames, given))
     assert set(np.unique(carried[2])) == {0, 2}
     assert np.array_equal(carried[3] == 7, masks[3] == 7)
     for i in (2, 7):
