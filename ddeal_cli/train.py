@@ -208,9 +208,8 @@ def train(
     """Train a network on video with masks, on clips made of photographs, or on made-up ones."""
     began = time.monotonic()
     from ddeal_core.errors import InputError
-    from ddeal_core.tracking import resolve_device
-    from ddeal_core.training import Trainer, join_world
     from ddeal_core.training.overrides import override
+    from ddeal_core.weights.bundled import weights_file
 
     chosen = override(
         read_recipe(recipe, run=output if resume else None),
@@ -231,6 +230,8 @@ def train(
         return
     if output is None:
         raise InputError("name the folder of the run, as in: ddeal train -o runs/mine")
+    if initial is not None:
+        weights_file(initial)
     choice = DataChoice.of(
         datasets=datasets,
         image_set=image_set,
@@ -245,6 +246,10 @@ def train(
     if resume:
         choice = choice.or_stored(output)
     data = open_data(choice, read_options(choice.options))
+
+    from ddeal_core.tracking import resolve_device
+    from ddeal_core.training import Trainer, join_world
+
     begun = from_scratch or initial is not None or (resume and (output / "checkpoint.pt").is_file())
     state = _read_imagenet(imagenet, chosen, begun=begun)
     world = join_world(resolve_device(device))

@@ -157,8 +157,6 @@ def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":
         InputError: Nothing is named to train on.
         DatasetError: A folder does not hold what it should.
     """
-    from ddeal_core.training import TrainingData
-
     description = []
     sequences: list[DatasetSequence] = []
     for folder in choice.datasets:
@@ -177,6 +175,9 @@ def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":
     description += [f"held out: {folder_name(folder)}" for folder in choice.held_out]
     if not choice.held_out:
         held_out = scorable(sequences, choice.validation_frames, named=False)
+
+    from ddeal_core.training import TrainingData
+
     return TrainingData(
         sequences=tuple(sequences),
         sources=sources,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Several
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,9 @@ from ddeal_core.evaluation.scoring import score_predictions
 from ddeal_core.media.masks.label_images import read_foreground, read_labels
 from ddeal_core.media.masks.mask_images import write_mask
 from ddeal_core.media.sources.image_source import read_image
-from ddeal_core.tracking.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = [
     "BASELINES",
@@ -41,7 +44,7 @@ BASELINES: dict[str, Method] = {
 """What a user gets without learning."""
 
 
-def as_method(segmenter: Segmenter) -> Method:
+def as_method(segmenter: "Segmenter") -> Method:
     """Wrap a network as a method."""
 
     def method(

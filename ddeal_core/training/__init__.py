@@ -5,23 +5,21 @@ from typing import TYPE_CHECKING
 from ddeal_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from ddeal_core.training.clip_pass import ClipBatch, ClipPass, Recurrence
+    from ddeal_core.training.clip_pass import ClipBatch, ClipPass
     from ddeal_core.training.data import TrainingData
     from ddeal_core.training.distributed import World, join_world
     from ddeal_core.training.log import LogRow, TrainingLog
-    from ddeal_core.training.losses import LossWeights
-    from ddeal_core.training.recipe import RECIPES, Recipe, Stage
+    from ddeal_core.training.recipe import RECIPES, LossWeights, Recipe, Recurrence, Stage
     from ddeal_core.training.trainer import Trainer
 else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "clip_pass": ("ClipBatch", "ClipPass", "Recurrence"),
+            "clip_pass": ("ClipBatch", "ClipPass"),
             "data": ("TrainingData",),
             "distributed": ("World", "join_world"),
             "log": ("LogRow", "TrainingLog"),
-            "losses": ("LossWeights",),
-            "recipe": ("RECIPES", "Recipe", "Stage"),
+            "recipe": ("RECIPES", "LossWeights", "Recipe", "Recurrence", "Stage"),
             "trainer": ("Trainer",),
         },
     )

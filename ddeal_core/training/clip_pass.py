@@ -13,9 +13,10 @@ from ddeal_core.network.config import Ablation
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState
 from ddeal_core.tracking.merging import merge
-from ddeal_core.training.losses import LossWeights, clip_loss
+from ddeal_core.training.losses import clip_loss
+from ddeal_core.training.recipe import LossWeights, Recurrence
 
-__all__ = ["ClipBatch", "ClipPass", "Recurrence"]
+__all__ = ["ClipBatch", "ClipPass"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +44,6 @@ class ClipBatch:
     def clips(self, part: slice) -> "ClipBatch":
         """Some of the clips."""
         return ClipBatch(self.images[:, part], self.masks[:, part], self.valid[:, part])
-
-
-@dataclass(frozen=True, slots=True)
-class Recurrence:
-    """What the network is told of the frames before, in training, and by which cues.
-
-    Attributes:
-        truth: Probability, a frame, that the true mask takes the place of the predicted one.
-        corruption: Probability, a frame, that the mask is moved and smeared before it is handed
-            on, so that the network does not merely copy it.
-        remembering: Probability that a frame enters the memory.
-        burn_in: Frames after the first that are followed without a gradient, before those that
-            teach: what has gone wrong by then is what the network learns to live with.
-        cue_dropout: Probability, a pass over clips, that some cues are kept from the fusion
-            module, as in one of lines 2 to 5 of Table V, or all but mask propagation: it then
-            works without them too.
-    """
-
-    truth: float = 0.0
-    corruption: float = 0.0
-    remembering: float = 0.5
-    burn_in: int = 0
-    cue_dropout: float = 0.0
 
 
 @contextmanager

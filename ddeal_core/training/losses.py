@@ -1,45 +1,14 @@
 """What training minimises."""
 
-from dataclasses import dataclass
-from typing import Annotated
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ddeal_core.network.cues import Cues
 from ddeal_core.network.state import Prediction
-from ddeal_core.settings import Range, check_settings
+from ddeal_core.training.recipe import LossWeights
 
-__all__ = ["LossWeights", "clip_loss"]
-
-Weight = Annotated[float, Range(0, 1e6)]
-
-
-@dataclass(frozen=True, slots=True)
-class LossWeights:
-    """Weights of the summands; the defaults are the paper's (Section IV-A).
-
-    Attributes:
-        fine: Cross-entropy of the final prediction.
-        coarse: Cross-entropy of the coarse prediction.
-        dice: Dice loss of the final prediction, which small objects need.
-        cues: Cross-entropy of each cue read as a classifier of its own, so that the embeddings
-            learn to tell object from background before the fusion module can use them.
-        propagation: Cross-entropy of the coarse prediction from mask propagation alone. Where
-            matching is easy, the network does without propagation and its features die; with a
-            loss of its own it is there when matching is not.
-    """
-
-    fine: Weight = 1.0
-    coarse: Weight = 1.0
-    dice: Weight = 0.0
-    cues: Weight = 0.0
-    propagation: Weight = 0.0
-
-    def __post_init__(self) -> None:
-        check_settings(self)
-
+__all__ = ["clip_loss"]
 
 # Cosines span [-1, 1]: too narrow to be logits. The value is that of the dense matching at start.
 _COSINE_SCALE = 10.0

@@ -6,13 +6,60 @@ from typing import Annotated, Any, Literal
 
 from ddeal_core.errors import ConfigError
 from ddeal_core.settings import Count, Name, Range, Seed, Share, check_settings, read_settings
-from ddeal_core.training.clip_pass import Recurrence
-from ddeal_core.training.losses import LossWeights
 
-__all__ = ["RECIPES", "Recipe", "Stage"]
+__all__ = ["RECIPES", "LossWeights", "Recipe", "Recurrence", "Stage"]
 
 Side = Annotated[int, Range(32, 8192)]
 Rate = Annotated[float, Range(0, 1000)]
+Weight = Annotated[float, Range(0, 1e6)]
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """Weights of the summands; the defaults are the paper's (Section IV-A).
+
+    Attributes:
+        fine: Cross-entropy of the final prediction.
+        coarse: Cross-entropy of the coarse prediction.
+        dice: Dice loss of the final prediction, which small objects need.
+        cues: Cross-entropy of each cue read as a classifier of its own, so that the embeddings
+            learn to tell object from background before the fusion module can use them.
+        propagation: Cross-entropy of the coarse prediction from mask propagation alone. Where
+            matching is easy, the network does without propagation and its features die; with a
+            loss of its own it is there when matching is not.
+    """
+
+    fine: Weight = 1.0
+    coarse: Weight = 1.0
+    dice: Weight = 0.0
+    cues: Weight = 0.0
+    propagation: Weight = 0.0
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """What the network is told of the frames before, in training, and by which cues.
+
+    Attributes:
+        truth: Probability, a frame, that the true mask takes the place of the predicted one.
+        corruption: Probability, a frame, that the mask is moved and smeared before it is handed
+            on, so that the network does not merely copy it.
+        remembering: Probability that a frame enters the memory.
+        burn_in: Frames after the first that are followed without a gradient, before those that
+            teach: what has gone wrong by then is what the network learns to live with.
+        cue_dropout: Probability, a pass over clips, that some cues are kept from the fusion
+            module, as in one of lines 2 to 5 of Table V, or all but mask propagation: it then
+            works without them too.
+    """
+
+    truth: float = 0.0
+    corruption: float = 0.0
+    remembering: float = 0.5
+    burn_in: int = 0
+    cue_dropout: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

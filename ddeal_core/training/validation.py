@@ -3,12 +3,14 @@
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ddeal_core.datasets.layouts import Sequence
 from ddeal_core.evaluation import DatasetScore, SequencePlan, plan_sequence
 from ddeal_core.evaluation.methods import as_method, run_method
-from ddeal_core.network.ddeal import Ddeal
-from ddeal_core.tracking.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from ddeal_core.network.ddeal import Ddeal
 
 __all__ = ["HeldOut", "validate"]
 
@@ -47,13 +49,15 @@ class HeldOut:
         return cls(part, plan_sequence(part))
 
 
-def validate(network: Ddeal, held_out: Iterable[HeldOut]) -> DatasetScore:
+def validate(network: "Ddeal", held_out: Iterable[HeldOut]) -> DatasetScore:
     """Track each sequence from its first annotated frame and score it.
 
     Args:
         network: Left as it is; frames are scaled as its configuration says.
         held_out: At least one.
     """
+    from ddeal_core.tracking.segmenter import Segmenter
+
     # A segmenter takes its network over; training goes on with the original.
     method = as_method(Segmenter(copy.deepcopy(network)))
     scores = [run_method(method, item.plan, item.sequence).score for item in held_out]

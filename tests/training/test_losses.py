@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ddeal_core.network.cues import Cues
 from ddeal_core.network.state import Prediction
-from ddeal_core.training.losses import LossWeights, clip_loss
+from ddeal_core.training.losses import clip_loss
+from ddeal_core.training.recipe import LossWeights
 
 FINE = LossWeights(fine=1.0, coarse=0.0)
 COARSE = LossWeights(fine=0.0, coarse=1.0)

@@ -12,9 +12,10 @@ from ddeal_core.datasets.synthetic import SyntheticClips
 from ddeal_core.network import Ddeal
 from ddeal_core.tracking import merge
 from ddeal_core.training import LossWeights
-from ddeal_core.training.clip_pass import ClipBatch, ClipPass, Recurrence
+from ddeal_core.training.clip_pass import ClipBatch, ClipPass
 from ddeal_core.training.data import Mixture, batches
 from ddeal_core.training.losses import clip_loss
+from ddeal_core.training.recipe import Recurrence
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
