@@ -1,12 +1,15 @@
 """``ddeal doctor``: is everything there, and does it work?"""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.help_pages import epilog
 from ddeal_cli.options import Json
+
+if TYPE_CHECKING:
+    from ddeal_cli.doctor.finding import Finding
 
 __all__ = ["register"]
 
@@ -33,15 +36,21 @@ def doctor(
     json_: Json = False,
 ) -> None:
     """Check that all that ddeal needs is there and works; for bug reports."""
-    from ddeal_cli.doctor.examination import CHECKS, examine
-    from ddeal_cli.doctor.report import broken, to_json, to_text
+    from ddeal_cli.doctor.examination import CHECKS, broken, examine, to_json, to_text
 
-    checks = {name: check for name, check in CHECKS.items() if name != "self-test" or not no_test}
-    sections = {}
-    for title, found in examine(checks):
-        sections[title] = found
+    sections: dict[str, list[Finding]] = {}
+    for title, check in CHECKS.items():
+        if title == "self-test" and no_test:
+            continue
+        sections[title] = []
         if not json_:
-            typer.echo(to_text(title, found) + "\n")
+            typer.echo(title)
+        for finding in examine(check, title=title):
+            sections[title].append(finding)
+            if not json_:
+                typer.echo(to_text(finding))
+        if not json_:
+            typer.echo("")
     faults = broken(sections)
     if json_:
         emit_json(to_json(sections))

@@ -18,6 +18,8 @@ _MODULES = {
     "pillow": "PIL.Image",
     "safetensors": "safetensors",
     "matplotlib": "matplotlib",
+    "starlette": "starlette",
+    "uvicorn": "uvicorn",
     "typer": "typer",
     "rich": "rich",
 }

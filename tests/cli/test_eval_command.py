@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -173,7 +174,7 @@ def test_the_lines_of_table_v(ddeal, davis, tiny_weights, tmp_path):
             kept = tmp_path / "out" / name / path.relative_to(tmp_path / f"alone-{line['line']}")
             assert kept.read_bytes() == path.read_bytes()
     assert [line["paper"]["J&F-Mean"] for line in lines] == [0.748, 0.721, 0.711, 0.748, 0.685]
-    table = [row.split() for row in run.err.splitlines() if row[:1] in "12345l"]
+    table = [row.split() for row in run.err.splitlines() if re.match(r"line |\d ", row)]
     assert table[0][:4] == ["line", "GDMM", "BC", "SC"]
     assert table[3][:4] == ["3", "-", "x", "x"]
     assert table[3][4] == f"{100 * lines[2]['J-Mean']:.1f}"

@@ -7,18 +7,17 @@ from pathlib import Path
 import pytest
 
 from ddeal_cli.doctor.codecs import check_codecs
-from ddeal_cli.doctor.examination import CHECKS, examine
+from ddeal_cli.doctor.examination import CHECKS, broken, examine, to_json, to_text
 from ddeal_cli.doctor.finding import Finding, without_personal_names
 from ddeal_cli.doctor.packages import check_packages
 from ddeal_cli.doctor.places import _writable
-from ddeal_cli.doctor.report import broken, to_json, to_text
 from ddeal_core.media.outputs import sound_track, video_recipes
 from ddeal_core.weights import BUNDLED
 
 
 def test_here_nothing_is_broken_and_every_check_finds_something():
-    checks = {name: check for name, check in CHECKS.items() if name != "self-test"}
-    sections = dict(examine(checks))
+    checks = {title: check for title, check in CHECKS.items() if title != "self-test"}
+    sections = {title: list(examine(check, title=title)) for title, check in checks.items()}
     assert not broken(sections)
     assert all(sections.values())
     record = json.loads(json.dumps(to_json(sections)))
@@ -38,16 +37,15 @@ def test_every_encoder_that_outputs_use_is_looked_up():
     assert used <= looked_up
 
 
-def test_a_check_that_fails_is_a_finding_and_the_next_one_runs():
+def test_a_check_that_fails_is_a_finding():
     def fails():
         yield Finding("first", "seen")
         raise ZeroDivisionError("by nought")
 
-    sections = dict(examine({"bad": fails, "good": lambda: [Finding("one", "two")]}))
-    assert [one.state for one in sections["bad"]] == ["fine", "broken"]
-    assert "ZeroDivisionError: by nought" in to_text("bad", sections["bad"])
-    assert sections["good"] == [Finding("one", "two")]
-    assert not to_json(sections)["ok"]
+    found = list(examine(fails, title="bad"))
+    assert [one.state for one in found] == ["fine", "broken"]
+    assert "ZeroDivisionError: by nought" in to_text(found[-1])
+    assert not to_json({"bad": found})["ok"]
 
 
 def test_what_is_broken_says_what_to_do():
