@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -20,6 +19,7 @@ from av.container import OutputContainer
 from av.format import Flags
 from av.packet import Packet
 
+from ddeal_core.media.outputs.muxing_trials import codecs_held, into_nothing, kept
 from ddeal_core.media.rational import to_fraction
 from ddeal_core.media.sources.sound import Sound, starts_at
 
@@ -100,7 +100,7 @@ class SoundTrack:
         _log.warning(
             "%s cannot hold %s sound: it is coded as %s%s",
             self._named,
-            f"this {codec}" if codec in _held(container_name) else codec,
+            f"this {codec}" if codec in codecs_held(container_name) else codec,
             _SHOWN[encoder],
             changed,
         )
@@ -271,7 +271,7 @@ class _Track:
         self._rehearsal: OutputContainer | None = None
         self._is_trial = is_trial
         if isinstance(way, _Copy) and not is_trial:
-            self._rehearsal = _into_nothing(container_name)
+            self._rehearsal = into_nothing(container_name)
             self._rehearsed = way.add_to(self._rehearsal)
         self._strict = Flags.ts_nonstrict not in Flags(container.format.flags)
         self._last: int | None = None
@@ -279,7 +279,7 @@ class _Track:
 
     def take(self, packet: Packet[AudioStream], origin: Fraction) -> None:
         """Mux a packet of the source, or leave it out."""
-        with _kept(packet):
+        with kept(packet):
             self._mux_all(self.way.coded(packet, origin))
 
     def finish(self) -> None:
@@ -335,7 +335,7 @@ class _Track:
         if self._rehearsal is None:
             return True
         try:
-            with _kept(packet):
+            with kept(packet):
                 packet.stream = self._rehearsed
                 self._rehearsal.mux(packet)
         except _Errors:
@@ -346,7 +346,7 @@ class _Track:
 def _is_taken(way: _Way, sample: Iterable[Packet[AudioStream]], container_name: str) -> bool:
     """Whether a container of that format takes packets in this way, from header to trailer."""
     try:
-        container = _into_nothing(container_name)
+        container = into_nothing(container_name)
         track = _Track(container, container_name, way, is_trial=True)
         container.start_encoding()
         for packet in sample:
@@ -358,53 +358,6 @@ def _is_taken(way: _Way, sample: Iterable[Packet[AudioStream]], container_name: 
     finally:
         way.source.codec_context.flush_buffers()
     return track.muxed > 0 or not way.damaged
-
-
-@contextlib.contextmanager
-def _kept(packet: Packet[AudioStream]) -> Iterator[None]:
-    """Give a packet back as it was: muxing changes it, and other outputs want it too."""
-    before = packet.pts, packet.dts, packet.duration, packet.time_base, packet.stream
-    try:
-        yield
-    finally:
-        packet.time_base = before[3]
-        packet.pts, packet.dts, packet.duration = before[:3]
-        packet.stream = before[4]
-
-
-class _Nothing(io.RawIOBase):
-    """A file that forgets what is written."""
-
-    def __init__(self) -> None:
-        self._at = self._length = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def write(self, data: object) -> int:
-        written = len(memoryview(data))  # type: ignore[arg-type]
-        self._at += written
-        self._length = max(self._length, self._at)
-        return written
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = offset + (0, self._at, self._length)[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-
-def _into_nothing(container_name: str) -> OutputContainer:
-    return av.open(_Nothing(), "w", format=container_name)
-
-
-def _held(container_name: str) -> set[str]:
-    """Codecs of which a container holds some streams, if not this one."""
-    return set(_into_nothing(container_name).supported_codecs)
 
 
 def _rate_for(encoder: str, rate: int) -> int:
