@@ -9,7 +9,7 @@ import typer
 
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.help_pages import epilog
-from ddeal_cli.one_video import cut_out, tell_masks
+from ddeal_cli.one_video import run_and_show
 from ddeal_cli.options import (
     DeviceOption,
     Json,
@@ -22,7 +22,7 @@ from ddeal_cli.options import (
 from ddeal_cli.sample import FRAMES, VIDEO, sample_labels
 
 if TYPE_CHECKING:
-    from ddeal_core.tracking import Result
+    from ddeal_core.runs.outputs import Progress
 
 __all__ = ["register"]
 
@@ -71,32 +71,34 @@ def demo(
     say(f"{'clip':<11}{video.resolve()}", quiet=quiet)  # torch takes seconds to import
 
     from ddeal_core.evaluation import jaccard
-    from ddeal_core.media import open_outputs, open_source, read_masks, write_mask
-    from ddeal_core.tracking import Segmenter
+    from ddeal_core.media import write_mask
+    from ddeal_core.runs import NetworkOptions, OutputOptions, VideoRequest
 
-    segmenter = Segmenter.load(weights, device=device, resolution=side)
     truth = sample_labels()
     write_mask(first, truth[0])
 
     scores: list[float] = []
 
-    def compare(result: "Result") -> None:
+    def compare(progress: "Progress") -> None:
+        result = progress.result
         if result.index:  # the first mask was given
             shown = truth[result.index]
             scores.extend(jaccard(shown == i, result.labels == i) for i in result.object_ids)
 
     paths = [output / "masks", output / "overlay.mp4", output / "cutout.mov"]
-    with open_source(video, end=frames) as source:
-        masks = read_masks([first], source=source)
-        tell_masks(masks, source, quiet=quiet)
-        writers = open_outputs(paths, source=source, overwrite=True)
-        summary = cut_out(segmenter, source, masks, writers, quiet=quiet, watch=compare)
+    summary = run_and_show(
+        VideoRequest(video, first, end=frames),
+        OutputOptions(paths, overwrite=True),
+        NetworkOptions(weights, device, side),
+        quiet=quiet,
+        watch=compare,
+    )
     lines = {"first mask": first, "masks": paths[0], "overlay": paths[1], "cut-out": paths[2]}
     for name, path in lines.items():
         say(f"{name:<11}{path.resolve()}", quiet=quiet)
     say(
         f"{summary.frames} frames in {summary.seconds:.1f} s: {summary.frame_rate:.1f} frames/s "
-        f"on {segmenter.device}; J {fmean(scores):.3f} against the truth",
+        f"on {summary.device}; J {fmean(scores):.3f} against the truth",
         quiet=quiet,
     )
     if json_:
@@ -106,7 +108,7 @@ def demo(
                 "frames": summary.frames,
                 "seconds": round(summary.seconds, 3),
                 "frames_per_second": round(summary.frame_rate, 3),
-                "device": str(segmenter.device),
+                "device": summary.device,
                 "J-Mean": fmean(scores),
             }
         )

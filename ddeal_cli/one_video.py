@@ -1,46 +1,63 @@
-"""One video cut out: what its masks are, how far it is, and what was done."""
+"""One video cut out: what its masks are, how far it is, and what is kept when it is interrupted."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from itertools import islice
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from ddeal_cli.console import say
 from ddeal_cli.progress import ProgressLine
-from ddeal_cli.resuming import ctrl_c, telling_what_is_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from ddeal_core.media import FrameSource, Mask, ResultWriter
-    from ddeal_core.runs.directions import Direction
-    from ddeal_core.runs.journal import Journal
-    from ddeal_core.tracking import Result, Segmenter
+    from ddeal_core.media import FrameSource, Mask
+    from ddeal_core.runs import NetworkOptions, OutputOptions, RunSummary, VideoRequest
+    from ddeal_core.runs.outputs import Progress
+    from ddeal_core.runs.run import Run
 
-__all__ = ["Summary", "cut_out", "cut_out_or_resume", "tell_masks"]
+__all__ = ["run_and_show", "tell_masks"]
 
 _MASKS_TOLD = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a run did.
+def run_and_show(
+    request: "VideoRequest",
+    outputs: "OutputOptions",
+    network: "NetworkOptions",
+    *,
+    quiet: bool = False,
+    watch: "Callable[[Progress], None]" = lambda _: None,
+) -> "RunSummary":
+    """Run a video into its outputs with a progress bar; the first Ctrl-C ends it cleanly.
 
-    Attributes:
-        frames: How many the outputs hold.
-        seconds: From the first new frame to the last output closed.
-        restored: Frames that an earlier run had found.
+    Args:
+        request: See `run_video`.
+        outputs: See `run_video`.
+        network: See `run_video`.
+        quiet: Show nothing.
+        watch: Called after each frame.
     """
+    from ddeal_core.runs import run_video
 
-    frames: int
-    seconds: float
-    restored: int = 0
-
-    @property
-    def frame_rate(self) -> float:
-        """New frames a second."""
-        return (self.frames - self.restored) / max(self.seconds, 1e-9)
+    with ExitStack() as stack:
+        shown = _Shown(stack, watch, quiet=quiet)
+        try:
+            return run_video(
+                *(request, outputs, network),
+                on_open=shown.opened,
+                on_back=shown.went_back,
+                on_progress=shown.moved,
+                stop=shown.stop.is_set,
+            )
+        except BaseException:
+            stack.close()  # the bar, before a line is written below it
+            if shown.run is not None and shown.run.kept:
+                say(
+                    f"{shown.run.kept} frames are kept: run the same command with --resume to go on"
+                )
+            raise
 
 
 def tell_masks(masks: "Mapping[int, Mask]", source: "FrameSource", *, quiet: bool) -> None:
@@ -52,105 +69,73 @@ def tell_masks(masks: "Mapping[int, Mask]", source: "FrameSource", *, quiet: boo
         say(f"masks of {len(masks) - _MASKS_TOLD} more frames", quiet=quiet)
 
 
-def cut_out(
-    segmenter: "Segmenter",
-    source: "FrameSource",
-    masks: "Mapping[int, Mask]",
-    writers: "Sequence[ResultWriter]",
-    *,
-    direction: "Direction" = "forward",
-    quiet: bool = False,
-    watch: "Callable[[Result], None] | None" = None,
-    journal: "Journal | None" = None,
-) -> Summary:
-    """Run a video through the network into its outputs, with a progress bar.
+class _Shown:
+    """What is shown of a run while it goes on."""
 
-    Args:
-        segmenter: The network.
-        source: The video.
-        masks: Masks by frame.
-        writers: Outputs; they are finished when this returns.
-        direction: Which way objects are followed.
-        quiet: Show nothing.
-        watch: Called with each frame's result.
-        journal: See `segment_video`.
-    """
-    from ddeal_core.runs.pipeline import segment_video
+    def __init__(
+        self, stack: ExitStack, watch: "Callable[[Progress], None]", *, quiet: bool
+    ) -> None:
+        self.run: Run | None = None
+        self.stop = threading.Event()
+        self._stack, self._watch, self._quiet = stack, watch, quiet
+        self._line: ProgressLine | None = None
+        self._restoring = False
+        self._goes_back = False
 
-    frames = 0
-    restored = 0 if journal is None else journal.done
-    with telling_what_is_kept(journal), ctrl_c(source) as stop, ExitStack() as stack:
-        line = ProgressLine("segment", total=source.frame_count, quiet=quiet, begun=restored)
-        steps = segment_video(
-            *(segmenter, source, masks, writers),
-            direction=direction,
-            on_back=lambda done, total: _tell_back(line, done, total),
-            journal=journal,
-            stop=stop.is_set,
-        )
-        stack.enter_context(closing(steps))
-        if restored:
-            say(f"{restored} frames are kept from before", quiet=quiet)
-            with ProgressLine("take up", total=restored, quiet=quiet) as taking_up:
-                for step in islice(steps, restored):
-                    frames = step.done
-                    if watch is not None:
-                        watch(step.result)
-                    taking_up.advance()
-        with line:
-            for step in steps:
-                frames = step.done
-                if watch is not None:
-                    watch(step.result)
-                line.advance()
-            return Summary(frames, line.seconds, restored)
+    def opened(self, run: "Run") -> None:
+        self.run = run
+        tell_masks(run.masks, run.source, quiet=self._quiet)
+        if run.is_complete:
+            say("every output is whole already: nothing is left to do", quiet=self._quiet)
+            return
+        self._stack.enter_context(_ctrl_c(self.stop, is_live=run.source.is_live))
+        if run.restored:
+            say(f"{run.restored} frames are kept from before", quiet=self._quiet)
+            self._restoring = True
+            self._begin("restore", total=run.restored)
+        else:
+            self._begin("segment", total=run.source.frame_count)
+
+    def went_back(self, done: int, total: int) -> None:
+        assert self._line is not None
+        if not self._goes_back:
+            self._goes_back = True
+            self._line.expect(total - done + 1)
+        self._line.advance(note="back" if done < total else "")
+
+    def moved(self, progress: "Progress") -> None:
+        assert self._line is not None
+        if self._restoring and not progress.restored:
+            self._restoring = False
+            self._begin("segment", total=progress.total, begun=progress.done - 1)
+        self._watch(progress)
+        self._line.advance()
+
+    def _begin(self, what: str, *, total: int | None, begun: int = 0) -> None:
+        if self._line is not None:
+            self._line.__exit__(None, None, None)
+        line = ProgressLine(what, total=total, quiet=self._quiet, begun=begun)
+        self._line = self._stack.enter_context(line)
 
 
-def cut_out_or_resume(
-    segmenter: "Segmenter",
-    source: "FrameSource",
-    masks: "Mapping[int, Mask]",
-    writers: "Sequence[ResultWriter]",
-    *,
-    direction: "Direction",
-    resume: bool,
-    overwrite: bool,
-    quiet: bool,
-) -> Summary:
-    """Run a video into its outputs so that it can be resumed, or resume such a run.
+@contextmanager
+def _ctrl_c(stop: threading.Event, *, is_live: bool) -> Iterator[None]:
+    """Let the first Ctrl-C set an event, and the second one interrupt at once."""
 
-    Args:
-        segmenter: The network.
-        source: The video.
-        masks: Masks by frame.
-        writers: Outputs, opened with `overwrite`.
-        direction: Which way objects are followed.
-        resume: See `open_journal`; nothing is done where all outputs are whole.
-        overwrite: Whether what is there may be replaced.
-        quiet: Show nothing.
-    """
-    from ddeal_core.media import read_manifest
-    from ddeal_core.media.outputs.opening import abandon_all
-    from ddeal_core.runs.unfinished import all_whole, open_journal
+    def end(number: int, frame: object) -> None:
+        del number, frame
+        signal.signal(signal.SIGINT, before)  # the second one interrupts
+        stop.set()
+        if not is_live:  # whose outputs are completed, as if it had ended
+            say("finishing the frames in hand; Ctrl-C again to stop at once")
 
-    what = (segmenter, source, masks, writers)
+    before = signal.getsignal(signal.SIGINT)
+    alone = threading.current_thread() is threading.main_thread()
+    if not alone or before in (signal.SIG_IGN, None):  # whoever started this wants it so
+        yield
+        return
+    signal.signal(signal.SIGINT, end)
     try:
-        whole = resume and all_whole(*what, direction=direction)
-        journal = None
-        if not whole:
-            journal = open_journal(*what, direction=direction, resume=resume, overwrite=overwrite)
-    except BaseException:
-        abandon_all(writers)
-        raise
-    if whole:
-        abandon_all(writers)
-        say("every output is whole already: nothing is left to do", quiet=quiet)
-        frames = len(read_manifest(writers[0].path).frames)
-        return Summary(frames, 0.0, frames)
-    return cut_out(*what, direction=direction, quiet=quiet, journal=journal)
-
-
-def _tell_back(line: ProgressLine, done: int, total: int) -> None:
-    if done == 1:
-        line.expect(total)
-    line.advance(note="back" if done < total else "")
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

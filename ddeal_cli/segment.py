@@ -1,18 +1,13 @@
 """``ddeal segment``: cut objects out of a video."""
 
 import re
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import typer
 
+from ddeal_cli import segment_options as own
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.cue_options import CueFramesOption, CuesOption
-from ddeal_cli.direction_options import (
-    AtOption,
-    DirectionOption,
-    ReverseOption,
-    parse_direction,
-)
 from ddeal_cli.help_pages import epilog
 from ddeal_cli.hint_options import (
     BoxOption,
@@ -21,7 +16,7 @@ from ddeal_cli.hint_options import (
     ScribbleOption,
     hints_of,
 )
-from ddeal_cli.one_video import cut_out_or_resume, tell_masks
+from ddeal_cli.one_video import run_and_show
 from ddeal_cli.options import (
     CudaGraphsOption,
     DeviceOption,
@@ -36,21 +31,12 @@ from ddeal_cli.options import (
     ablation_of,
     parse_resolution,
 )
-from ddeal_cli.resuming import Resume
-from ddeal_cli.segment_many import (
-    EngineOption,
-    JobsOption,
-    MaskDirOption,
-    many_meant,
-    segment_many,
-)
-from ddeal_cli.trust_options import MaxPixelsOption, OnErrorOption
+from ddeal_cli.segment_many import many_meant, segment_many
+
+if TYPE_CHECKING:
+    from ddeal_core.runs import NetworkOptions, OutputOptions, VideoRequest
 
 __all__ = ["register"]
-
-Format = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte", "background"]
-
-_OF_OUTPUTS = ("kind", "background", "hard", "sound")
 
 
 def register(app: typer.Typer) -> None:
@@ -73,97 +59,29 @@ def register(app: typer.Typer) -> None:
 
 
 def segment(
-    videos: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="VIDEO...",
-            help="Video file, folder of images, or pattern such as 'shots/*.jpg'. Live: - reads "
-            "standard input, camera (or camera:1) a camera, rtsp://... a stream. Many: several of "
-            "them, or a folder of videos or of folders of images.",
-        ),
-    ],
-    mask: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--mask",
-            "-m",
-            metavar="[FRAME=]FILE",
-            help="Mask of the first frame: indexed, grey, black and white, colours, or alpha. With "
-            "a frame's number before it (12=more.png, counted from 0 in the whole video), objects "
-            "that begin or are corrected there; repeatable. Or a folder of masks named by frame.",
-        ),
-    ] = None,
+    videos: own.VideosArgument,
+    mask: own.MaskOption = None,
     box: BoxOption = None,
     point: PointOption = None,
     not_point: NotPointOption = None,
     scribble: ScribbleOption = None,
-    direction: DirectionOption = None,
-    reverse: ReverseOption = False,
-    at: AtOption = None,
-    mask_dir: MaskDirOption = None,
-    objects: Annotated[
-        str | None,
-        typer.Option("--objects", metavar="IDS", help="Only these objects of the masks: 1,38."),
-    ] = None,
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="[KIND=]PATH",
-            help="Folder for PNG masks, or by its ending .mov (ProRes 4444 with alpha), .webm (VP9 "
-            "with alpha), .mp4 or .mkv (overlay, or the --background), .json (COCO run lengths); "
-            "repeatable. A kind of --format may stand before it: matte=key.mp4. Default: the "
-            "folder <video's name>_masks here. For many videos, {stem} is each one's name.",
-            rich_help_panel="Output",
-        ),
-    ] = None,
-    format_: Annotated[
-        Format | None,
-        typer.Option(
-            "--format",
-            metavar="KIND",
-            help="What outputs hold, where their name fits. Folders: masks, mattes (a folder an "
-            "object), rgba. Files: coco, alpha, overlay, matte (grey video), background.",
-            rich_help_panel="Output",
-        ),
-    ] = None,
-    background: Annotated[
-        str | None,
-        typer.Option(
-            "--background",
-            "-b",
-            metavar="WHAT",
-            help="What .mp4 and .mkv show behind the objects: a colour ('#00ff00', white), blur, "
-            "or the file of an image or a video.",
-            rich_help_panel="Output",
-        ),
-    ] = None,
-    green: Annotated[
-        bool,
-        typer.Option("--green", help="Short for --background '#00ff00'.", rich_help_panel="Output"),
-    ] = False,
-    hard: Annotated[
-        bool,
-        typer.Option(
-            "--hard",
-            help="Edges without transparency: alpha is 0 or 255.",
-            rich_help_panel="Output",
-        ),
-    ] = False,
-    no_audio: Annotated[
-        bool,
-        typer.Option("--no-audio", help="Leave the sound out of videos.", rich_help_panel="Output"),
-    ] = False,
+    direction: own.DirectionOption = None,
+    reverse: own.ReverseOption = False,
+    at: own.AtOption = None,
+    mask_dir: own.MaskDirOption = None,
+    objects: own.ObjectsOption = None,
+    output: own.OutputOption = None,
+    format_: own.FormatOption = None,
+    background: own.BackgroundOption = None,
+    green: own.GreenOption = False,
+    hard: own.HardOption = False,
+    no_audio: own.AudioOption = False,
     overwrite: Overwrite = False,
-    resume: Resume = False,
-    start: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="First frame, from 0; the plain --mask belongs to it."),
-    ] = None,
-    end: Annotated[int | None, typer.Option(metavar="N", help="Frame to stop before.")] = None,
-    on_error: OnErrorOption = "stop",
-    max_pixels: MaxPixelsOption = None,
+    resume: own.ResumeOption = False,
+    start: own.StartOption = None,
+    end: own.EndOption = None,
+    on_error: own.OnErrorOption = "stop",
+    max_pixels: own.MaxPixelsOption = None,
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
     resolution: ResolutionOption = None,
@@ -171,48 +89,57 @@ def segment(
     look_ahead: LookAheadOption = 1,
     cuda_graphs: CudaGraphsOption = False,
     without: WithoutOption = None,
-    jobs: JobsOption = None,
-    engine: EngineOption = "local",
-    cues: CuesOption = None,
-    cue_frames: CueFramesOption = None,
+    jobs: own.JobsOption = None,
+    engine: own.EngineOption = "local",
+    cues: own.CuesOption = None,
+    cue_frames: own.CueFramesOption = None,
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """Cut objects out of videos, given their masks on a frame, or boxes around them."""
     from ddeal_core.batch import default_folder, find_videos
-    from ddeal_core.cues import open_cues
     from ddeal_core.errors import InputError
-    from ddeal_core.media import open_outputs, open_source
+    from ddeal_core.runs import NetworkOptions, OutputOptions, VideoRequest
 
     if green and background is not None:
         raise InputError("--green and --background contradict each other: give one of them")
-    del max_pixels  # its callback has set the limit
-    masks_given, outputs_given = mask or [], output or []
-    hinted = bool(box or point or not_point or scribble)
-    network: dict[str, Any] = {
-        "weights": weights,
-        "device": device,
-        "resolution": parse_resolution(resolution),
-        "precision": precision,
-        "look_ahead": look_ahead,
-        "cuda_graphs": cuda_graphs,
-        "ablation": ablation_of(without),
-    }
-    cutting: dict[str, Any] = {
-        "objects": parse_objects(objects),
-        "kind": format_,
-        "background": "#00ff00" if green else background,
-        "hard": hard,
-        "sound": not no_audio,
-        "start": start,
-        "end": end,
-        "overwrite": overwrite,
-        "on_error": on_error,
-        "direction": parse_direction(direction, reverse=reverse),
-        "at": at,
-    }
+    if reverse and direction not in (None, "backward"):
+        raise InputError(f"--reverse and --direction {direction} contradict each other: give one")
     named, many = find_videos(videos)
-    if many_meant(many, masks_given, outputs_given, mask_dir=mask_dir, engine=engine):
+    request = VideoRequest(
+        named[0],
+        mask or (),
+        objects=parse_objects(objects),
+        direction="backward" if reverse else direction or "forward",
+        at=at,
+        start=start,
+        end=end,
+        on_error=on_error,
+        max_pixels=max_pixels,
+    )
+    outputs = OutputOptions(
+        output or (),
+        kind=format_,
+        background="#00ff00" if green else background,
+        hard=hard,
+        sound=not no_audio,
+        cues=cues or (),
+        cue_frames=cue_frames,
+        keep=() if scribble is None else (scribble,),
+        overwrite=overwrite,
+        resume=resume,
+    )
+    network = NetworkOptions(
+        weights=weights,
+        device=device,
+        resolution=parse_resolution(resolution),
+        precision=precision,
+        look_ahead=look_ahead,
+        cuda_graphs=cuda_graphs,
+        ablation=ablation_of(without),
+    )
+    hinted = bool(box or point or not_point or scribble)
+    if many_meant(many, request, outputs, mask_dir=mask_dir, engine=engine):
         if hinted:
             raise InputError(
                 "boxes, points and strokes are about one video: make a mask of each with "
@@ -221,89 +148,68 @@ def segment(
         if cues:
             raise InputError("--cues shows what is inside for one video: name only one")
         code = segment_many(
-            named,
-            masks=masks_given,
+            [replace(request, video=video) for video in named],
+            outputs,
+            network,
             mask_dir=mask_dir,
-            outputs=outputs_given,
             jobs=jobs,
             engine=engine,
-            network=network,
-            cutting=cutting,
             quiet=quiet,
             json=json_,
         )
         raise typer.Exit(code)
-    from ddeal_core.runs.masks import given_masks
-    from ddeal_core.tracking import Segmenter
-
-    video = named[0]
     if not mask and not hinted:
         raise InputError(
             "where is the object? Give its --mask, a --box x,y,width,height around it, a "
             "--point x,y on it, or a --scribble"
         )
-    with open_source(video, start=start, end=end, on_error=on_error) as source:
-        masks, files = given_masks(
-            masks_given,
-            lambda size, known: hints_of(box, point, not_point, scribble, size=size, known=known),
-            source=source,
-            objects=cutting["objects"],
-            direction=cutting["direction"],
-            at=at,
+    if hinted:
+        request = replace(
+            request,
+            hints=lambda size, known: hints_of(
+                box, point, not_point, scribble, size=size, known=known
+            ),
         )
-        tell_masks(masks, source, quiet=quiet)
-        writers = open_outputs(
-            output or [default_folder(video)],
-            source=source,
-            **{name: cutting[name] for name in _OF_OUTPUTS},
-            overwrite=True,  # asked below, where an unfinished run is known of
-            keep=files if scribble is None else [*files, scribble],
-        )
-        segmenter = Segmenter.load(**network, keep_cues=bool(cues))
-        writers += open_cues(
-            cues or (),
-            cue_frames,
-            source=source,
-            masks=masks,
-            config=segmenter.config,
-            direction=cutting["direction"],
-            beside=writers,
-            keep=files,
-            overwrite=overwrite,
-        )
-        summary = cut_out_or_resume(
-            *(segmenter, source, masks, writers),
-            direction=cutting["direction"],
-            resume=resume,
-            overwrite=overwrite,
-            quiet=quiet,
-        )
-        height, width = source.size
-    if summary.restored < summary.frames:
-        for writer in writers:
-            say(f"wrote {writer.path}", quiet=quiet)
-        plural = "" if summary.frames == 1 else "s"
-        kept = f" ({summary.restored} of them kept from before)" if summary.restored else ""
+    if not output:
+        outputs = replace(outputs, names=default_folder(named[0]))
+    _segment_one(request, outputs, network, quiet=quiet, json=json_)
+
+
+def _segment_one(
+    request: "VideoRequest",
+    outputs: "OutputOptions",
+    network: "NetworkOptions",
+    *,
+    quiet: bool,
+    json: bool,
+) -> None:
+    done = run_and_show(request, outputs, network, quiet=quiet)
+    height, width = done.size
+    if not done.was_complete:
+        for path in done.outputs:
+            say(f"wrote {path}", quiet=quiet)
+        plural = "" if done.frames == 1 else "s"
+        kept = f" ({done.restored} of them kept from before)" if done.restored else ""
         say(
-            f"{summary.frames} frame{plural}{kept} of {width}x{height} in "
-            f"{summary.seconds:.1f} s: {summary.frame_rate:.1f} frames/s on {segmenter.device}",
+            f"{done.frames} frame{plural}{kept} of {width}x{height} in {done.seconds:.1f} s: "
+            f"{done.frame_rate:.1f} frames/s on {done.device}",
             quiet=quiet,
         )
-    if json_:
+    if json:
         emit_json(
             {
-                "video": video,
-                "frames": summary.frames,
-                "restored": summary.restored,
-                "damaged_frames": source.damage.count,
+                "video": request.video,
+                "frames": done.frames,
+                "restored": done.restored,
+                "damaged_frames": done.damaged,
                 "width": width,
                 "height": height,
-                "objects": sorted({i for m in masks.values() for i in m.object_ids}),
-                "outputs": [str(writer.path) for writer in writers],
-                "seconds": round(summary.seconds, 3),
-                "frames_per_second": round(summary.frame_rate, 3),
-                "device": str(segmenter.device),
-                "weights": None if weights is None else str(weights),
+                "objects": done.object_ids,
+                "outputs": [str(path) for path in done.outputs],
+                "seconds": round(done.seconds, 3),
+                "frames_per_second": round(done.frame_rate, 3),
+                "device": done.device,
+                "weights": None if network.weights is None else str(network.weights),
             }
         )
 

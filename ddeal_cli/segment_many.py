@@ -1,61 +1,25 @@
-"""Many videos in one ``ddeal segment``: its options, and what is shown of them."""
+"""Many videos in one ``ddeal segment``, and what is shown of them."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from ddeal_cli.console import complain, emit_json, say
+from ddeal_cli.console import complain, emit_json, say, told
 from ddeal_cli.many_progress import ManyProgress
 from ddeal_cli.tables import show_table
 
 if TYPE_CHECKING:
     from ddeal_core.batch import Outcome
+    from ddeal_core.runs import NetworkOptions, OutputOptions, VideoRequest
 
-__all__ = ["EngineOption", "JobsOption", "MaskDirOption", "exit_code", "many_meant", "segment_many"]
-
-_MANY = "Many videos"
-
-MaskDirOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--mask-dir",
-        metavar="DIR",
-        help="Where each video's mask is found by its name: DIR/clip.png, or a folder DIR/clip "
-        "with masks by frame (of masks for all frames, the first is taken). Or write {stem} "
-        "(clip), {name} (clip.mp4) or {parent} (its folder) in --mask, as in -o.",
-        rich_help_panel=_MANY,
-    ),
-]
-JobsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--jobs",
-        "-j",
-        metavar="N",
-        min=1,
-        help="Videos at a time, each in a process with its share of the cores. Default: 1; with "
-        "ray, as many as the cluster has room for.",
-        rich_help_panel=_MANY,
-    ),
-]
-EngineOption = Annotated[
-    str,
-    typer.Option(
-        metavar="local|ray[://HOST:PORT]",
-        help="Where videos are cut out: in processes of this machine, or by a Ray cluster whose "
-        "machines see all files under the same paths.",
-        rich_help_panel=_MANY,
-    ),
-]
+__all__ = ["exit_code", "many_meant", "segment_many"]
 
 
 def many_meant(
     found_many: bool,
-    masks: Sequence[str],
-    outputs: Sequence[str],
+    request: "VideoRequest",
+    outputs: "OutputOptions",
     *,
     mask_dir: Path | None,
     engine: str,
@@ -63,34 +27,30 @@ def many_meant(
     """Whether the command is one for many videos, even if there is only one of them."""
     from ddeal_core.batch.plan import has_field
 
-    named = any(has_field(word) for word in (*masks, *outputs))
+    named = any(has_field(word) for word in (*request.mask_names, *outputs.output_names))
     return found_many or named or mask_dir is not None or engine != "local"
 
 
 def segment_many(
-    videos: Sequence[str],
+    requests: "Sequence[VideoRequest]",
+    outputs: "OutputOptions",
+    network: "NetworkOptions",
     *,
-    masks: Sequence[str],
     mask_dir: Path | None,
-    outputs: Sequence[str],
     jobs: int | None,
     engine: str,
-    network: Mapping[str, Any],
-    cutting: Mapping[str, Any],
     quiet: bool,
     json: bool,
 ) -> int:
     """Cut out all videos and tell how each ended.
 
     Args:
-        videos: From `find_videos`.
-        masks: See `plan`.
-        mask_dir: See `plan`.
+        requests: See `plan`.
         outputs: See `plan`.
+        network: See `cut_out_many`.
+        mask_dir: See `plan`.
         jobs: See `cut_out_many`.
         engine: See `cut_out_many`.
-        network: Keyword arguments of `Segmenter.load`.
-        cutting: Keyword arguments of `cut_out`.
         quiet: Show only warnings and errors.
         json: Print one object with a list of all videos.
 
@@ -99,25 +59,21 @@ def segment_many(
     """
     from ddeal_core.batch import cut_out_many, plan
 
-    planned = plan(videos, masks=masks, mask_dir=mask_dir, outputs=outputs)
+    planned = plan(requests, outputs, mask_dir=mask_dir)
     say("1 video" if len(planned) == 1 else f"{len(planned)} videos", quiet=quiet)
     began = time.monotonic()
     outcomes: list[Outcome] = []
     with ManyProgress(len(planned), quiet=quiet) as progress:
         on_progress: Callable[..., None] | None = None if engine != "local" else progress.moved
         for outcome in cut_out_many(
-            planned,
-            workers=jobs,
-            engine=engine,
-            network=network,
-            on_progress=on_progress,
-            **cutting,
+            planned, network=network, workers=jobs, engine=engine, on_progress=on_progress
         ):
             outcomes.append(outcome)
             progress.ended(outcome)
             if outcome.error is not None:
-                named = outcome.job.video in outcome.error
-                complain(outcome.error if named else f"{outcome.job.video}: {outcome.error}")
+                error = told(outcome.error, outcome.remedy)
+                named = outcome.job.video in error
+                complain(error if named else f"{outcome.job.video}: {error}")
     seconds = time.monotonic() - began
     order = {job: number for number, job in enumerate(planned)}
     outcomes.sort(key=lambda outcome: order[outcome.job])
@@ -181,9 +137,9 @@ def _video_record(outcome: "Outcome") -> dict[str, Any]:
         "width": width,
         "height": height,
         "objects": list(outcome.objects),
-        "outputs": [] if outcome.status == "failed" else list(outcome.job.outputs),
+        "outputs": [] if outcome.status == "failed" else list(outcome.job.outputs.output_names),
         "seconds": round(outcome.seconds, 3),
         "frames_per_second": round(outcome.frame_rate, 3),
         "device": outcome.device,
-        "error": outcome.error,
+        "error": None if outcome.error is None else told(outcome.error, outcome.remedy),
     }

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 __all__ = [
+    "journal_folder",
     "part_of",
     "publish",
     "remove_leftovers",
@@ -25,6 +26,11 @@ _AT_ONCE = 16  # a disk joins what waits for it: many files take little longer t
 def part_of(path: Path) -> Path:
     """Name what is being written before it is whole: hidden, beside it, this process' own."""
     return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def journal_folder(output: Path) -> Path:
+    """Name the folder in which a run keeps what it has found: hidden, beside its first output."""
+    return output.with_name(f".{output.name}.unfinished")
 
 
 def publish(part: Path, path: Path) -> None:

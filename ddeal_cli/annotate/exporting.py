@@ -13,13 +13,12 @@ import numpy as np
 
 from ddeal_cli.annotate.project import Project
 from ddeal_cli.annotate.result_store import GivenMasks
-from ddeal_core.errors import DdealError, InputError
-from ddeal_core.media.matting.cutout import Cutout
-from ddeal_core.media.outputs.opening import open_outputs
-from ddeal_core.media.outputs.result_writer import FolderWriter, ResultWriter
-from ddeal_core.media.sources.opening import open_source
-from ddeal_core.runs.pipeline import segment_video
-from ddeal_core.runs.run_record import RunRecord
+from ddeal_core.errors import InputError
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.outputs.opening import check_free
+from ddeal_core.media.outputs.result_writer import FolderWriter
+from ddeal_core.runs import OutputOptions, VideoRequest, open_run
+from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = ["EXPORTS", "Export", "Exporter", "zip_folder"]
@@ -110,30 +109,38 @@ class Exporter:
         self, project: Project, given: GivenMasks, wanted: Sequence[Export], *, hard: bool
     ) -> Generator[int]:
         paths = {each.key: self.folder / each.name for each in wanted}
-        with open_source(project.frames.source.path) as source:
-            writers: list[ResultWriter] = []
-            try:
-                for each in wanted:
-                    self._remove_pictures(each)
-                    writers += open_outputs(
-                        [f"{each.kind}={paths[each.key]}"],
-                        source=source,
-                        background="#00ff00" if each.kind == "background" else None,
-                        hard=hard,
-                        overwrite=self._overwrite or each.key in self._begun,
-                    )
-            except BaseException:
-                _abandon(writers)
-                raise
+        if not self._overwrite:
+            check_free(path for key, path in paths.items() if key not in self._begun)
+        for each in wanted:
+            self._remove_pictures(each)
+        request = VideoRequest(project.frames.source.path, given.labels())
+        outputs = OutputOptions(
+            [f"{each.kind}={paths[each.key]}" for each in wanted],
+            hard=hard,
+            overwrite=True,
+            resumable=False,
+        )
+        known = all(each.from_labels for each in wanted) and project.results.fresh(given).all()
+
+        def stored(frame: Frame) -> Result:
+            labels = np.zeros(frame.size, np.uint8)
+            if frame.index >= given.frames[0]:
+                found = project.results.labels(frame.index)
+                labels = labels if found is None else found
+            return Result.of_labels(
+                labels, index=frame.index, object_ids=given.ids_known(frame.index)
+            )
+
+        with open_run(request, outputs, self._segmenter) as run:
             self._begun.update(paths)
-            for each, writer in zip(wanted, writers, strict=True):
+            for each, writer in zip(wanted, run.writers, strict=True):
                 if isinstance(writer, FolderWriter):
                     self._folders[each.key] = writer
-            soft = not all(each.from_labels for each in wanted)
-            if soft or not project.results.fresh(given).all():
-                yield from self._with_the_network(project, given, writers)
-            else:
-                yield from self._from_results(project, given, writers)
+            with closing(run.steps(results=stored if known else None)) as steps:
+                for step in steps:
+                    if not known and step.frame.index >= given.frames[0]:
+                        project.results.put(step.frame.index, step.result.labels, given)
+                    yield step.frame.index
         self.written.update(paths)
 
     def _remove_pictures(self, export: Export) -> None:
@@ -144,49 +151,6 @@ class Exporter:
         for file in before.files():
             with suppress(OSError):
                 (before.path / file.name).unlink()
-
-    def _from_results(
-        self, project: Project, given: GivenMasks, writers: list[ResultWriter]
-    ) -> Generator[int]:
-        """Write what is there, as a run of the network would have."""
-        try:
-            with open_source(project.frames.source.path) as source:
-                record = RunRecord.of(self._segmenter, source, given.labels(), "forward")
-                for frame in source:
-                    labels = np.zeros(frame.size, np.uint8)
-                    if frame.index >= given.frames[0]:
-                        found = project.results.labels(frame.index)
-                        labels = labels if found is None else found
-                    known = given.ids_known(frame.index)
-                    cutout = Cutout(frame.image, labels, object_ids=known)
-                    for writer in writers:
-                        writer.write(frame, cutout)
-                    record.add(frame)
-                    yield frame.index
-            for writer in writers:
-                writer.finish()
-                record.describe(writer)
-        except BaseException:
-            _abandon(writers)
-            raise
-
-    def _with_the_network(
-        self, project: Project, given: GivenMasks, writers: list[ResultWriter]
-    ) -> Generator[int]:
-        with (
-            open_source(project.frames.source.path) as source,
-            closing(segment_video(self._segmenter, source, given.labels(), writers)) as steps,
-        ):
-            for step in steps:
-                if step.frame.index >= given.frames[0]:
-                    project.results.put(step.frame.index, step.result.labels, given)
-                yield step.frame.index
-
-
-def _abandon(writers: list[ResultWriter]) -> None:
-    for writer in writers:
-        with suppress(DdealError, OSError):
-            writer.abandon()
 
 
 def zip_folder(folder: Path, into: BinaryIO) -> None:

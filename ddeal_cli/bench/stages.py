@@ -47,8 +47,8 @@ _OF_NETWORK = (
 )
 _OF_MODULES = (
     ("matching", "ddeal_core.network.ddeal", "match"),
-    ("merge", "ddeal_core.tracking.tracker", "merge"),
-    ("merge", "ddeal_core.tracking.maps", "raise_labels"),
+    ("merge", "ddeal_core.tracking.tracker", "soft_aggregation"),
+    ("merge", "ddeal_core.tracking.maps", "update_argmax"),
     ("upload", "ddeal_core.tracking.tracker", "Tracker._to_tensor"),
     ("download", "ddeal_core.tracking.tracker", "Tracker._to_result"),
 )

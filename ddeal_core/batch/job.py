@@ -1,10 +1,13 @@
 """One video of many: what is to be done with it, how far it is, and how it ended."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["Job", "OnProgress", "Outcome", "Position", "Settings"]
+from ddeal_core.errors import Remedy
+from ddeal_core.runs.request import OutputOptions, VideoRequest
+
+__all__ = ["Job", "OnProgress", "Outcome", "Position"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,31 +15,21 @@ class Job:
     """One video with its masks and outputs.
 
     Attributes:
-        video: See `open_source`.
-        masks: See `read_masks`.
-        outputs: See `open_outputs`.
+        request: The video and its masks.
+        outputs: Its outputs.
         by_rule: The mask is a folder that was found by the video's name: see `masks_in`.
         fault: Why it cannot be done, where that is known before it starts.
     """
 
-    video: str
-    masks: tuple[str, ...]
-    outputs: tuple[str, ...]
+    request: VideoRequest
+    outputs: OutputOptions
     by_rule: bool = False
     fault: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What holds for all videos; it travels to the processes that do the work.
-
-    Attributes:
-        network: Keyword arguments of `Segmenter.load`.
-        cutting: Keyword arguments of `cut_out`.
-    """
-
-    network: Mapping[str, Any] = field(default_factory=dict)
-    cutting: Mapping[str, Any] = field(default_factory=dict)
+    @property
+    def video(self) -> str:
+        """Name of the video."""
+        return str(self.request.video)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +62,8 @@ class Outcome:
         objects: Ids that were followed.
         seconds: From opening the video to closing the last output.
         device: Where the network ran.
-        error: Of a failure, one line that says what is wrong and what to do.
+        error: Of a failure, one line that says what is wrong.
+        remedy: What lifts a refusal: see `DdealError`.
         bad_input: Whether the caller can mend it, as with `InputError`.
     """
 
@@ -81,6 +75,7 @@ class Outcome:
     seconds: float = 0.0
     device: str | None = None
     error: str | None = None
+    remedy: Remedy | None = None
     bad_input: bool = False
 
     @property

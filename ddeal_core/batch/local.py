@@ -16,9 +16,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import NoReturn
 
-from ddeal_core.batch.job import Job, OnProgress, Outcome, Position, Settings
+from ddeal_core.batch.job import Job, OnProgress, Outcome, Position
 from ddeal_core.errors import DdealError
 from ddeal_core.processes import interrupts_held
+from ddeal_core.runs.request import NetworkOptions
 
 __all__ = ["run_in_processes"]
 
@@ -30,7 +31,7 @@ _SECONDS_TO_TIDY = 5.0
 
 def run_in_processes(
     jobs: Sequence[Job],
-    settings: Settings,
+    network: NetworkOptions,
     *,
     workers: int,
     on_progress: OnProgress | None = None,
@@ -43,7 +44,7 @@ def run_in_processes(
 
     Args:
         jobs: The videos.
-        settings: Of all of them.
+        network: What each process loads.
         workers: How many processes; each takes its share of the threads.
         on_progress: Called as frames are done, a few times a second for each video.
 
@@ -60,7 +61,7 @@ def run_in_processes(
 
     def start() -> None:
         with interrupts_held():
-            pool.append(_Worker(settings, share))
+            pool.append(_Worker(network, share))
 
     try:
         for _ in range(share):
@@ -115,11 +116,11 @@ class _Warning:
 class _Worker:
     """A process as its parent sees it."""
 
-    def __init__(self, settings: Settings, share: int) -> None:
+    def __init__(self, network: NetworkOptions, share: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(
-            target=_work, args=(theirs, settings, share), daemon=True
+            target=_work, args=(theirs, network, share), daemon=True
         )
         self.process.start()
         theirs.close()  # so that its death is the end of the line
@@ -180,15 +181,15 @@ def _end(pool: list[_Worker]) -> None:
             worker.connection.close()
 
 
-def _work(connection: Connection, settings: Settings, share: int) -> None:
+def _work(connection: Connection, network: NetworkOptions, share: int) -> None:
     """What the process does; told to end, it goes as soon as its outputs are tidied up."""
     try:
-        _take_videos(connection, settings, share)
+        _take_videos(connection, network, share)
     except _ToldToEndError as told:
         os._exit(128 + told.number)  # winding up Python and torch would take a second
 
 
-def _take_videos(connection: Connection, settings: Settings, share: int) -> None:
+def _take_videos(connection: Connection, network: NetworkOptions, share: int) -> None:
     """Say when the network is ready, then take videos until there is none."""
     # A terminal's Ctrl-C reaches it too: the parent says what is to happen.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -207,7 +208,7 @@ def _take_videos(connection: Connection, settings: Settings, share: int) -> None
 
             from ddeal_core.batch.runner import Runner
 
-            runner = Runner(settings, threads=max(1, torch.get_num_threads() // share))
+            runner = Runner(network, threads=max(1, torch.get_num_threads() // share))
         except Exception as error:
             line.send(error)
             return

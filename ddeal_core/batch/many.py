@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator
+from typing import Annotated
 
-from ddeal_core.batch.job import Job, OnProgress, Outcome, Settings
+from ddeal_core.batch.job import Job, OnProgress, Outcome
 from ddeal_core.errors import InputError
+from ddeal_core.runs.request import NetworkOptions
 from ddeal_core.settings import Range, check_value
 
 __all__ = ["cut_out_many", "ray_address"]
@@ -15,31 +16,31 @@ __all__ = ["cut_out_many", "ray_address"]
 def cut_out_many(
     jobs: Iterable[Job],
     *,
+    network: NetworkOptions | None = None,
     workers: int | None = None,
     engine: str = "local",
-    network: Mapping[str, Any] | None = None,
     on_progress: OnProgress | None = None,
-    **cutting: Any,
 ) -> Iterator[Outcome]:
     """Cut objects out of many videos, as ``ddeal segment`` does, and with the same bytes.
 
         videos, _ = find_videos(["clips"])
-        outcomes = list(cut_out_many(plan(videos, mask_dir="first"), workers=2, overwrite=True))
+        requests = [VideoRequest(video, end=100) for video in videos]
+        jobs = plan(requests, OutputOptions("cut/{stem}.mov", overwrite=True), mask_dir="first")
+        outcomes = list(cut_out_many(jobs, workers=2))
         failed = {outcome.job.video: outcome.error for outcome in outcomes if outcome.error}
 
     One video that fails does not stop the others. What an earlier run completed, from the same
-    files and with the same settings, is left as it is, and what it left unfinished goes on; unless
-    `overwrite` is set.
+    files and with the same options, is left as it is, and what it left unfinished goes on; unless
+    results may be overwritten.
 
     Args:
         jobs: The videos: see `plan`.
+        network: What to load in each process; the bundled weights if None.
         workers: Processes on this machine, each with its share of the threads; 0 does the work
             in this one. With Ray, how many videos at a time. None: one process, or as many as
             the cluster has room for.
         engine: "local", or "ray" with an address if wanted: see `run_on_ray`.
-        network: Keyword arguments of `Segmenter.load`.
         on_progress: Called as frames are done; not with Ray.
-        **cutting: Keyword arguments of `cut_out`, for all videos.
 
     Yields:
         How each video ended, as they end, in any order. Dropping the iterator ends the processes.
@@ -49,7 +50,7 @@ def cut_out_many(
         DdealError: No worker can start.
     """
     check_value("workers", workers, Annotated[int, Range(0, 4096)] | None)
-    settings = Settings(dict(network or {}), dict(cutting))
+    options = NetworkOptions() if network is None else network
     address = None if engine == "local" else ray_address(engine)
     todo: list[Job] = []
     for job in jobs:
@@ -62,17 +63,17 @@ def cut_out_many(
     if engine != "local":
         from ddeal_core.batch.ray import run_on_ray
 
-        yield from run_on_ray(todo, settings, workers=workers or None, address=address)
+        yield from run_on_ray(todo, options, workers=workers or None, address=address)
     elif workers == 0:
         from ddeal_core.batch.runner import Runner
 
-        runner = Runner(settings)
+        runner = Runner(options)
         for job in todo:
             yield runner.run(job, on_progress)
     else:
         from ddeal_core.batch.local import run_in_processes
 
-        yield from run_in_processes(todo, settings, workers=workers or 1, on_progress=on_progress)
+        yield from run_in_processes(todo, options, workers=workers or 1, on_progress=on_progress)
 
 
 def ray_address(engine: str) -> str | None:

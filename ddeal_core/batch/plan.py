@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast, get_args
 
@@ -14,6 +15,7 @@ from ddeal_core.batch.mask_rule import find_mask
 from ddeal_core.errors import InputError
 from ddeal_core.media.file_kinds import IMAGE_ENDINGS, VIDEO_ENDINGS, natural_key
 from ddeal_core.media.outputs.writers import Kind, is_folder
+from ddeal_core.runs.request import OutputOptions, VideoRequest
 
 __all__ = ["default_folder", "find_videos", "has_field", "is_live", "plan"]
 
@@ -124,23 +126,23 @@ def _filled(word: str, names: dict[str, str]) -> str:
 
 
 def plan(
-    videos: Sequence[str],
+    requests: Sequence[VideoRequest],
+    outputs: OutputOptions,
     *,
-    masks: Sequence[str] = (),
     mask_dir: str | os.PathLike[str] | None = None,
-    outputs: Sequence[str] = (),
 ) -> list[Job]:
     """Give each video its masks and its outputs.
 
-        plan(["a.mp4", "b.mp4"], mask_dir="first", outputs=["out/{stem}.mov", "masks"])
+        plan([VideoRequest("a.mp4"), VideoRequest("b.mp4")], OutputOptions(["{stem}.mov", "masks"]),
+             mask_dir="first")
 
     Args:
-        videos: From `find_videos`.
-        masks: As in `read_masks`, with ``{stem}`` (``clip``), ``{name}`` (``clip.mp4``) or
-            ``{parent}`` (the folder it lies in) wherever the video's name belongs.
+        requests: The videos, as from `find_videos`. Names of masks have ``{stem}`` (``clip``),
+            ``{name}`` (``clip.mp4``) or ``{parent}`` (the folder it lies in) wherever the video's
+            name belongs.
+        outputs: Names with the same fields. A folder without any gets a folder for each video; no
+            name at all stands for ``<stem>_masks`` in the current folder.
         mask_dir: Folder in which each video's mask is found by its name: see `find_mask`.
-        outputs: As in `open_outputs`, with the same fields. A folder without any gets a folder
-            for each video. By default masks go to ``<stem>_masks`` in the current folder.
 
     Returns:
         A job for each video, in order. One without a mask has its fault told in it.
@@ -149,18 +151,18 @@ def plan(
         InputError: Masks or outputs are not told apart between videos, results would replace an
             input or each other, or there is a mask for none of the videos.
     """
-    if (mask_dir is None) == (not masks):
+    if any((mask_dir is None) == (not request.mask_names) for request in requests):
         raise InputError("give either masks or a folder of masks")
     if mask_dir is not None and not Path(mask_dir).is_dir():
         raise InputError(f"there is no folder {mask_dir} with masks")
-    if len(videos) > 1:
-        for word in masks:
+    if len(requests) > 1:
+        for word in (mask for request in requests for mask in request.mask_names):
             if not has_field(word):
                 raise InputError(
-                    f"{word} is one mask for {len(videos)} videos: name a folder of masks, or "
+                    f"{word} is one mask for {len(requests)} videos: name a folder of masks, or "
                     "write the video's name as {stem}, as in masks/{stem}.png"
                 )
-    jobs = [_planned(video, masks, mask_dir, outputs, several=len(videos) > 1) for video in videos]
+    jobs = [_planned(each, outputs, mask_dir, several=len(requests) > 1) for each in requests]
     if all(job.fault for job in jobs):
         fault = str(jobs[0].fault)
         raise InputError(fault if len(jobs) == 1 else f"no video has a mask; the first: {fault}")
@@ -169,23 +171,24 @@ def plan(
 
 
 def _planned(
-    video: str,
-    masks: Sequence[str],
+    request: VideoRequest,
+    outputs: OutputOptions,
     mask_dir: str | os.PathLike[str] | None,
-    outputs: Sequence[str],
     *,
     several: bool,
 ) -> Job:
+    video = str(request.video)
     names = _names(video)
-    results = tuple(_output(word, names, several=several) for word in outputs)
-    results = results or (str(default_folder(video)),)
+    results = [_output(word, names, several=several) for word in outputs.output_names]
+    own = replace(outputs, names=results or str(default_folder(video)))
     if mask_dir is None:
-        return Job(video, tuple(_filled(word, names) for word in masks), results)
+        masks = [_filled(word, names) for word in request.mask_names]
+        return Job(replace(request, masks=masks), own)
     try:
         mask = find_mask(Path(mask_dir), names["stem"])
     except InputError as error:
-        return Job(video, (), results, fault=str(error))
-    return Job(video, (str(mask),), results, by_rule=mask.is_dir())
+        return Job(request, own, fault=str(error))
+    return Job(replace(request, masks=str(mask)), own, by_rule=mask.is_dir())
 
 
 def _output(word: str, names: dict[str, str], *, several: bool) -> str:
@@ -217,10 +220,10 @@ def _check_places(jobs: Iterable[Job]) -> None:
     """Refuse results in one place with each other, with an input, or with a mask."""
     jobs = list(jobs)
     videos = {_place(job.video): job.video for job in jobs}
-    masks = {_place(mask): mask for job in jobs for mask in job.masks}
+    masks = {_place(mask): mask for job in jobs for mask in job.request.mask_names}
     writers: dict[str, str] = {}
     for job in jobs:
-        for output in job.outputs:
+        for output in job.outputs.output_names:
             path = _without_kind(output)
             place = _place(path)
             for given, what in ((videos, "input"), (masks, "mask")):

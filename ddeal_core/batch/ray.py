@@ -16,8 +16,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ddeal_core.batch.job import Job, Outcome, Settings
+from ddeal_core.batch.job import Job, Outcome
 from ddeal_core.errors import DdealError, InputError
+from ddeal_core.runs.request import NetworkOptions
 
 if TYPE_CHECKING:
     from ddeal_core.batch.runner import Runner
@@ -29,7 +30,7 @@ _SECONDS_TO_TIDY = 5.0
 
 def run_on_ray(
     jobs: Sequence[Job],
-    settings: Settings,
+    network: NetworkOptions,
     *,
     workers: int | None = None,
     address: str | None = None,
@@ -41,7 +42,7 @@ def run_on_ray(
 
     Args:
         jobs: The videos; relative names are of the current folder, which all machines must see.
-        settings: Of all of them.
+        network: What each worker loads.
         workers: How many videos at a time; as many as the cluster has room for if None.
         address: Of a cluster that this machine is not in: ``ray://host:10001``. None takes
             RAY_ADDRESS, the cluster that this machine is in, or starts one of it alone.
@@ -56,10 +57,8 @@ def run_on_ray(
     ray = _connected(address)
     running: dict[Any, Job] = {}
     try:
-        task = ray.remote(_cut_out).options(
-            num_cpus=1, num_gpus=_gpus(ray, settings), max_retries=0
-        )
-        packed = pickle.dumps(settings)  # bytes: a worker knows by them what it has loaded
+        task = ray.remote(_cut_out).options(num_cpus=1, num_gpus=_gpus(ray, network), max_retries=0)
+        packed = pickle.dumps(network)  # bytes: a worker knows by them what it has loaded
         waiting = deque(jobs)
         room = workers or len(jobs)
         while waiting or running:
@@ -101,8 +100,8 @@ def _connected(address: str | None) -> Any:
     return ray
 
 
-def _gpus(ray: Any, settings: Settings) -> int:
-    wanted = settings.network.get("device", "auto") in ("auto", "cuda")
+def _gpus(ray: Any, network: NetworkOptions) -> int:
+    wanted = network.device in ("auto", "cuda")
     return int(wanted and ray.cluster_resources().get("GPU", 0) >= 1)
 
 

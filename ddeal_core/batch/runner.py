@@ -1,21 +1,22 @@
 """One process's work: the network is loaded once, then videos are cut out one after the other."""
 
-import inspect
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import torch
 
-from ddeal_core.batch.job import Job, OnProgress, Outcome, Position, Settings
+from ddeal_core.batch.job import Job, OnProgress, Outcome, Position
 from ddeal_core.batch.mask_rule import masks_in
 from ddeal_core.errors import DdealError, InputError
+from ddeal_core.media.pixel_limit import limited_pixels
 from ddeal_core.media.sources.opening import open_source
-from ddeal_core.runs.pipeline import Progress
-from ddeal_core.runs.run import cut_out
-from ddeal_core.tracking.segmenter import Segmenter
+from ddeal_core.runs.outputs import Progress
+from ddeal_core.runs.request import NetworkOptions, VideoRequest
+from ddeal_core.runs.run import run_video
+from ddeal_core.tracking.batches import is_out_of_memory
 
 __all__ = ["Runner"]
 
@@ -26,23 +27,19 @@ class Runner:
     """Cuts out one video after the other; none can stop it but by ending the process.
 
     Args:
-        settings: Of all videos.
+        network: What to load.
         threads: How many the network may use; all cores if None. Results do not depend on it.
 
     Raises:
         WeightsError: The weights are missing or damaged.
         InputError: The device is not there, or the resolution is too small.
-        TypeError: `settings` has a word that `Segmenter.load` or `cut_out` does not know.
     """
 
-    def __init__(self, settings: Settings, *, threads: int | None = None) -> None:
-        inspect.signature(cut_out).bind("", "", "", **settings.cutting)
+    def __init__(self, network: NetworkOptions, *, threads: int | None = None) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
             cv2.setNumThreads(threads)
-        self._segmenter = Segmenter.load(**settings.network)
-        # What is complete is left, what is unfinished goes on, unless all is to be made anew.
-        self._cutting = {**settings.cutting, "resume": not settings.cutting.get("overwrite")}
+        self._segmenter = network.load()
 
     def run(self, job: Job, on_progress: OnProgress | None = None) -> Outcome:
         """Cut out one video.
@@ -56,62 +53,56 @@ class Runner:
         """
         if job.fault is not None:
             return Outcome.fault(job, job.fault, bad_input=True)
-        frames, size = 0, None
-        objects: set[int] = set()
+        frames = 0
         began = time.monotonic()
 
         def advance(progress: Progress) -> None:
-            nonlocal frames, size
-            frames, size = progress.done, progress.frame.size
-            objects.update(progress.result.object_ids)
+            nonlocal frames
+            frames = progress.done
             if on_progress is not None:
                 on_progress(Position(job, progress.done, progress.total))
 
-        error, bad_input = None, False
+        # What is complete is left, what is unfinished goes on, unless all is made anew.
+        outputs = replace(job.outputs, resume=not job.outputs.overwrite)
+        outcome = Outcome(job, "failed", device=str(self._segmenter.device))
         try:
-            cut_out(
-                job.video,
-                self._masks(job),
-                job.outputs,
-                segmenter=self._segmenter,
-                on_frame=advance,
-                **self._cutting,
-            )
-            if frames == 0:  # and no error: nothing was left to do
-                return Outcome(job, "complete", device=str(self._segmenter.device))
+            done = run_video(_request(job), outputs, self._segmenter, on_progress=advance)
         except DdealError as failure:
-            error, bad_input = str(failure), isinstance(failure, InputError)
+            outcome = replace(
+                outcome,
+                error=str(failure),
+                remedy=failure.remedy,
+                bad_input=isinstance(failure, InputError),
+            )
         except OSError as failure:
             name = f"{failure.filename}: " if failure.filename else ""
-            error = f"{name}{failure.strerror or failure}"
+            outcome = replace(outcome, error=f"{name}{failure.strerror or failure}")
         except Exception as failure:
-            error = _described(failure)
-        return Outcome(
-            job,
-            "done" if error is None else "failed",
-            frames=frames,
-            size=size,
-            objects=tuple(sorted(objects)),
-            seconds=time.monotonic() - began,
-            device=str(self._segmenter.device),
-            error=error,
-            bad_input=bad_input,
-        )
+            outcome = replace(outcome, error=_described(failure))
+        else:
+            if done.was_complete:
+                return replace(outcome, status="complete")
+            outcome = replace(outcome, status="done", size=done.size, objects=done.object_ids)
+        return replace(outcome, frames=frames, seconds=time.monotonic() - began)
 
-    def _masks(self, job: Job) -> list[str]:
-        if not job.by_rule:
-            return list(job.masks)
-        limits: dict[str, Any] = {name: self._cutting.get(name) for name in ("start", "end")}
-        words: list[str] = []
-        with open_source(job.video, **limits) as source:
-            for folder in job.masks:
-                words += masks_in(Path(folder), source)
-        return words
+
+def _request(job: Job) -> VideoRequest:
+    """What is asked for, with the masks of a folder chosen by the rule."""
+    request = job.request
+    if not job.by_rule:
+        return request
+    words: list[str] = []
+    with (
+        limited_pixels(request.max_pixels),
+        open_source(job.video, start=request.start, end=request.end) as source,
+    ):
+        for folder in request.mask_names:
+            words += masks_in(Path(folder), source)
+    return replace(request, masks=words)
 
 
 def _described(failure: Exception) -> str:
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    if isinstance(failure, MemoryError) or any(word in str(failure) for word in words):
+    if is_out_of_memory(failure):
         if torch.cuda.is_available():
             torch.cuda.empty_cache()  # for the videos that follow
         return "out of memory: try fewer videos at a time, or a lower resolution"

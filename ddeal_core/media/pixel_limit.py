@@ -1,10 +1,12 @@
 """How large a picture may be: a file of a few bytes can claim any size."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ddeal_core.errors import InputError, MediaError
 
-__all__ = ["DEFAULT_MAX_PIXELS", "check_pixels", "max_pixels", "set_max_pixels"]
+__all__ = ["DEFAULT_MAX_PIXELS", "check_pixels", "limited_pixels", "max_pixels", "set_max_pixels"]
 
 DEFAULT_MAX_PIXELS = 8192 * 8192
 """Twice the pixels of 8K video."""
@@ -45,6 +47,23 @@ def set_max_pixels(pixels: int | None) -> None:
     if pixels is not None and not 1 <= pixels <= _MOST:
         raise InputError(f"the most pixels of a picture are 1 to {_MOST}, not {pixels}")
     _chosen = pixels
+
+
+@contextmanager
+def limited_pixels(pixels: int | None) -> Iterator[None]:
+    """Hold this process to another limit for a while; None changes nothing.
+
+    Raises:
+        InputError: It is out of range.
+    """
+    before = _chosen
+    if pixels is not None:
+        set_max_pixels(pixels)
+    try:
+        yield
+    finally:
+        if pixels is not None:
+            set_max_pixels(before)
 
 
 def check_pixels(width: int, height: int, *, named: object) -> None:

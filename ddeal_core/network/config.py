@@ -93,7 +93,7 @@ class NetworkConfig:
             frame included (`DenseMatching.novel`, `DenseMatching.distinct`); 1 keeps everything.
         reach: How far an object may move from one frame to the next, as a share of the short
             side: pieces that appear farther away are taken for look-alikes
-            (`ddeal_core.tracking.continuity`). 0, as in the paper, lets it appear anywhere.
+            (`ddeal_core.tracking.motion_gate`). 0, as in the paper, lets it appear anywhere.
         ablation: Cues that are switched off.
     """
 

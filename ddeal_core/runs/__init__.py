@@ -1,17 +1,18 @@
-"""Running a video: from what a user names to finished outputs, also after an interruption."""
+"""Running a video: from what a user names to finished outputs, also after an interruption.
 
-from typing import TYPE_CHECKING
+Importing this brings no torch along: `ddeal_core.runs.pipeline`, which does, is imported when a
+run is ready to begin.
+"""
 
-from ddeal_core.lazy_names import lazy_names
+from ddeal_core.runs.request import NetworkOptions, OutputOptions, VideoRequest
+from ddeal_core.runs.run import RunSummary, cut_out, open_run, run_video
 
-if TYPE_CHECKING:
-    from ddeal_core.runs.run import cut_out
-else:
-    __getattr__ = lazy_names(
-        __name__,
-        {
-            "run": ("cut_out",),
-        },
-    )
-
-__all__ = ["cut_out"]
+__all__ = [
+    "NetworkOptions",
+    "OutputOptions",
+    "RunSummary",
+    "VideoRequest",
+    "cut_out",
+    "open_run",
+    "run_video",
+]

@@ -3,25 +3,27 @@
 A hidden folder beside the first output holds
 
     run.json             what the run is: a run that differs from it does not go on from it
-    results.log          every frame's labels, and its probabilities at the network's size
-    tracker.safetensors  what the tracker knew after some frame, and how long the log was then
+    back.log             results of the way back, where objects are followed backwards
+    back.safetensors     what the tracker knew after some frame of it, and how long the log was
+    forward.log          the same of the way forward
+    forward.safetensors
+    finishing            the name of the output that is about to appear
     lock                 held while a process writes here
 
-Outputs are made anew from the log, without the network: an encoder cannot go on in the middle of
-a video, and results grow from the log to the bytes that they had. So it matters little when a run
+Outputs are made anew from the logs, without the network: an encoder cannot go on in the middle of
+a video, and results grow from a log to the bytes that they had. So it matters little when a run
 is killed: what lies behind the last tracker state is found again.
 """
+
+from __future__ import annotations
 
 import json
 import os
 import shutil
 import stat
-import struct
 import time
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,65 +32,144 @@ import torch
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, OutputError
+from ddeal_core.media.frame import Frame
 from ddeal_core.media.outputs.result_writer import output_error
-from ddeal_core.media.pixel_limit import check_pixels
+from ddeal_core.network.state import FrameEncoding
 from ddeal_core.runs.file_lock import FileLock
-from ddeal_core.tracking.maps import Given, Maps
+from ddeal_core.runs.result_log import ResultLog
+from ddeal_core.tracking.batches import is_out_of_memory
 from ddeal_core.tracking.result import Result
-from ddeal_core.tracking.steps import from_steps, to_steps
-from ddeal_core.tracking.tracker_state import TrackerState, are_ids, pack, unpack
+from ddeal_core.tracking.tracker import Tracker
+from ddeal_core.tracking.tracker_state import TrackerState, pack, unpack
 from ddeal_core.whole_files import write_whole
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "Pass"]
 
-_RUN, _LOG, _STATE, _LOCK = "run.json", "results.log", "tracker.safetensors", "lock"
-_FINISHING = "finishing"  # the name of an output
-_HEAD = struct.Struct("<II")  # length and CRC-32 of what follows
+_RUN, _FINISHING, _LOCK = "run.json", "finishing", "lock"
+_BACK, _FORWARD = "back", "forward"
+_LOG, _STATE = ".log", ".safetensors"
+_FILES = (_RUN, _FINISHING, _LOCK, *(n + e for n in (_BACK, _FORWARD) for e in (_STATE, _LOG)))
 _LEAST_PAUSE = 1.0  # seconds between two states,
 _SHARE = 100  # and so many times what writing one took
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A frame of the log.
+class Pass:
+    """One way through a video: its results, and what the tracker knew after some of them.
+
+    Args:
+        log: Where results go.
+        path: The state's file; None where no state is kept.
 
     Attributes:
-        object_ids: Of the objects known by then.
-        index: Position among the frames that the tracker was fed.
-        steps: ``[K, h, w]`` uint16, see `to_steps`; None before any object was given.
-        labels: ``[H, W]`` uint8, as they were; None with `steps`.
-        given_ids: Objects whose given masks are results as they are.
+        log: As given.
+        done: Frames that need not be found again.
+        state: What the tracker knew after them; None at the beginning.
+        is_sound: False once something that was kept made no sense.
     """
 
-    object_ids: tuple[int, ...]
-    index: int
-    steps: NDArray[np.uint16] | None
-    labels: NDArray[np.uint8] | None
-    given_ids: tuple[int, ...]
+    def __init__(self, log: ResultLog, path: Path | None = None) -> None:
+        self.log = log
+        self.done = 0
+        self.state: TrackerState | None = None
+        self.is_sound = True
+        self._path = path
+        self._unproven = False  # whether a tracker was restored and has done nothing yet
+        # newer than the file's, with the number of frames and the log's length then
+        self._latest: tuple[TrackerState, int, int] | None = None
+        self._pause, self._told = _LEAST_PAUSE, time.monotonic()
 
-    def result(
-        self, size: tuple[int, int], given: NDArray[np.integer] | None, device: torch.device
+    def recover(self, device: torch.device) -> None:
+        """Read the state's file if there is one, and keep the log up to it.
+
+        Raises:
+            OSError: A file cannot be read.
+            ValueError: One of them is damaged.
+        """
+        if self._path is None or not self._path.is_file():
+            return
+        state, notes = unpack(self._path.read_bytes(), device)
+        done, end = notes.get("done", -1), notes.get("offset", -1)
+        self.log.recover(done, end)
+        self.state, self.done = state, done
+
+    def restore(self, tracker: Tracker) -> None:
+        """Let a tracker go on from the state, if there is one."""
+        if self.state is not None:
+            tracker.restore(self.state)
+            self._unproven = True
+
+    def step(
+        self,
+        tracker: Tracker,
+        image: NDArray[np.uint8],
+        mask: NDArray[np.integer] | None,
+        encoding: FrameEncoding | None,
     ) -> Result:
-        """Make the result that it was.
+        """Let a tracker segment the next frame: see `Tracker.step`.
+
+        Raises:
+            OutputError: The state that it was restored to has shapes or values of no tracker.
+        """
+        unproven, self._unproven = self._unproven, False
+        try:
+            return tracker.step(image, mask, encoding)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
+                RuntimeError) as error:  # fmt: skip
+            if not unproven or is_out_of_memory(error):
+                raise
+            raise self.damaged() from error
+
+    def get(
+        self, frame: Frame, mask: NDArray[np.integer] | None, device: torch.device
+    ) -> Result | None:
+        """Read the result of a frame, or None if there is none: see `ResultLog.get`.
+
+        Raises:
+            OutputError: It is damaged, or the disk fails.
+        """
+        try:
+            return self.log.get(frame.index, frame.size, mask, device)
+        except ValueError:
+            raise self.damaged() from None
+
+    def reached(self, done: int, state: TrackerState) -> None:
+        """Note that so many results are in the log; save the state if it is time.
 
         Args:
-            size: (H, W) of the frame.
-            given: The mask that was given last.
-            device: Where results are made.
+            done: Frames so far.
+            state: What the tracker knows after them.
+
+        Raises:
+            OutputError: The disk does not take it.
         """
-        if self.steps is None or self.labels is None:
-            return Result.without_objects(self.index, size)
-        if self.labels.shape != size:
-            raise OutputError(f"the kept result {self.index} is damaged: use --overwrite")
-        own = None
-        if self.given_ids:
-            if given is None:
-                raise OutputError(f"the kept result {self.index} is damaged: use --overwrite")
-            own = Given(given, list(self.given_ids))
-        maps = Maps(from_steps(self.steps, device), size, own)
-        return Result.of_maps(
-            maps, labels=self.labels, index=self.index, object_ids=self.object_ids
-        )
+        self._latest = state, done, self.log.end
+        if time.monotonic() - self._told >= self._pause:
+            self.save()
+
+    def save(self) -> None:
+        """Save the state that was reached.
+
+        Raises:
+            OutputError: The disk does not take it.
+        """
+        if self._path is None or self._latest is None:
+            return
+        began = time.monotonic()
+        state, done, end = self._latest
+        try:
+            os.fsync(self.log.fileno())  # never a state ahead of its log
+            write_whole(self._path, pack(state, done=done, offset=end))
+        except OSError as error:
+            raise output_error(self._path.parent, error) from None
+        self.state, self.done, self._latest = state, done, None
+        self._told = time.monotonic()
+        self._pause = max(_LEAST_PAUSE, _SHARE * (self._told - began))
+
+    def damaged(self) -> OutputError:
+        """What to raise where something that was kept makes no sense."""
+        self.is_sound = False
+        folder = "a temporary file" if self._path is None else self._path.parent
+        return OutputError(f"the run kept in {folder} is damaged", remedy="overwrite")
 
 
 class Journal:
@@ -99,7 +180,8 @@ class Journal:
 
     Attributes:
         folder: Where it is.
-        done: Frames that need not be found again.
+        back: The way back, once `start` or `resume` was called.
+        forward: The way forward.
 
     Raises:
         BlockingIOError: Another process writes here.
@@ -107,16 +189,12 @@ class Journal:
         OSError: The folder cannot be written to.
     """
 
+    back: Pass
+    forward: Pass
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.done = 0
-        self._pause = _LEAST_PAUSE
-        self._told = time.monotonic()
-        self._state: TrackerState | None = None  # of the file
-        # newer than the file's, with the number of frames and the log's length then
-        self._latest: tuple[TrackerState, int, int] | None = None
-        self._log: Any = None
-        self._offset = 0
+        self._passes: list[Pass] = []
         _check_own(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(folder / _LOCK)
@@ -132,7 +210,12 @@ class Journal:
     @property
     def has_state(self) -> bool:
         """Whether there is something to go on from."""
-        return (self.folder / _STATE).is_file()
+        return any((self.folder / f"{name}{_STATE}").is_file() for name in (_BACK, _FORWARD))
+
+    @property
+    def done(self) -> int:
+        """Frames that need not be found again, both ways together; 0 where one is damaged."""
+        return sum(each.done for each in self._passes) * all(p.is_sound for p in self._passes)
 
     def start(self, description: Mapping[str, Any]) -> None:
         """Forget what is there and begin with the first frame.
@@ -140,94 +223,26 @@ class Journal:
         Raises:
             OSError: The folder cannot be written to.
         """
-        # In this order it is never taken for another run's.
-        for name in (_FINISHING, _STATE, _LOG, _RUN):
+        self._close_logs()
+        # The states first: what is left of a removal cut short is never gone on from.
+        for name in sorted({*_FILES} - {_LOCK}, key=lambda name: not name.endswith(_STATE)):
             (self.folder / name).unlink(missing_ok=True)
         write_whole(self.folder / _RUN, json.dumps(description, indent=1).encode())
-        self._log = (self.folder / _LOG).open("ab", buffering=0)
+        self._open()
 
     def resume(self, device: torch.device) -> bool:
-        """Take up what is there; False if it is damaged, and `start` remains.
+        """Take up what is there; False if it is damaged or nothing, and `start` remains.
 
         Args:
             device: Where the tracker computes.
         """
         try:
-            state, notes = unpack((self.folder / _STATE).read_bytes(), device)
-            done, offset = notes["done"], notes["offset"]
-            if not 0 <= done * _HEAD.size <= offset <= (self.folder / _LOG).stat().st_size:
-                return False
-            self._log = (self.folder / _LOG).open("r+b", buffering=0)
-            self._log.truncate(offset)
-            self._log.seek(offset)
-        except (OSError, ValueError, KeyError):
+            self._open()
+            for each in self._passes:
+                each.recover(device)
+        except (OSError, ValueError):
             return False
-        self._state, self.done, self._offset = state, done, offset
-        return True
-
-    @property
-    def state(self) -> TrackerState | None:
-        """What the tracker knew after frame `done`; None at the beginning."""
-        return self._state
-
-    def replay(self) -> Iterator[Kept]:
-        """Give the frames that are done, in order.
-
-        Raises:
-            OutputError: One of them is damaged.
-        """
-        try:
-            with (self.folder / _LOG).open("rb") as file:
-                left = self._offset
-                for _ in range(self.done):
-                    length, checksum = _HEAD.unpack(file.read(_HEAD.size))
-                    left -= _HEAD.size + length
-                    payload = file.read(length) if left >= 0 else b""
-                    if zlib.crc32(payload) != checksum:
-                        raise self.damaged()
-                    yield _decoded(payload)
-        except OSError as error:
-            raise output_error(self.folder, error) from None
-        except (ArithmeticError, KeyError, TypeError, ValueError, struct.error, zlib.error):
-            raise self.damaged() from None
-
-    def damaged(self) -> OutputError:
-        """What to raise where something that was kept makes no sense."""
-        self.done = 0  # nothing to go on from
-        return OutputError(f"{self.folder} is damaged: start afresh with --overwrite, or remove it")
-
-    def add(self, result: Result) -> None:
-        """Keep what was found in the next frame.
-
-        Raises:
-            OutputError: The disk does not take it.
-        """
-        payload = _encoded(result)
-        record = _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
-        try:
-            written = self._log.write(record)
-            if written < len(record):  # a full disk takes a part
-                self._log.write(record[written:])
-        except OSError as error:
-            raise output_error(self.folder, error) from None
-        self._offset += len(record)
-
-    def reached(self, done: int, state: TrackerState) -> None:
-        """Note that so many results are kept and written; save the state if it is time.
-
-        Args:
-            done: Frames so far.
-            state: What the tracker knows after them.
-
-        Raises:
-            OutputError: The disk does not take it.
-        """
-        self._latest = state, done, self._offset
-        if time.monotonic() - self._told >= self._pause:
-            try:
-                self._save()
-            except OSError as error:
-                raise output_error(self.folder, error) from None
+        return self.has_state
 
     def finishing(self, output: Path) -> None:
         """Note that an output is about to appear: until its manifest is there it is this run's.
@@ -248,96 +263,43 @@ class Journal:
             return False
 
     def close(self) -> None:
-        """Save the state that was reached, if the disk takes it; without any, nothing stays."""
-        if self._latest is not None:
-            with suppress(OSError):
-                self._save()
-        if self._state is None:
-            self.discard()
-        else:
+        """Save the states that were reached, if the disk takes them; without any, nothing stays."""
+        for each in self._passes:
+            with suppress(OutputError):
+                each.save()
+        if self.has_state:
             self.release()
+        else:
+            self.discard()
 
     def release(self) -> None:
         """Leave everything as it is."""
-        if self._log is not None:
-            self._log.close()
-            self._log = None
+        self._close_logs()
         self._lock.release()
 
     def discard(self) -> None:
         """Remove everything."""
         with suppress(OSError):  # first: a removal cut short leaves nothing to go on from
-            (self.folder / _STATE).unlink(missing_ok=True)
+            for name in (_BACK, _FORWARD):
+                (self.folder / f"{name}{_STATE}").unlink(missing_ok=True)
         self.release()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _save(self) -> None:
-        assert self._latest is not None
-        began = time.monotonic()
-        os.fsync(self._log.fileno())  # never a state ahead of its log
-        state, done, offset = self._latest
-        write_whole(self.folder / _STATE, pack(state, done=done, offset=offset))
-        self._state, self._latest = state, None
-        self.done = done
-        self._told = time.monotonic()
-        self._pause = max(_LEAST_PAUSE, _SHARE * (self._told - began))
+    def _open(self) -> None:
+        self.back, self.forward = (
+            Pass(ResultLog.at(self.folder / f"{name}{_LOG}"), self.folder / f"{name}{_STATE}")
+            for name in (_BACK, _FORWARD)
+        )
+        self._passes = [self.back, self.forward]
 
-
-def _encoded(result: Result) -> bytes:
-    maps = result.maps
-    steps = None if maps is None else to_steps(maps.merged)
-    head = {
-        "ids": result.object_ids,
-        "index": result.index,
-        "shape": None if steps is None else steps.shape,
-        "given": [] if maps is None or maps.given is None else maps.given.ids,
-    }
-    packed = labels = b""
-    if steps is not None:
-        packed = zlib.compress(steps.astype("<u2").tobytes(), 1)
-        labels = zlib.compress(result.labels.tobytes(), 1)
-        head |= {"packed": len(packed), "size": result.labels.shape}
-    text = json.dumps(head).encode()
-    return struct.pack("<I", len(text)) + text + packed + labels
-
-
-def _decoded(payload: bytes) -> Kept:
-    (length,) = struct.unpack_from("<I", payload)
-    head = json.loads(payload[4 : 4 + length])
-    ids, given, shape = tuple(head["ids"]), tuple(head["given"]), head["shape"]
-    if not are_ids(ids) or given != ids[len(ids) - len(given) :]:
-        raise ValueError("ids are wrong")
-    steps = labels = None
-    if shape is None:
-        if ids:
-            raise ValueError("objects have no maps")
-    else:
-        count, height, width = (int(side) for side in shape)
-        if count != len(ids) or min(height, width) < 1:
-            raise ValueError("maps have a wrong shape")
-        check_pixels(width, height, named="a kept map")
-        begin, end = 4 + length, 4 + length + int(head["packed"])
-        flat = np.frombuffer(_unpacked(payload[begin:end], 2 * count * height * width), "<u2")
-        steps = flat.reshape(count, height, width).astype(np.uint16)
-        rows, columns = (int(side) for side in head["size"])
-        check_pixels(columns, rows, named="kept labels")
-        labels = np.frombuffer(_unpacked(payload[end:], rows * columns), np.uint8)
-        labels = labels.reshape(rows, columns)
-        known = np.zeros(256, bool)
-        known[[0, *ids]] = True
-        if not known[labels].all():
-            raise ValueError("a label is no object's")
-    return Kept(ids, int(head["index"]), steps, labels, given)
-
-
-def _unpacked(packed: bytes, size: int) -> bytes:
-    """Never more than what belongs there, whatever is packed."""
-    return zlib.decompressobj().decompress(packed, max(1, size))
+    def _close_logs(self) -> None:
+        for each in self._passes:
+            each.log.close()
 
 
 def _check_own(folder: Path) -> None:
     """Refuse what no run leaves behind, and by which writing here would change other files."""
-    for path in (folder, *(folder / name for name in (_RUN, _LOG, _STATE, _LOCK, _FINISHING))):
+    for path in (folder, *(folder / name for name in _FILES)):
         try:
             found = path.lstat()
         except OSError:  # also where the folder is none: told by who makes it

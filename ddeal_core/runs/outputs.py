@@ -9,7 +9,7 @@ from ddeal_core.media.frame import Frame
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
 from ddeal_core.runs.journal import Journal
-from ddeal_core.runs.run_record import RunRecord
+from ddeal_core.runs.records import RunRecord
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker_state import TrackerState
 
@@ -26,6 +26,7 @@ class Progress:
         done: Frames so far, this one included.
         total: Frames that the source promises, or None.
         restored: Whether the result was found by an earlier run that did not end.
+        forward: What going forward found in it, where `result` joins both ways.
         state: What the tracker knows now, where a run could go on from here.
     """
 
@@ -34,14 +35,15 @@ class Progress:
     done: int
     total: int | None
     restored: bool = False
+    forward: Result | None = None
     state: TrackerState | None = None
 
 
 class RunOutputs:
-    """Writers, their manifests, and the journal.
+    """Writers, their manifests, and the journal; the writers are finished or abandoned by this.
 
     Args:
-        writers: Finished or abandoned by this.
+        writers: Of the outputs.
         journal: Where results are kept until all outputs are whole, or None.
 
     Attributes:
@@ -60,8 +62,9 @@ class RunOutputs:
             OutputError: One of them cannot be written.
         """
         frame, result = step.frame, step.result
-        if self._journal is not None and not step.restored:
-            self._journal.add(result)
+        kept = None if self._journal is None else self._journal.forward
+        if kept is not None and not step.restored:
+            kept.log.add(frame.index, step.forward or result)
         cutout = Cutout.of(
             frame.image,
             result.labels,
@@ -73,8 +76,8 @@ class RunOutputs:
             writer.write(frame, cutout)
         if self.record is not None:
             self.record.add(frame)
-        if self._journal is not None and step.state is not None:
-            self._journal.reached(step.done, step.state)
+        if kept is not None and step.state is not None:
+            kept.reached(step.done, step.state)
 
     def finish(self) -> None:
         """Finish all outputs; one that cannot be finished does not keep the others from it.
@@ -95,11 +98,10 @@ class RunOutputs:
                 known = isinstance(error, DdealError)
                 failures.append(str(error if known else output_error(writer.path, error)))
             except BaseException:
-                _abandon(self._writers[position:])
-                self._close()
+                self.abandon(position)
                 raise
         if failures:
-            self._close()
+            self.abandon(len(self._writers))
             raise OutputError("; ".join(failures))
         if self._journal is not None:
             self._journal.discard()
@@ -107,32 +109,27 @@ class RunOutputs:
     def keep_parts(self) -> list[str]:
         """Complete outputs that end too early; gives where they are. The journal stays."""
         kept: list[str] = []
-        try:
-            for position, writer in enumerate(self._writers):
-                try:
-                    kept.append(str(writer.keep_part()))
-                except (DdealError, OSError):
-                    _abandon([writer])
-                except BaseException:
-                    _abandon(self._writers[position:])
-                    raise
-        finally:
-            self._close()
+        for position, writer in enumerate(self._writers):
+            try:
+                kept.append(str(writer.keep_part()))
+            except (DdealError, OSError):
+                _abandon([writer])
+            except BaseException:
+                self.abandon(position)
+                raise
+        self.abandon(len(self._writers))
         return kept
 
-    def abandon(self) -> None:
-        """Remove what is not whole; the journal stays."""
+    def abandon(self, position: int = 0) -> None:
+        """Remove what is not whole, of the writers from a position on; the journal stays."""
         try:
-            _abandon(self._writers)
-            self._close()
+            _abandon(self._writers[position:])
         except BaseException:  # Ctrl-C while it tidies up
-            _abandon(self._writers)
-            self._close()
+            _abandon(self._writers[position:])
             raise
-
-    def _close(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
+        finally:
+            if self._journal is not None:
+                self._journal.close()
 
 
 def _abandon(writers: Sequence[ResultWriter]) -> None:

@@ -1,34 +1,34 @@
-"""From a source of frames to finished outputs: the loop that the command line runs."""
+"""From a source of frames to finished outputs: decoding, the network and writing side by side."""
 
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MaskError, MediaError, StoppedError
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.masks.mask_images import Mask
 from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.sources.frame_source import FrameSource
-from ddeal_core.runs.directions import (
-    Direction,
-    Earlier,
-    anchor,
-    check_direction,
-    followed_back,
-)
-from ddeal_core.runs.journal import Journal
+from ddeal_core.runs.backward import WayBack
+from ddeal_core.runs.given_masks import anchor, beyond_the_end, check_direction, check_masks
+from ddeal_core.runs.journal import Journal, Pass
 from ddeal_core.runs.outputs import Progress, RunOutputs
-from ddeal_core.runs.run_record import RunRecord
+from ddeal_core.runs.records import RunRecord, run_settings
+from ddeal_core.runs.request import Direction, Labels
+from ddeal_core.runs.result_log import ResultLog
 from ddeal_core.runs.stages import Consumer, ahead
-from ddeal_core.tracking.batches import is_out_of_memory
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
-from ddeal_core.tracking.segmenter import Labels, Segmenter
+from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = ["Progress", "segment_video"]
+
+Compute = Callable[[Iterator[Frame]], Generator[Progress]]
 
 _WAITING = 4  # Frames between two stages: evens out their pace, and bounds the memory.
 
@@ -40,9 +40,10 @@ def segment_video(
     writers: Sequence[ResultWriter] = (),
     *,
     direction: Direction = "forward",
-    on_back: Callable[[int, int], None] | None = None,
+    on_back: Callable[[int, int], None] = lambda *_: None,
     journal: Journal | None = None,
     stop: Callable[[], bool] = lambda: False,
+    results: Callable[[Frame], Result] | None = None,
 ) -> Generator[Progress]:
     """Segment a video and write it, frame by frame.
 
@@ -62,18 +63,18 @@ def segment_video(
     Args:
         segmenter: Network, device and resolution.
         source: Frames; a range of them if it was opened so.
-        masks: Label map of the source's first frame; or label maps by the number of their frame
-            in the whole video (`Frame.index`), whatever range of it is given.
+        masks: Label map of the source's first frame, or going "backward" of the last; or label
+            maps by the number of their frame in the whole video, whatever range of it is given.
         writers: Outputs, opened on `source`.
-        direction: Which way objects are followed from their masks: see `followed_back`. Results
-            come in the video's order in any case. Going "backward", a label map alone is that of
-            the last frame.
+        direction: Which way objects are followed: see `VideoRequest`. Results come in the video's
+            order in any case.
         on_back: Called after each frame of the way back, all of which come before the first
             result, with how many are done and how many there are.
-        journal: Where results are kept until the outputs are whole, see `open_journal`; frames
-            that it holds are not computed again. It belongs to this call.
-        stop: Asked after each frame of a file; True ends the run as an error does, once the
-            frames in hand are written.
+        journal: Where results are kept until the outputs are whole, see `open_journal`; what it
+            holds is not computed again. It belongs to this call.
+        stop: Asked after each frame. True ends a live source as if it had no more frames; a run
+            on files ends as after an error, once the frames in hand are written.
+        results: Gives the results where they are known already, in place of the network.
 
     Yields:
         Each frame, once it is written.
@@ -90,47 +91,39 @@ def segment_video(
     try:
         check_direction(direction, source)
         by_frame = masks if isinstance(masks, Mapping) else {anchor(direction, source): masks}
-        given = _checked(by_frame, source)
+        given = check_masks(by_frame, source)
+        outputs.record = RunRecord(run_settings(segmenter, source, given, direction), source)
     except BaseException:
         outputs.abandon()
         raise
-    return _segment(segmenter, source, given, outputs, direction, on_back, journal, stop)
-
-
-def _segment(
-    segmenter: Segmenter,
-    source: FrameSource,
-    given: dict[int, NDArray[np.integer]],
-    outputs: RunOutputs,
-    direction: Direction,
-    on_back: Callable[[int, int], None] | None,
-    journal: Journal | None,
-    stop: Callable[[], bool],
-) -> Generator[Progress]:
-    done = 0
 
     def went_back(so_far: int, total: int) -> None:
-        if on_back is not None:
-            on_back(so_far, total)
+        on_back(so_far, total)
         if stop():
             raise StoppedError("stopped on the way back")
 
+    def prepare(stack: ExitStack) -> Compute:
+        if results is not None:
+            return partial(_looked_up, source, results)
+        return _gone_back(segmenter, source, given, direction, journal, went_back, stack)
+
+    return _written(source, prepare, outputs, stop)
+
+
+def _written(
+    source: FrameSource,
+    prepare: Callable[[ExitStack], Compute],
+    outputs: RunOutputs,
+    stop: Callable[[], bool],
+) -> Generator[Progress]:
+    """Write what is computed of the frames; finish the outputs, or tidy them up."""
+    done = 0
     try:
-        outputs.record = RunRecord.of(segmenter, source, given, direction)
-        if source.is_live:  # wanted at once, and its sound is read along with its frames
-            for step in _results(segmenter, source, given, iter(source)):
-                outputs.write(step)
+        with ExitStack() as stack:
+            run = _one_by_one if source.is_live else _side_by_side
+            for step in run(source, prepare(stack), outputs, stop):
                 done = step.done
                 yield step
-        else:
-            back = followed_back(segmenter, source, given, direction, on_frame=went_back)
-            with back as (left, earlier):
-                results = partial(
-                    _results, segmenter, source, left, earlier=earlier, journal=journal
-                )
-                for step in _side_by_side(source, results, outputs, stop):
-                    done = step.done
-                    yield step
     except MediaError as error:
         if not done:
             outputs.abandon()
@@ -144,68 +137,23 @@ def _segment(
     outputs.finish()
 
 
-def _results(
-    segmenter: Segmenter,
+def _one_by_one(
     source: FrameSource,
-    given: dict[int, NDArray[np.integer]],
-    frames: Iterator[Frame],
-    *,
-    earlier: Earlier | None = None,
-    journal: Journal | None = None,
-) -> Iterator[Progress]:
-    tracker = segmenter.tracker()
-    done, total = 0, source.frame_count
-    last = source.start - 1
-    before_objects = min(given) - source.start if given else sys.maxsize
-    result: Result | None = None
-    restored = False  # whether the tracker is as a file says, and did nothing yet
-    if journal is not None and journal.state is not None:
-        mask: NDArray[np.integer] | None = None
-        for kept, frame in zip(journal.replay(), frames, strict=False):
-            mask = given.pop(frame.index, mask)
-            result = kept.result(frame.size, mask, segmenter.device)
-            last, done = frame.index, done + 1
-            yield Progress(frame, result, done, total, restored=True)
-        tracker.restore(journal.state)
-        restored = True
-    count = 1 if source.is_live else segmenter.look_ahead
-    pairs = encoded(
-        tracker,
-        frames,
-        lambda frame: frame.image,
-        count=count,
-        skip=max(0, before_objects - done),
-    )
-    for frame, encoding in pairs:
-        lost = next((index for index in given if index < frame.index), None)
-        if lost is not None or (frame.held and frame.index in given):
-            raise _unseen(source, frame.index if lost is None else lost)
-        if not frame.held or result is None:
-            try:
-                result = tracker.step(frame.image, given.pop(frame.index, None), encoding)
-            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
-                    RuntimeError) as error:  # fmt: skip
-                if journal is None or not restored or is_out_of_memory(error):
-                    raise
-                # Shapes and values that no tracker of this network had.
-                raise journal.damaged() from error
-            restored = False
-            if earlier is not None:
-                result = earlier.joined(frame.index, result)
-        last, done = frame.index, done + 1
-        # Batches of frames begin where they would have begun.
-        whole_batch = done <= before_objects or (done - before_objects) % count == 0
-        state = tracker.snapshot() if journal is not None and whole_batch else None
-        yield Progress(frame, result, done, total, state=state)
-    if given:
-        raise _beyond(source, min(given), last + 1)
-    if not done:
-        raise InputError(f"{source.path} gave no frame from number {source.start} on")
+    compute: Compute,
+    outputs: RunOutputs,
+    stop: Callable[[], bool],
+) -> Generator[Progress]:
+    """Live frames are wanted at once, and their sound is read along with them."""
+    for step in compute(iter(source)):
+        outputs.write(step)
+        yield step
+        if stop():
+            source.stop()
 
 
 def _side_by_side(
     source: FrameSource,
-    results: Callable[[Iterator[Frame]], Iterator[Progress]],
+    compute: Compute,
     outputs: RunOutputs,
     stop: Callable[[], bool],
 ) -> Generator[Progress]:
@@ -213,10 +161,11 @@ def _side_by_side(
     with (
         ahead(iter(source), capacity=_WAITING) as frames,
         Consumer[Progress](outputs.write, capacity=_WAITING) as writing,
+        closing(compute(frames)) as steps,
     ):
         error: Exception | None = None
         try:
-            for step in results(frames):
+            for step in steps:
                 writing.put(step)
                 yield from writing.done()
                 if stop():
@@ -228,48 +177,100 @@ def _side_by_side(
             raise error
 
 
-def _checked(by_frame: Mapping[int, Labels], source: FrameSource) -> dict[int, NDArray[np.integer]]:
-    """Arrays by frame, as far as they can be held against the source before it is read."""
-    if not by_frame:
-        raise MaskError("no mask is given: at least one object must begin somewhere")
-    height, width = source.size
-    promised = None
-    if source.frame_count is not None and source.frame_count_is_exact:
-        promised = source.start + source.frame_count
-    given: dict[int, NDArray[np.integer]] = {}
-    for index, mask in sorted(by_frame.items()):
-        labels = mask.labels if isinstance(mask, Mask) else np.asarray(mask)
-        if index < source.start:
-            raise MaskError(
-                f"a mask is given for frame {index}, before the first frame {source.start}"
-            )
-        if source.end is not None and index >= source.end:
-            raise MaskError(
-                f"a mask is given for frame {index}, but the frames end before {source.end}"
-            )
-        if promised is not None and index >= promised:
-            raise _beyond(source, index, promised)
-        if labels.shape != (height, width):
-            size = "x".join(str(side) for side in labels.shape[::-1])
-            raise MaskError(
-                f"the mask for frame {index} is {size}, the video {width}x{height}: "
-                "give a mask of the video's size"
-            )
-        if not labels.any():
-            raise MaskError(f"the mask for frame {index} is empty: it shows no object")
-        given[index] = labels
-    return given
+def _looked_up(
+    source: FrameSource, results: Callable[[Frame], Result], frames: Iterator[Frame]
+) -> Generator[Progress]:
+    for done, frame in enumerate(frames, start=1):
+        yield Progress(frame, results(frame), done, source.frame_count)
 
 
-def _unseen(source: FrameSource, index: int) -> MaskError:
-    return MaskError(
-        f"a mask is given for frame {index}, but that frame of {source.path} cannot be read: "
-        "give a mask for another one"
+def _gone_back(
+    segmenter: Segmenter,
+    source: FrameSource,
+    given: Mapping[int, NDArray[np.integer]],
+    direction: Direction,
+    journal: Journal | None,
+    on_back: Callable[[int, int], None],
+    stack: ExitStack,
+) -> Compute:
+    """Follow objects back where that is wanted; what is left is to go forward."""
+    way_back = WayBack.of(given, direction, source.start)
+    left = {} if direction == "backward" else dict(given)
+    kept = None if journal is None else journal.forward
+    forward = partial(_forward, segmenter, source, left, kept)
+    if way_back is None:
+        return forward
+    if journal is not None:
+        back = journal.back
+    else:
+        back = Pass(stack.enter_context(closing(ResultLog.temporary())))
+    way_back.follow(segmenter, source, back, on_back)
+    return partial(_joined, forward, back, way_back.masks, segmenter.device)
+
+
+def _joined(
+    forward: Compute,
+    back: Pass,
+    masks: Mapping[int, NDArray[np.integer]],
+    device: torch.device,
+    frames: Iterator[Frame],
+) -> Generator[Progress]:
+    """Add what was found going back to what is found going forward."""
+    for step in forward(frames):
+        found = back.get(step.frame, masks.get(step.frame.index), device)
+        if found is not None:
+            step = replace(step, result=step.result.joined(found), forward=step.result)
+        yield step
+
+
+def _forward(
+    segmenter: Segmenter,
+    source: FrameSource,
+    given: dict[int, NDArray[np.integer]],
+    kept: Pass | None,
+    frames: Iterator[Frame],
+) -> Generator[Progress]:
+    tracker = segmenter.tracker()
+    track = tracker.step if kept is None else partial(kept.step, tracker)
+    done, total = 0, source.frame_count
+    last = source.start - 1
+    before_objects = min(given) - source.start if given else sys.maxsize
+    result: Result | None = None
+    if kept is not None and kept.state is not None:
+        mask: NDArray[np.integer] | None = None
+        for frame in frames:
+            mask = given.pop(frame.index, mask)
+            result = kept.get(frame, mask, segmenter.device)
+            if result is None:
+                raise kept.damaged()
+            last, done = frame.index, done + 1
+            yield Progress(frame, result, done, total, restored=True)
+            if done == kept.done:
+                break
+        kept.restore(tracker)
+    count = 1 if source.is_live else segmenter.look_ahead
+    pairs = encoded(
+        tracker,
+        frames,
+        lambda frame: frame.image,
+        count=count,
+        skip=max(0, before_objects - done),
     )
-
-
-def _beyond(source: FrameSource, index: int, count: int) -> MaskError:
-    return MaskError(
-        f"a mask is given for frame {index}, but {source.path} ends after frame {count - 1} "
-        "(frames are counted from 0)"
-    )
+    for frame, encoding in pairs:
+        lost = next((index for index in given if index < frame.index), None)
+        if lost is not None or (frame.held and frame.index in given):
+            raise MaskError(
+                f"a mask is given for frame {frame.index if lost is None else lost}, but that "
+                f"frame of {source.path} cannot be read: give a mask for another one"
+            )
+        if not frame.held or result is None:
+            result = track(frame.image, given.pop(frame.index, None), encoding)
+        last, done = frame.index, done + 1
+        # Batches of frames begin where they would have begun.
+        whole_batch = done <= before_objects or (done - before_objects) % count == 0
+        state = tracker.snapshot() if kept is not None and whole_batch else None
+        yield Progress(frame, result, done, total, state=state)
+    if given:
+        raise beyond_the_end(source, min(given), last + 1)
+    if not done:
+        raise InputError(f"{source.path} gave no frame from number {source.start} on")

@@ -1,53 +1,273 @@
-"""From names of files to finished outputs in one call."""
+"""A run from beginning to end: everything that cuts objects out of videos into files calls this.
+
+`cut_out` is the call for people; `run_video` takes the same as values that can be kept, compared
+and sent to other processes; `open_run` gives what `run_video` goes through, step by step.
+"""
+
+from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
-from fractions import Fraction
-from typing import BinaryIO
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ddeal_core.cues.outputs import open_cues
 from ddeal_core.errors import InputError
-from ddeal_core.interaction.hints import Hints
-from ddeal_core.media.matting.background import Background, Colour
-from ddeal_core.media.outputs.opening import abandon_all, open_outputs
-from ddeal_core.media.outputs.writers import Kind
-from ddeal_core.media.sources.damage import OnError
+from ddeal_core.media.frame import Frame
+from ddeal_core.media.masks.mask_images import Mask
+from ddeal_core.media.outputs.manifest import read_manifest
+from ddeal_core.media.outputs.opening import abandon_all, check_free, open_outputs
+from ddeal_core.media.outputs.result_writer import ResultWriter
+from ddeal_core.media.pixel_limit import limited_pixels
+from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.media.sources.opening import open_source
-from ddeal_core.runs.directions import Direction
-from ddeal_core.runs.masks import given_masks
-from ddeal_core.runs.pipeline import Progress, segment_video
-from ddeal_core.runs.unfinished import all_whole, open_journal
-from ddeal_core.tracking.segmenter import Segmenter
+from ddeal_core.runs.given_masks import given_masks, named_mask_files
+from ddeal_core.runs.request import Labels, NetworkOptions, OutputOptions, VideoRequest
+from ddeal_core.whole_files import journal_folder
 
-__all__ = ["cut_out"]
+if TYPE_CHECKING:
+    from ddeal_core.runs.journal import Journal
+    from ddeal_core.runs.outputs import Progress
+    from ddeal_core.tracking.result import Result
+    from ddeal_core.tracking.segmenter import Segmenter
+
+__all__ = ["Run", "RunSummary", "cut_out", "open_run", "run_video"]
 
 Named = str | os.PathLike[str]
 
 
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run did.
+
+    Attributes:
+        frames: How many the outputs hold.
+        restored: How many of them an earlier run had found.
+        seconds: From the first new frame to the last output closed.
+        damaged: Frames that could not be read.
+        size: (height, width).
+        object_ids: Of all masks, rising.
+        outputs: Where they are.
+        device: Where the network ran.
+        was_complete: Whether nothing was left to do.
+    """
+
+    frames: int
+    restored: int
+    seconds: float
+    damaged: int
+    size: tuple[int, int]
+    object_ids: tuple[int, ...]
+    outputs: tuple[Path, ...]
+    device: str
+    was_complete: bool
+
+    @property
+    def frame_rate(self) -> float:
+        """New frames a second."""
+        return (self.frames - self.restored) / max(self.seconds, 1e-9)
+
+
+@dataclass(slots=True)
+class Run:
+    """A run that is ready to go: whatever can be refused beforehand was not.
+
+    Attributes:
+        request: What was asked for.
+        source: The video.
+        masks: By frame.
+        segmenter: The network.
+        writers: The outputs.
+        journal: What an interrupted run goes on from, or None where it cannot be resumed.
+        is_complete: Whether all outputs are there already, whole.
+    """
+
+    request: VideoRequest
+    source: FrameSource
+    masks: dict[int, Mask]
+    segmenter: Segmenter
+    writers: list[ResultWriter]
+    journal: Journal | None
+    is_complete: bool
+
+    @property
+    def kept(self) -> int:
+        """Frames of both ways that are kept on the disk, for a run to go on from."""
+        return 0 if self.journal is None or not self.journal.has_state else self.journal.done
+
+    @property
+    def restored(self) -> int:
+        """Frames of the outputs that an earlier run had found."""
+        return 0 if self.journal is None else self.journal.forward.done
+
+    def steps(
+        self,
+        *,
+        on_back: Callable[[int, int], None] = lambda *_: None,
+        stop: Callable[[], bool] = lambda: False,
+        results: Callable[[Frame], Result] | None = None,
+    ) -> Generator[Progress]:
+        """Go through the video once: see `segment_video`, also for what is raised."""
+        from ddeal_core.runs.pipeline import segment_video
+
+        return segment_video(
+            *(self.segmenter, self.source, self.masks, self.writers),
+            direction=self.request.direction,
+            on_back=on_back,
+            journal=self.journal,
+            stop=stop,
+            results=results,
+        )
+
+
+@contextmanager
+def open_run(
+    request: VideoRequest,
+    outputs: OutputOptions,
+    network: NetworkOptions | Segmenter | None = None,
+) -> Iterator[Run]:
+    """Open a video, its outputs and its masks, and load the network, in this order.
+
+    Args:
+        request: The video.
+        outputs: The outputs. Nothing is written yet, but whether it could be was tried.
+        network: What to load, or a network that is loaded; the bundled weights if None.
+
+    Yields:
+        The run; `Run.steps` is called once, unless it is complete.
+
+    Raises:
+        InputError: Something that was named cannot be used; nothing was written.
+        OutputError: An output cannot be written.
+    """
+    with (
+        limited_pixels(request.max_pixels),
+        open_source(
+            request.video,
+            start=request.start,
+            end=request.end,
+            frame_rate=request.frame_rate,
+            on_error=request.on_error,
+        ) as source,
+    ):
+        keep = [*named_mask_files(request, source), *outputs.keep]
+        writers = open_outputs(
+            outputs.output_names,
+            source=source,
+            kind=outputs.kind,
+            background=outputs.background,
+            hard=outputs.hard,
+            sound=outputs.sound,
+            overwrite=True,  # asked below, where an unfinished run is known of
+            keep=keep,
+        )
+        try:
+            paths = [writer.path for writer in writers]
+            unfinished = outputs.resumable and journal_folder(paths[0]).exists()
+            if not (outputs.overwrite or outputs.resume or unfinished):
+                check_free(paths)
+            masks = given_masks(request, source)
+
+            # From here on torch is needed, which takes seconds to import.
+            from ddeal_core.cues.outputs import open_cues
+            from ddeal_core.runs.records import run_settings
+            from ddeal_core.runs.resuming import open_journal, outputs_complete
+
+            cued = bool(outputs.cue_names)
+            if network is None or isinstance(network, NetworkOptions):
+                segmenter = (network or NetworkOptions()).load(keep_cues=cued)
+            else:
+                segmenter = network
+            if cued and not segmenter.keep_cues:
+                raise InputError("this segmenter keeps no cues: make it with keep_cues=True")
+            writers += open_cues(
+                outputs.cue_names,
+                outputs.cue_frames,
+                source=source,
+                masks=masks,
+                config=segmenter.config,
+                direction=request.direction,
+                beside=writers,
+                keep=keep,
+                overwrite=outputs.overwrite,
+            )
+            settings = run_settings(segmenter, source, masks, request.direction)
+            is_complete = outputs.resume and outputs_complete(settings, writers)
+            journal = None
+            if outputs.resumable and not is_complete:
+                journal = open_journal(
+                    *(settings, segmenter, source, writers),
+                    resume=outputs.resume,
+                    overwrite=outputs.overwrite,
+                )
+        except BaseException:
+            abandon_all(writers)
+            raise
+        if is_complete:
+            abandon_all(writers)
+        yield Run(request, source, masks, segmenter, writers, journal, is_complete)
+
+
+def run_video(
+    request: VideoRequest,
+    outputs: OutputOptions,
+    network: NetworkOptions | Segmenter | None = None,
+    *,
+    on_open: Callable[[Run], None] = lambda _: None,
+    on_back: Callable[[int, int], None] = lambda *_: None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> RunSummary:
+    """Cut objects out of a video and write all outputs in one pass.
+
+    Args:
+        request: The video.
+        outputs: The outputs.
+        network: What to load, or a network that is loaded; the bundled weights if None.
+        on_open: Called once all is ready.
+        on_back: Called after each frame of the way back: see `segment_video`.
+        on_progress: Called after each frame that is written.
+        stop: Asked after each frame: see `segment_video`.
+
+    Raises:
+        DdealError: What `open_run` and `segment_video` raise.
+    """
+    with open_run(request, outputs, network) as run:
+        on_open(run)
+        frames = restored = 0
+        began = time.monotonic()
+        if run.is_complete:
+            frames = restored = len(read_manifest(run.writers[0].path).frames)
+        else:
+            with closing(run.steps(on_back=on_back, stop=stop)) as steps:
+                for progress in steps:
+                    frames = progress.done
+                    if progress.restored:
+                        restored, began = frames, time.monotonic()
+                    on_progress(progress)
+        return RunSummary(
+            frames=frames,
+            restored=restored,
+            seconds=time.monotonic() - began,
+            damaged=run.source.damage.count,
+            size=run.source.size,
+            object_ids=tuple(sorted({i for mask in run.masks.values() for i in mask.object_ids})),
+            outputs=tuple(writer.path for writer in run.writers),
+            device=str(run.segmenter.device),
+            was_complete=run.is_complete,
+        )
+
+
 def cut_out(
     video: Named | BinaryIO,
-    masks: Named | Sequence[Named],
+    masks: Named | Sequence[Named] | Mapping[int, Labels],
     outputs: Named | Sequence[Named],
     *,
-    hints: Mapping[int, Hints] | None = None,
-    direction: Direction = "forward",
-    at: int | None = None,
     segmenter: Segmenter | None = None,
-    objects: Collection[int] | None = None,
-    kind: Kind | None = None,
-    background: Named | Colour | Background | None = None,
-    hard: bool = False,
-    sound: bool = True,
-    start: int | None = None,
-    end: int | None = None,
-    frame_rate: Fraction | None = None,
-    overwrite: bool = False,
-    cues: Named | Sequence[Named] = (),
-    cue_frames: str | None = None,
-    on_error: OnError = "stop",
-    resume: bool = False,
-    on_frame: Callable[[Progress], None] | None = None,
+    on_frame: Callable[[Progress], None] = lambda _: None,
+    **options: Any,
 ) -> int:
     """Cut objects out of a video and write all outputs in one pass, as ``ddeal segment`` does.
 
@@ -59,93 +279,23 @@ def cut_out(
     The same call gives the same bytes as the command.
 
     Args:
-        video: See `open_source`.
-        masks: One, several, or none where there are hints: see `read_masks`.
-        outputs: One, or several: see `open_outputs` and, for the kinds, `open_writer`.
-        hints: Boxes, points and strokes by object id, of which a mask is made, or the plain mask
-            mended: see `given_masks`.
-        direction: "forward", "backward" or "both": see `followed_back`.
-        at: Frame of the hints and of the plain mask; the first if None, going backward the last.
-        segmenter: Weights and device; the bundled weights if None. It must keep cues if some are
-            asked for.
-        objects: Ids to keep of those in the masks.
-        kind: Of the outputs whose names fit it.
-        background: A colour, "blur", or the file of an image or a video.
-        hard: Alpha is 0 or 255.
-        sound: Whether videos carry the source's sound along.
-        start: First frame.
-        end: Frame to stop before.
-        frame_rate: Of image files.
-        overwrite: Whether results may be replaced.
-        cues: What led to the answer, as figures, arrays or a video: see `open_cue_writer`.
-        cue_frames: Frames of the cues: see `FrameChoice.parse`.
-        on_error: What to do about frames that cannot be read: see `open_source`.
-        resume: Do nothing where all outputs are there, whole and of these settings; else go on
-            from what an unfinished run of them left. See `all_whole` and `open_journal`.
+        video: See `VideoRequest`.
+        masks: See `VideoRequest`; none where there are hints.
+        outputs: The names of `OutputOptions`.
+        segmenter: Weights and device; the bundled weights if None.
         on_frame: Called after each frame.
+        **options: All other attributes of `VideoRequest` and `OutputOptions`.
 
     Returns:
-        How many frames were written.
+        How many frames were written; 0 where all outputs were whole already.
 
     Raises:
+        TypeError: There is no such option.
         InputError: Something that was named cannot be used; nothing was written.
         OutputError: An output cannot be written.
     """
-    mask_words = [masks] if isinstance(masks, str | os.PathLike) else list(masks)
-    output_words = [outputs] if isinstance(outputs, str | os.PathLike) else list(outputs)
-    cue_words = [cues] if isinstance(cues, str | os.PathLike) else list(cues)
-    if segmenter is not None and cue_words and not segmenter.keep_cues:
-        raise InputError("this segmenter keeps no cues: make it with keep_cues=True")
-    done = 0
-    with open_source(
-        video, start=start, end=end, frame_rate=frame_rate, on_error=on_error
-    ) as source:
-        given, files = given_masks(
-            mask_words, hints, source=source, objects=objects, direction=direction, at=at
-        )
-        loaded = segmenter or Segmenter.load(keep_cues=bool(cue_words))
-
-        writers = open_outputs(
-            output_words,
-            source=source,
-            kind=kind,
-            background=background,
-            hard=hard,
-            sound=sound,
-            overwrite=True,  # asked below, where an unfinished run is known of
-            keep=files,
-        )
-        writers += open_cues(
-            cue_words,
-            cue_frames,
-            source=source,
-            masks=given,
-            config=loaded.config,
-            direction=direction,
-            beside=writers,
-            keep=files,
-            overwrite=overwrite,
-        )
-        try:
-            whole = resume and all_whole(loaded, source, given, writers, direction=direction)
-            journal = None
-            if not whole:
-                journal = open_journal(
-                    *(loaded, source, given, writers),
-                    direction=direction,
-                    resume=resume,
-                    overwrite=overwrite,
-                )
-        except BaseException:
-            abandon_all(writers)
-            raise
-        if whole:
-            abandon_all(writers)
-            return 0
-        steps = segment_video(loaded, source, given, writers, direction=direction, journal=journal)
-        with closing(steps):
-            for progress in steps:
-                done = progress.done
-                if on_frame is not None:
-                    on_frame(progress)
-    return done
+    of_outputs = {field.name for field in fields(OutputOptions)} & options.keys()
+    output_options = OutputOptions(outputs, **{name: options.pop(name) for name in of_outputs})
+    request = VideoRequest(video, masks, **options)
+    summary = run_video(request, output_options, segmenter, on_progress=on_frame)
+    return 0 if summary.was_complete else summary.frames

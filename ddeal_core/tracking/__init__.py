@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ddeal_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from ddeal_core.tracking.merging import merge, to_labels
+    from ddeal_core.tracking.merging import soft_aggregation, to_labels
     from ddeal_core.tracking.result import Result
     from ddeal_core.tracking.segmenter import Segmenter, resolve_device
     from ddeal_core.tracking.tracker import Tracker
@@ -13,7 +13,7 @@ else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "merging": ("merge", "to_labels"),
+            "merging": ("soft_aggregation", "to_labels"),
             "result": ("Result",),
             "segmenter": ("Segmenter", "resolve_device"),
             "tracker": ("Tracker",),
@@ -24,7 +24,7 @@ __all__ = [
     "Result",
     "Segmenter",
     "Tracker",
-    "merge",
     "resolve_device",
+    "soft_aggregation",
     "to_labels",
 ]

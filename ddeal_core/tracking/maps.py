@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddeal_core.tracking.merging import raise_labels
+from ddeal_core.tracking.merging import update_argmax
 
 __all__ = ["Given", "Maps"]
 
@@ -92,7 +92,7 @@ class Maps:
         best = first[0].clone() if given is None else torch.zeros_like(first[0])
         rest = torch.ones_like(best)
         for place, part in chain([(1, first[1:])], parts):
-            raise_labels(labels, best, part, first=place)
+            update_argmax(labels, best, part, first=place)
             if given is not None:
                 rest -= part.sum(0)
         if given is None:

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-__all__ = ["merge", "raise_labels", "to_labels"]
+__all__ = ["soft_aggregation", "to_labels", "update_argmax"]
 
 _EPS = 1e-7  # Probabilities are clamped to [_EPS, 1 - _EPS], as in the released code.
 _LIMIT = math.log((1 - _EPS) / _EPS)
 
 
-def merge(log_odds: Tensor) -> Tensor:
-    """Soft aggregation: odds of each object and of the background, normalised over all.
+def soft_aggregation(log_odds: Tensor) -> Tensor:
+    """Normalise the odds of each object and of the background over all of them.
 
     The background's probability is the minimum over the objects of p(not object), as in the
     released code (RGMP's soft aggregation takes their product instead). In logarithms that is a
@@ -32,15 +32,15 @@ def merge(log_odds: Tensor) -> Tensor:
 def to_labels(merged: Tensor) -> Tensor:
     """Most probable class, ``[G, H, W]`` uint8: 0 for the background, k for the k-th object.
 
-    The first one where two are equal.
+    Where two are equal, the first one.
     """
     best = merged[:, 0].clone()
     labels = torch.zeros_like(best, dtype=torch.uint8)
-    raise_labels(labels, best, merged[:, 1:].unbind(1), first=1)
+    update_argmax(labels, best, merged[:, 1:].unbind(1), first=1)
     return labels
 
 
-def raise_labels(labels: Tensor, best: Tensor, maps: Iterable[Tensor], *, first: int) -> None:
+def update_argmax(labels: Tensor, best: Tensor, maps: Iterable[Tensor], *, first: int) -> None:
     """Let further classes compete for each pixel.
 
     Map by map: torch's argmax over the outer dimension of a large map takes ten times as long on

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import torch
@@ -9,98 +10,110 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddeal_core.cues.frame_cues import FrameCues
-from ddeal_core.tracking.maps import Maps
+from ddeal_core.tracking.maps import Given, Maps
+from ddeal_core.tracking.merging import soft_aggregation
+from ddeal_core.tracking.quantisation import quantise
 
 __all__ = ["Result"]
+
+_EPS = 1e-6
 
 
 class Result:
     """Segmentation of one frame at its own size.
 
-    Probabilities stay where they were computed, at the network's size, until they are asked for:
-    who wants labels alone pays for nothing else.
+    Labels and probabilities are made of the same maps. Probabilities stay at the network's size,
+    where they were computed, until they are asked for: labels alone cost nothing else.
 
     Attributes:
         index: Position of the frame among those that the tracker was fed, from 0.
         object_ids: Ids of the K objects known by now, in the order of the probabilities.
+        maps: Probabilities at the network's size.
         labels: ``[H, W]`` uint8, id of the most probable object, 0 for the background.
-        maps: What it grows from; None before any object is given, and for joined results.
+
+    Args:
+        maps: As above.
+        index: As above.
+        object_ids: As above.
+        read_cues: Reads the cues of the frame; None where there are none.
     """
 
     def __init__(
         self,
-        *,
-        index: int,
-        object_ids: tuple[int, ...],
-        labels: NDArray[np.uint8],
-        enlarge: Callable[[int | None], Tensor],
-        read_cues: Callable[[], FrameCues | None] | None = None,
-        maps: Maps | None = None,
-    ) -> None:
-        """Take what the tracker found.
-
-        Args:
-            index: See the class.
-            object_ids: See the class.
-            labels: See the class.
-            enlarge: Computes the first so many maps of the probabilities, all for None, at the
-                frame's size: ``[*, H, W]``, on any device.
-            read_cues: Reads the cues of the frame; None where there are none.
-            maps: What all of it is made of, where a tracker made it.
-        """
-        self.index = index
-        self.object_ids = object_ids
-        self.labels = labels
-        self._enlarge = enlarge
-        self._read_cues = read_cues
-        self.maps = maps
-
-    @classmethod
-    def without_objects(cls, index: int, size: tuple[int, int]) -> "Result":
-        """Make the result of a frame before any object is given: all is background."""
-        return cls(
-            index=index,
-            object_ids=(),
-            labels=np.zeros(size, np.uint8),
-            enlarge=lambda _: torch.ones(1, *size),
-        )
-
-    @classmethod
-    def of_maps(
-        cls,
         maps: Maps,
         *,
-        labels: NDArray[np.uint8],
         index: int,
         object_ids: tuple[int, ...],
         read_cues: Callable[[], FrameCues | None] | None = None,
-    ) -> "Result":
-        """Make the result that grows from a frame's maps."""
-        return cls(
-            index=index,
-            object_ids=object_ids,
-            labels=labels,
-            enlarge=lambda count: maps.background()[None] if count == 1 else maps.probabilities(),
-            read_cues=read_cues,
-            maps=maps,
+    ) -> None:
+        self.index, self.object_ids, self.maps = index, object_ids, maps
+        self._read_cues = read_cues
+        self.labels: NDArray[np.uint8] = np.array([0, *object_ids], np.uint8)[maps.labels()]
+
+    @classmethod
+    def of_labels(
+        cls, labels: NDArray[np.uint8], *, index: int, object_ids: tuple[int, ...] = ()
+    ) -> Self:
+        """Make a result of a label map alone: probabilities are 0 or 1.
+
+        Args:
+            labels: ``[H, W]``.
+            index: See the class.
+            object_ids: Of all objects known by now, those that `labels` does not show included.
+        """
+        merged = torch.zeros(1, 1 + len(object_ids), 1, 1)
+        merged[:, 0] = 1
+        merged = merged.expand(-1, -1, *labels.shape)  # enlarging would round
+        given = Given(labels, list(object_ids)) if object_ids else None
+        return cls(Maps(merged, labels.shape, given), index=index, object_ids=object_ids)
+
+    def joined(self, other: "Result") -> "Result":
+        """Add another result's objects of the same frame; none may be in both.
+
+        Where both found objects, these compete for each pixel by soft aggregation.
+        """
+        if not other.object_ids:
+            return self
+        if not self.object_ids:
+            other.index = self.index
+            return other
+        given = self.maps.given
+        predicted = len(self.object_ids) - (0 if given is None else len(given.ids))
+        # Given objects stay the last ones, as `Maps` wants them.
+        merged = torch.cat(
+            [
+                self.maps.merged[:, 1 : 1 + predicted],
+                other.maps.merged[:, 1:],
+                self.maps.merged[:, 1 + predicted :],
+            ],
+            dim=1,
+        )
+        competing = soft_aggregation(merged.clamp(_EPS, 1 - _EPS).logit())
+        return Result(
+            Maps(quantise(competing), self.labels.shape, given),
+            index=self.index,
+            object_ids=(
+                *self.object_ids[:predicted],
+                *other.object_ids,
+                *self.object_ids[predicted:],
+            ),
+            read_cues=self._read_cues,
         )
 
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:
         """``[1 + K, H, W]`` float32, background first; they sum to 1."""
         with torch.inference_mode():
-            probabilities: NDArray[np.float32] = self._enlarge(None).float().cpu().numpy()
-        return probabilities
+            return _on_host(self.maps.probabilities())
 
     @cached_property
-    def alpha(self) -> NDArray[np.uint8]:
-        """Opacity of all objects together, ``[H, W]`` uint8: 255 * (1 - p(background))."""
+    def foreground(self) -> NDArray[np.float32]:
+        """Probability of all objects together, ``[H, W]`` float32.
+
+        Files get an alpha with refined edges instead: see `Cutout.alpha`.
+        """
         with torch.inference_mode():
-            background = self._enlarge(1)[0].float()
-            alpha: NDArray[np.uint8] = (
-                ((1 - background) * 255).round().to(torch.uint8).cpu().numpy()
-            )
-        return alpha
+            return _on_host(1 - self.maps.background())
 
     @cached_property
     def cues(self) -> FrameCues | None:
@@ -111,3 +124,7 @@ class Result:
         frame has none yet, and one that is followed backwards has none.
         """
         return None if self._read_cues is None else self._read_cues()
+
+
+def _on_host(maps: Tensor) -> NDArray[np.float32]:
+    return np.ascontiguousarray(maps.float().cpu().numpy(), np.float32)

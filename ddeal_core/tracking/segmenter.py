@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MaskError
-from ddeal_core.inference.network import for_inference
+from ddeal_core.inference.network import InferenceNetwork, for_inference
 from ddeal_core.inference.replay import CudaGraphs
 from ddeal_core.media.identity import sha256_of_array, sha256_of_file
 from ddeal_core.media.masks.mask_images import Mask
@@ -76,8 +77,8 @@ class Segmenter:
         weights_checksum: SHA-256 of the weights file, or of the tensors of a network without one.
 
     Args:
-        network: Taken over: put in evaluation mode and in the channels-last layout. Its device is
-            where it computes. What runs is made of it by `for_inference`.
+        network: Its device is where it computes. It is copied, and stays as it is; what runs is
+            made of the copy by `for_inference`.
         resolution: Pixels that the frame's short side is scaled to for the network; "native"
             leaves frames as they are, None takes what the network was made for.
         precision: Of the convolutions; cosines are always float32.
@@ -121,8 +122,9 @@ class Segmenter:
         self.precision: Precision = precision
         self.weights_checksum = weights_checksum or _checksum(network)
         self.keep_cues = keep_cues
-        # Images come as packed RGB; convolutions on the CPU want them that way too.
-        network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if not isinstance(network, InferenceNetwork):
+            # Images come as packed RGB; convolutions on the CPU want them that way too.
+            network = deepcopy(network).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = for_inference(
             network,
             precision=_DTYPES[precision],

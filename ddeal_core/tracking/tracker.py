@@ -21,13 +21,13 @@ from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
 from ddeal_core.settings import Range, check_value
 from ddeal_core.tracking.batches import Batches
-from ddeal_core.tracking.continuity import without_jumps
 from ddeal_core.tracking.cue_reading import read_cues
 from ddeal_core.tracking.maps import Given, Maps
-from ddeal_core.tracking.merging import merge
+from ddeal_core.tracking.merging import soft_aggregation
+from ddeal_core.tracking.motion_gate import apply_motion_gate
 from ddeal_core.tracking.padding import Padding
+from ddeal_core.tracking.quantisation import quantise
 from ddeal_core.tracking.result import Result
-from ddeal_core.tracking.steps import rounded
 from ddeal_core.tracking.tracker_state import TrackerState
 
 __all__ = ["Tracker"]
@@ -210,7 +210,7 @@ class Tracker:
         encoding: FrameEncoding | None,
     ) -> Result:
         if self._state is None and not ids:
-            return Result.without_objects(self._index, (image.shape[0], image.shape[1]))
+            return Result.of_labels(np.zeros(image.shape[:2], np.uint8), index=self._index)
         size = self._network_size(*image.shape[:2])
         padding = Padding(*size)
         encoding = encoding or self._encode([image])
@@ -238,27 +238,20 @@ class Tracker:
                     object_ids=self.object_ids,
                     padding=padding,
                 )
-            merged = merge(prediction.log_odds)
+            merged = soft_aggregation(prediction.log_odds)
             self._check_numbers(merged)
-            merged = without_jumps(merged, known.last_shares, self._network.config.reach)
+            merged = apply_motion_gate(merged, known.last_shares, self._network.config.reach)
             if fresh is not None:
                 merged = torch.cat([merged, torch.zeros_like(masks)], dim=1)
                 merged = _impose(merged, masks)
-            self._update(encoding, known, prediction, merged[:, 1 : 1 + known.objects])
+            self._state = self._network.update(
+                encoding, known, prediction, merged[:, 1 : 1 + known.objects]
+            )
         else:
             merged = torch.cat([1 - masks.sum(1, keepdim=True), masks], dim=1)
         if fresh is not None:
             self._add(ids, fresh)
         return self._to_result(padding.crop(merged), given if keep_given else None, ids, read)
-
-    def _update(
-        self,
-        encoding: FrameEncoding,
-        state: ObjectState,
-        prediction: Prediction,
-        merged: Tensor,
-    ) -> None:
-        self._state = self._network.update(encoding, state, prediction, merged)
 
     def _add(self, ids: list[int], fresh: ObjectState) -> None:
         self._state = fresh if self._state is None else self._state.join(fresh)
@@ -329,10 +322,8 @@ class Tracker:
         """Bring ``[1, 1 + K, h, w]`` to the frame's size; put given masks in as they are."""
         assert self._size is not None
         mask = Given(given, ids) if given is not None and ids else None
-        table = np.array([0, *self._object_ids], np.uint8)
-        return Result.of_maps(
-            Maps(rounded(merged), self._size, mask),
-            labels=table[Maps(merged, self._size, mask).labels()],  # of all digits
+        return Result(
+            Maps(quantise(merged), self._size, mask),
             index=self._index,
             object_ids=self.object_ids,
             read_cues=read,

@@ -12,7 +12,7 @@ from ddeal_core.network.backbone import Backbone
 from ddeal_core.network.config import Ablation
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState
-from ddeal_core.tracking.merging import merge
+from ddeal_core.tracking.merging import soft_aggregation
 from ddeal_core.training.losses import clip_loss
 from ddeal_core.training.recipe import LossWeights, Recurrence
 
@@ -111,7 +111,7 @@ class ClipPass(nn.Module):
             losses.append(
                 clip_loss(prediction, masks[t], valid[t], self.weights, propagated=propagated)
             )
-            merged = merge(prediction.log_odds)[:, 1:]
+            merged = soft_aggregation(prediction.log_odds)[:, 1:]
             jaccards.append(_jaccard(merged.detach(), masks[t], valid[t]))
             if t + 1 < frames:
                 known = valid[t].amin(dim=(1, 2, 3)).bool()
@@ -147,7 +147,7 @@ class ClipPass(nn.Module):
         for t in range(1, 1 + recurrence.burn_in):
             encoding = self._encode(batch.images[t : t + 1])[0]
             prediction = self.network.segment(encoding, state, ablation=ablation)
-            merged = merge(prediction.log_odds)[:, 1:]
+            merged = soft_aggregation(prediction.log_odds)[:, 1:]
             remember = _chance(recurrence.remembering, generator)
             state = self.network.update(encoding, state, prediction, merged, remember=remember)
         return state

@@ -1,6 +1,5 @@
 """Scores of a network on held-out sequences."""
 
-import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -58,7 +57,6 @@ def validate(network: "Ddeal", held_out: Iterable[HeldOut]) -> DatasetScore:
     """
     from ddeal_core.tracking.segmenter import Segmenter
 
-    # A segmenter takes its network over; training goes on with the original.
-    method = as_method(Segmenter(copy.deepcopy(network)))
+    method = as_method(Segmenter(network))
     scores = [run_method(method, item.plan, item.sequence).score for item in held_out]
     return DatasetScore("davis2017", "held out", tuple(scores))

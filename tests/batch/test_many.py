@@ -8,19 +8,20 @@ import pytest
 
 from ddeal_core.batch import cut_out_many, find_videos, plan
 from ddeal_core.errors import InputError, WeightsError
-from ddeal_core.runs import cut_out
+from ddeal_core.runs import NetworkOptions, OutputOptions, VideoRequest, run_video
 from ddeal_core.tracking import Segmenter
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def network_of(clips):
-    return {"weights": str(clips.weights), "device": "cpu"}
+    return NetworkOptions(clips.weights, device="cpu")
 
 
-def planned(clips, out, *more):
+def planned(clips, out, *, end=None, **options):
     videos, _ = find_videos([clips.videos])
-    return plan(videos, mask_dir=clips.masks, outputs=[f"{out}/{{stem}}.mov", f"{out}/m/{{stem}}"])
+    outputs = OutputOptions([f"{out}/{{stem}}.mov", f"{out}/m/{{stem}}"], **options)
+    return plan([VideoRequest(v, end=end) for v in videos], outputs, mask_dir=clips.masks)
 
 
 def same_files(first, second):
@@ -33,15 +34,14 @@ def same_files(first, second):
 def test_processes_give_the_bytes_of_single_calls(make_clips, tmp_path):
     clips = make_clips("abc")
     segmenter = Segmenter.load(clips.weights, device="cpu")
-    for job in planned(clips, tmp_path / "single"):
-        cut_out(job.video, job.masks, job.outputs, segmenter=segmenter, hard=True)
+    for job in planned(clips, tmp_path / "single", hard=True):
+        run_video(job.request, job.outputs, segmenter)
     outcomes, seen = [], []
     for outcome in cut_out_many(
-        planned(clips, tmp_path / "many"),
+        planned(clips, tmp_path / "many", hard=True),
         workers=1,
         network=network_of(clips),
         on_progress=seen.append,
-        hard=True,
     ):
         outcomes.append(outcome)
         clips.weights.unlink(missing_ok=True)  # loaded once a process, not once a video
@@ -74,12 +74,9 @@ def test_a_failure_does_not_stop_the_rest(make_clips, tmp_path):
 def test_what_is_complete_is_skipped(make_clips, tmp_path):
     clips = make_clips("abc")
 
-    def run(**cutting):
-        outcomes = list(
-            cut_out_many(
-                planned(clips, tmp_path / "out"), workers=0, network=network_of(clips), **cutting
-            )
-        )
+    def run(**options):
+        jobs = planned(clips, tmp_path / "out", **options)
+        outcomes = list(cut_out_many(jobs, workers=0, network=network_of(clips)))
         return [outcome.status for outcome in outcomes], outcomes
 
     assert run(end=3)[0] == ["done"] * 3
@@ -117,15 +114,9 @@ def test_what_holds_for_all_is_said_once(make_clips, tmp_path):
                 cut_out_many(
                     planned(clips, tmp_path / "out"),
                     workers=workers,
-                    network={"weights": "nowhere", "device": "cpu"},
+                    network=NetworkOptions("nowhere", device="cpu"),
                 )
             )
-    with pytest.raises(TypeError, match="hrad"):
-        list(
-            cut_out_many(
-                planned(clips, tmp_path / "out"), workers=0, network=network_of(clips), hrad=True
-            )
-        )
     for engine in ("spark", "ray://", "ray:x"):
         with pytest.raises(InputError, match="no engine"):
             list(cut_out_many(planned(clips, tmp_path / "out"), engine=engine))
@@ -136,7 +127,7 @@ def test_many_videos_leave_no_threads_and_no_open_files(make_clips, tmp_path):
     clips = make_clips("".join(map(chr, range(ord("a"), ord("a") + 8))))
     counts = []
     for _ in cut_out_many(
-        planned(clips, tmp_path / "out"), workers=0, network=network_of(clips), end=3
+        planned(clips, tmp_path / "out", end=3), workers=0, network=network_of(clips)
     ):
         open_files, threads = (len(os.listdir(f"/proc/self/{name}")) for name in ("fd", "task"))  # noqa: PTH208
         counts.append((open_files, threads, threading.active_count()))
@@ -154,8 +145,10 @@ def test_a_folder_of_masks_for_all_frames(make_clips, tiny_clip, tmp_path):
     for index, mask in enumerate(tiny_clip.masks):
         write_mask(annotations / f"{index:05d}.png", mask)
     videos, _ = find_videos([tmp_path / "JPEGImages"])
-    jobs = plan(videos, mask_dir=tmp_path / "Annotations", outputs=[str(tmp_path / "all")])
-    jobs += plan(videos, masks=[str(annotations / "00000.png")], outputs=[str(tmp_path / "first")])
+    requests = [VideoRequest(video) for video in videos]
+    first = [VideoRequest(video, annotations / "00000.png") for video in videos]
+    jobs = plan(requests, OutputOptions(tmp_path / "all"), mask_dir=tmp_path / "Annotations")
+    jobs += plan(first, OutputOptions(tmp_path / "first"))
     outcomes = list(cut_out_many(jobs, workers=0, network=network_of(clips)))
     assert [outcome.status for outcome in outcomes] == ["done", "done"]
     assert same_files(tmp_path / "all/square", tmp_path / "first/square")

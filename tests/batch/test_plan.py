@@ -4,6 +4,15 @@ import pytest
 
 from ddeal_core.batch import Job, find_videos, plan
 from ddeal_core.errors import InputError
+from ddeal_core.runs import OutputOptions, VideoRequest
+
+
+def planned(videos, *, masks=(), outputs=(), **options):
+    return plan([VideoRequest(v, masks) for v in videos], OutputOptions(outputs), **options)
+
+
+def job(video, masks, outputs, **options):
+    return Job(VideoRequest(video, masks), OutputOptions(outputs), **options)
 
 
 @pytest.fixture
@@ -59,18 +68,18 @@ def test_live_input_is_alone(here):
 
 
 def test_fields_of_names(here):
-    jobs = plan(
+    jobs = planned(
         ["day1/clip10.MOV", "frames/bear"],
         masks=["m/{parent}-{stem}.png", "12=m/{name}.png"],
         outputs=["matte=out/{stem}.mov", "masks", "rgba=pictures"],
     )
     assert jobs == [
-        Job(
+        job(
             "day1/clip10.MOV",
             ("m/day1-clip10.png", "12=m/clip10.MOV.png"),
             ("matte=out/clip10.mov", "masks/clip10", "rgba=pictures/clip10"),
         ),
-        Job(
+        job(
             "frames/bear",
             ("m/frames-bear.png", "12=m/bear.png"),
             ("matte=out/bear.mov", "masks/bear", "rgba=pictures/bear"),
@@ -80,18 +89,18 @@ def test_fields_of_names(here):
 
 def test_masks_by_rule_and_default_outputs(here):
     shutil.copy("day2/clip2.mp4", "day2/a.b.mp4")
-    jobs = plan(["day2/clip2.mp4", "frames/bear", "day2/a.b.mp4"], mask_dir="masks")
+    jobs = planned(["day2/clip2.mp4", "frames/bear", "day2/a.b.mp4"], mask_dir="masks")
     assert jobs[:2] == [
-        Job("day2/clip2.mp4", ("masks/clip2.png",), ("clip2_masks",)),
-        Job("frames/bear", ("masks/bear",), ("bear_masks",), by_rule=True),
+        job("day2/clip2.mp4", ("masks/clip2.png",), ("clip2_masks",)),
+        job("frames/bear", ("masks/bear",), ("bear_masks",), by_rule=True),
     ]
-    assert jobs[2].outputs == ("a_b_masks",)
+    assert jobs[2].outputs.output_names == ("a_b_masks",)
     assert "no mask in masks: name it a.b.png" in str(jobs[2].fault)
 
 
 def test_two_masks_for_one_video(here):
     (here / "masks/clip2").mkdir()
-    jobs = plan(["day2/clip2.mp4", "frames/bear"], mask_dir="masks")
+    jobs = planned(["day2/clip2.mp4", "frames/bear"], mask_dir="masks")
     assert "both masks" in str(jobs[0].fault)
     assert jobs[1].fault is None
 
@@ -119,11 +128,11 @@ def test_two_masks_for_one_video(here):
 )
 def test_refused_before_anything_starts(here, videos, options, message):
     with pytest.raises(InputError, match=message):
-        plan(find_videos([videos])[0], **options)
+        planned(find_videos([videos])[0], **options)
 
 
 def test_one_mask_for_the_one_video_of_a_folder(here):
     videos, _ = find_videos(["day2"])
-    assert plan(videos, masks=["first.png"], outputs=["cut.mov"]) == [
-        Job("day2/clip2.mp4", ("first.png",), ("cut.mov",))
+    assert planned(videos, masks=["first.png"], outputs=["cut.mov"]) == [
+        job("day2/clip2.mp4", ("first.png",), ("cut.mov",))
     ]

@@ -57,7 +57,7 @@ def test_ctrl_c_keeps_the_frames_and_resume_ends_with_the_same_bytes(
     words = (*words, *OUTPUTS, "--end", 60)
     refused = ddeal(*words)
     assert refused.status == 2
-    assert "--resume to go on" in refused.complaint
+    assert "--resume goes on with it" in refused.complaint
     refused = ddeal(*words, "--hard", "--resume")
     assert refused.status == 2
     assert "hard was False and is True now" in refused.complaint

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from ddeal_core.media import open_source, set_max_pixels
+from ddeal_core.media import open_source
 
 ODD_NAMES = [
     "-rf.mp4",
@@ -22,12 +22,6 @@ ODD_NAMES = [
     "..mp4",
     os.fsdecode(b"not\xfftext.mp4"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _limit():
-    yield
-    set_max_pixels(None)
 
 
 @pytest.fixture
@@ -107,7 +101,6 @@ def test_the_limit_of_pixels(cut, tiny_clip, monkeypatch):
     assert run.status == 2
     assert "--max-pixels" in run.complaint
     assert not Path("masks").exists()
-    set_max_pixels(None)
     monkeypatch.setenv("DDEAL_MAX_PIXELS", "lots")
     assert "DDEAL_MAX_PIXELS" in cut(tiny_clip.video, "-o", "masks").complaint
     assert cut(tiny_clip.video, "-o", "masks", "--max-pixels", 96 * 128).status == 0

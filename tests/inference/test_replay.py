@@ -19,7 +19,7 @@ from ddeal_core.errors import InputError
 from ddeal_core.inference.network import for_inference
 from ddeal_core.inference.replay import Replayed
 from ddeal_core.network.dense.memory import Memory, fill_up
-from ddeal_core.tracking.merging import merge, to_labels
+from ddeal_core.tracking.merging import soft_aggregation, to_labels
 from ddeal_core.tracking.tracker import Tracker
 
 
@@ -274,7 +274,7 @@ def test_the_work_of_a_frame_stays_on_its_device(make_network, preset):
                 ).filled_up(),
             )
         prediction = network.segment(encoding, state)
-        merged = merge(prediction.log_odds)
+        merged = soft_aggregation(prediction.log_odds)
         to_labels(merged)
         after = network.update(encoding, state, prediction, merged[:, 1:], remember=False)
     assert after.last_masks.device.type == "meta"

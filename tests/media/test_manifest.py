@@ -24,7 +24,7 @@ from ddeal_core.media import (
 )
 from ddeal_core.media.identity import sampled_sha256
 from ddeal_core.runs.pipeline import segment_video
-from ddeal_core.runs.run_settings import output_settings, run_settings
+from ddeal_core.runs.records import output_settings, run_settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("masks", "mattes=mattes", "cut.mov", "all.json")
@@ -241,12 +241,12 @@ def test_masks_and_weights_count_by_what_they_hold(tiny_clip, make_network):
     first, second = (Segmenter(make_network("compact", seed=seed)) for seed in (0, 1))
     mask = read_mask(tiny_clip.first_mask)
     with open_source(tiny_clip.video) as source:
-        own = run_settings(first, source, mask)
-        assert run_settings(first, source, mask.labels) == own
-        assert run_settings(first, source, np.roll(mask.labels, 1)) != own
-        assert run_settings(second, source, mask) != own
+        own = run_settings(first, source, {0: mask})
+        assert run_settings(first, source, {0: mask.labels}) == own
+        assert run_settings(first, source, {0: np.roll(mask.labels, 1)}) != own
+        assert run_settings(second, source, {0: mask}) != own
     with open_source(tiny_clip.video, start=0, end=5) as source:
-        assert run_settings(first, source, mask) != own
+        assert run_settings(first, source, {0: mask}) != own
 
 
 def test_a_new_run_takes_the_old_claim_away_first(results, tiny_clip, make_network):

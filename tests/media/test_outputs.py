@@ -132,7 +132,7 @@ def test_a_video_behind_the_objects_runs_at_its_own_speed(tiny_clip, make_clip, 
 
 
 def test_kinds_of_the_command_are_those_of_the_library():
-    from ddeal_cli.segment import Format
+    from ddeal_cli.segment_options import Format
 
     assert get_args(Format) == get_args(Kind)
 

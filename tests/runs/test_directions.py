@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from ddeal_core import Segmenter
 from ddeal_core.errors import InputError, MaskError, MediaError, OutputError
@@ -16,8 +15,6 @@ from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.sources.array_source import ArraySource
 from ddeal_core.media.sources.live_source import LiveSource
 from ddeal_core.runs.pipeline import segment_video
-from ddeal_core.runs.spool import Spool
-from ddeal_core.tracking import Result
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -68,10 +65,7 @@ def test_backward_is_the_reversed_clip_forward(segmenter, clip, tiny_clip, objec
     assert len(np.unique(labels_of(forward)[1:])) > 1  # the comparison is of something
     for one, other in zip(back, reversed(forward), strict=True):
         assert one.result.object_ids == other.result.object_ids
-        off = np.abs(one.result.probabilities - other.result.probabilities)
-        assert off[1:].max() < 0.5 / 4000
-        assert off[0].max() < objects * 0.5 / 4000
-        assert np.allclose(one.result.probabilities.sum(axis=0), 1, atol=1e-5)
+        assert np.array_equal(one.result.probabilities, other.result.probabilities)
 
 
 def test_both_ways_from_the_middle(segmenter, clip, tiny_clip):
@@ -183,29 +177,7 @@ def test_what_cannot_be(segmenter, clip, tiny_clip):
                 walk(segmenter, source, {0: tiny_clip.masks[0]}, direction)
 
 
-def test_a_full_temporary_folder_is_one_line(full_disk, tmp_path):
-    noise = torch.rand(2, 200, 200, generator=torch.Generator().manual_seed(0))
-    result = Result(
-        index=0, object_ids=(1,), labels=np.zeros((200, 200), np.uint8), enlarge=lambda _: noise
-    )
-    with Spool() as spool, full_disk(10_000), pytest.raises(OutputError, match="TMPDIR") as failed:
-        spool.add(0, result)
+def test_a_full_temporary_folder_is_one_line(full_disk, segmenter, clip, tiny_clip, tmp_path):
+    with full_disk(1000), pytest.raises(OutputError, match="TMPDIR") as failed:
+        walk(segmenter, clip, tiny_clip.masks[7], "backward")
     assert str(tmp_path) in str(failed.value)
-
-
-def test_a_spool_gives_back_what_it_was_given():
-    maps = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(1)).softmax(0)
-    labels = np.where(maps.numpy().argmax(0) == 2, 9, maps.numpy().argmax(0)).astype(np.uint8)
-    result = Result(index=4, object_ids=(1, 9), labels=labels, enlarge=lambda count: maps[:count])
-    with Spool() as spool:
-        spool.add(4, result)
-        spool.add(5, result, (9,))
-        whole, one = spool.get(4), spool.get(5)
-        assert spool.get(6) is None
-    assert np.array_equal(whole.labels, labels)
-    assert whole.object_ids == (1, 9)
-    assert np.abs(whole.probabilities - maps.numpy()).max() <= 1 / 4095
-    assert one.object_ids == (9,)
-    assert np.array_equal(one.labels, np.where(labels == 9, 9, 0))
-    assert np.allclose(one.probabilities[1], maps[2], atol=0.5 / 4095)
-    assert one.alpha.shape == (20, 30)

@@ -19,12 +19,10 @@ import torch
 import ddeal_core
 from ddeal_core import Segmenter
 from ddeal_core.errors import InputError, OutputError, StoppedError
-from ddeal_core.media import open_outputs, open_source, verify
-from ddeal_core.media.sources.array_source import ArraySource
-from ddeal_core.runs import cut_out
+from ddeal_core.media import verify
+from ddeal_core.runs import OutputOptions, VideoRequest, cut_out, open_run
 from ddeal_core.runs import journal as journal_module
-from ddeal_core.runs.pipeline import segment_video
-from ddeal_core.runs.unfinished import all_whole, open_journal, unfinished_folder
+from ddeal_core.runs.result_log import ResultLog
 from ddeal_core.tracking import Tracker
 from ddeal_core.tracking.tracker_state import pack, unpack
 
@@ -54,10 +52,13 @@ def masks(tiny_clip):
     return {1: tiny_clip.masks[1], 4: later, 6: corrected}
 
 
-def outputs(folder, source, words=WORDS):
+def opened(segmenter, clip, masks, folder, *, words=WORDS, direction="forward", **options):
+    """A run of these outputs in a folder."""
     folder.mkdir(exist_ok=True)
-    named = [w.replace("=", f"={folder}/") if "=" in w else folder / w for w in words]
-    return open_outputs(named, source=source, overwrite=True)
+    names = [w.replace("=", f"={folder}/") if "=" in w else folder / w for w in words]
+    request = VideoRequest(clip if isinstance(clip, Path) else clip.video, masks,
+                           direction=direction)  # fmt: skip
+    return open_run(request, OutputOptions(names, **options), segmenter)
 
 
 def checksums(folder):
@@ -67,18 +68,16 @@ def checksums(folder):
     }
 
 
-def run(segmenter, clip, masks, folder, *, words=WORDS, frames=None, **options):
+def run(segmenter, clip, masks, folder, *, frames=None, **options):
     """Run to the end, or break off after so many frames; how many were taken up."""
-    with open_source(clip.video) as source:
-        writers = outputs(folder, source, words)
-        journal = open_journal(segmenter, source, masks, writers, **options)
-        done = journal.done
-        with closing(segment_video(segmenter, source, masks, writers, journal=journal)) as steps:
+    with opened(segmenter, clip, masks, folder, **options) as made:
+        kept, restored = made.kept, made.restored
+        with closing(made.steps()) as steps:
             for step in steps:
-                assert step.restored is (step.done <= done)
+                assert step.restored is (step.done <= restored)
                 if step.done == frames:
                     break
-        return done
+        return kept
 
 
 @pytest.mark.parametrize("look_ahead", [1, 3])
@@ -148,7 +147,7 @@ def test_an_unfinished_run_is_not_lost_by_accident(segmenter, tiny_clip, masks, 
     words = ("cut.mov",)
     run(segmenter, tiny_clip, masks, tmp_path, words=words, frames=4)
     before = checksums(tmp_path)
-    with pytest.raises(InputError, match=r"--resume to go on"):
+    with pytest.raises(InputError, match="an unfinished run is kept"):
         run(segmenter, tiny_clip, masks, tmp_path, words=words)
     other = Segmenter(segmenter._network, resolution=80)
     with pytest.raises(InputError, match=r"resolution was 64 and is 80 now"):
@@ -167,10 +166,9 @@ def test_another_video_is_not_gone_on_with(segmenter, tiny_clip, masks, make_cli
     words = ("cut.mov",)
     run(segmenter, tiny_clip, masks, tmp_path / "out", words=words, frames=4)
     make_clip(tmp_path / tiny_clip.video.name, list(tiny_clip.frames), options={"crf": "14"})
-    with open_source(tmp_path / tiny_clip.video.name) as source:
-        writers = outputs(tmp_path / "out", source, words)
-        with pytest.raises(InputError, match=r"its input\.bytes was"):
-            open_journal(segmenter, source, masks, writers, resume=True)
+    video = tmp_path / tiny_clip.video.name
+    with pytest.raises(InputError, match=r"its input\.bytes was"):
+        run(segmenter, video, masks, tmp_path / "out", words=words, resume=True)
 
 
 def test_on_another_processor_it_is_not_gone_on_with(
@@ -184,15 +182,14 @@ def test_on_another_processor_it_is_not_gone_on_with(
 
 
 def test_one_process_at_a_time(segmenter, tiny_clip, masks, tmp_path):
-    with open_source(tiny_clip.video) as source:
-        writers = outputs(tmp_path, source, ("cut.mov",))
-        first = open_journal(segmenter, source, masks, writers)
+    words = ("cut.mov",)
+    with opened(segmenter, tiny_clip, masks, tmp_path, words=words) as first:
         for option in ({"resume": True}, {"overwrite": True}, {}):
             with pytest.raises(InputError, match="another process"):
-                open_journal(segmenter, source, masks, writers, **option)
-        first.close()
-        assert not unfinished_folder(tmp_path / "cut.mov").exists()
-        open_journal(segmenter, source, masks, writers).close()
+                run(segmenter, tiny_clip, masks, tmp_path, words=words, **option)
+        first.journal.close()
+    assert not (tmp_path / ".cut.mov.unfinished").exists()
+    assert run(segmenter, tiny_clip, masks, tmp_path, words=words) == 0
 
 
 def cut_short(folder, name, size):
@@ -208,9 +205,9 @@ def garble(folder, name):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda folder: cut_short(folder, "tracker.safetensors", 50),
-        lambda folder: cut_short(folder, "results.log", 100),
-        lambda folder: (folder / "tracker.safetensors").unlink(),
+        lambda folder: cut_short(folder, "forward.safetensors", 50),
+        lambda folder: cut_short(folder, "forward.log", 100),
+        lambda folder: (folder / "forward.safetensors").unlink(),
         lambda folder: (folder / "run.json").write_text("{"),
     ],
 )
@@ -225,8 +222,8 @@ def test_what_is_damaged_is_begun_anew(segmenter, tiny_clip, masks, tmp_path, da
 
 def test_a_frame_that_rotted_is_an_error_and_no_wrong_result(segmenter, tiny_clip, masks, tmp_path):
     run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), frames=5)
-    garble(tmp_path / ".cut.mov.unfinished", "results.log")
-    with pytest.raises(OutputError, match="is damaged: start afresh with --overwrite"):
+    garble(tmp_path / ".cut.mov.unfinished", "forward.log")
+    with pytest.raises(OutputError, match="is damaged"):
         run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), resume=True)
     assert not (tmp_path / "cut.mov").exists()
 
@@ -238,9 +235,9 @@ def test_a_frame_that_rotted_is_an_error_and_no_wrong_result(segmenter, tiny_cli
         ("", "link"),
         ("lock", "link"),
         ("run.json", "pipe"),
-        ("results.log", "link"),
-        ("results.log", "hard link"),
-        ("tracker.safetensors", "pipe"),
+        ("forward.log", "link"),
+        ("forward.log", "hard link"),
+        ("forward.safetensors", "pipe"),
     ],
 )
 def test_nothing_elsewhere_is_changed(segmenter, tiny_clip, masks, tmp_path, name, kind):
@@ -264,7 +261,7 @@ def test_nothing_elsewhere_is_changed(segmenter, tiny_clip, masks, tmp_path, nam
 def planted(segmenter, tiny_clip, masks, folder, change):
     """A run that was broken off, whose state a stranger has changed."""
     run(segmenter, tiny_clip, masks, folder, words=("cut.mov",), frames=5)
-    path = folder / ".cut.mov.unfinished" / "tracker.safetensors"
+    path = folder / ".cut.mov.unfinished" / "forward.safetensors"
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
@@ -297,32 +294,80 @@ def test_absurd_states_are_begun_anew(segmenter, tiny_clip, masks, tmp_path, cha
 def test_a_state_that_no_tracker_had_is_one_error(segmenter, tiny_clip, masks, tmp_path):
     change = lambda record: record["objects"]["fields"].update(age="old")  # noqa: E731
     planted(segmenter, tiny_clip, masks, tmp_path, change)
-    with pytest.raises(OutputError, match="is damaged: start afresh with --overwrite"):
+    with pytest.raises(OutputError, match="is damaged"):
         run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), resume=True)
 
 
-def test_what_is_packed_is_not_unpacked_beyond_its_size():
+@pytest.fixture
+def record(tmp_path):
+    """`record(head, packed)`: the result of frame 7 in a log that a stranger wrote."""
+
+    def make(head, packed):
+        text = json.dumps(head).encode()
+        payload = len(text).to_bytes(4, "little") + text + packed
+        path = tmp_path / "forward.log"
+        parts = (len(payload), zlib.crc32(payload), 7)
+        path.write_bytes(b"".join(n.to_bytes(4, "little") for n in parts) + payload)
+        log = ResultLog.at(path)
+        log.recover(1, path.stat().st_size)
+        with closing(log):
+            return log.get(7, (3, 5), None, torch.device("cpu"))
+
+    return make
+
+
+def test_what_is_packed_is_not_unpacked_beyond_its_size(record):
     bomb = zlib.compress(bytes(1 << 26))
-    facts = {"ids": [1], "index": 0, "shape": [1, 2, 2], "given": []}
-    head = json.dumps(facts | {"packed": len(bomb), "size": [3, 5]}).encode()
-    kept = journal_module._decoded(len(head).to_bytes(4, "little") + head + bomb + bomb)
-    assert kept.steps.shape == (1, 2, 2)
-    assert kept.labels.shape == (3, 5)
+    result = record({"ids": [1], "index": 0, "shape": [1, 2, 2], "given": []}, bomb)
+    assert result.maps.merged.shape == (1, 2, 2, 2)
+    assert result.labels.shape == (3, 5)
 
 
-def test_kept_labels_are_those_of_objects():
-    maps, labels = zlib.compress(bytes(8)), zlib.compress(bytes([0, 1, 2, 0]))
-    facts = {"ids": [1], "index": 0, "shape": [1, 2, 2], "given": []}
-    head = json.dumps(facts | {"packed": len(maps), "size": [2, 2]}).encode()
-    with pytest.raises(ValueError, match="no object's"):
-        journal_module._decoded(len(head).to_bytes(4, "little") + head + maps + labels)
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"ids": [1, 2]},
+        {"ids": [300]},
+        {"shape": [1, 0, 2]},
+        {"shape": [1, 1 << 20, 1 << 20]},
+        {"given": [1]},
+        {"given": [9]},
+        {"index": None},
+        {"shape": None},
+    ],
+    ids=str,
+)
+def test_records_that_make_no_sense_are_refused(record, facts):
+    head = {"ids": [1], "index": 0, "shape": [1, 2, 2], "given": []} | facts
+    with pytest.raises((ValueError, InputError)):
+        record(head, zlib.compress(bytes(8)))
+
+
+def test_a_log_gives_back_what_it_was_given(make_network, tiny_clip):
+    tracker = Tracker(make_network("compact"))
+    two = tiny_clip.masks[0].copy()
+    two[60:80, 80:110] = 9
+    results = [tracker.step(f, two if i == 0 else None) for i, f in enumerate(tiny_clip.frames)]
+    with closing(ResultLog.temporary()) as log:
+        for index, result in enumerate(results):
+            log.add(index, result)
+        log.add(90, results[3], (9,))
+        for index, result in reversed(list(enumerate(results))):
+            found = log.get(index, (96, 128), two, torch.device("cpu"))
+            assert (found.index, found.object_ids) == (result.index, result.object_ids)
+            np.testing.assert_array_equal(found.labels, result.labels)
+            np.testing.assert_array_equal(found.probabilities, result.probabilities)
+        one = log.get(90, (96, 128), None, torch.device("cpu"))
+        assert one.object_ids == (9,)
+        np.testing.assert_array_equal(one.probabilities[1], results[3].probabilities[2])
+        assert log.get(91, (96, 128), None, torch.device("cpu")) is None
 
 
 def test_records_behind_the_last_state_are_found_again(segmenter, tiny_clip, masks, tmp_path):
     run(segmenter, tiny_clip, masks, tmp_path / "whole", words=("cut.mov",))
     broken = tmp_path / "broken"
     run(segmenter, tiny_clip, masks, broken, words=("cut.mov",), frames=5)
-    with (broken / ".cut.mov.unfinished/results.log").open("ab") as file:
+    with (broken / ".cut.mov.unfinished/forward.log").open("ab") as file:
         file.write(b"\x40\0\0\0half a record")
     assert run(segmenter, tiny_clip, masks, broken, words=("cut.mov",), resume=True) >= 4
     assert checksums(broken) == checksums(tmp_path / "whole")
@@ -335,13 +380,10 @@ def test_stopped_on_request_all_frames_in_hand_are_kept(segmenter, tiny_clip, ma
         asked.append(1)
         return len(asked) == 5
 
-    with open_source(tiny_clip.video) as source:
-        writers = outputs(tmp_path, source, ("masks", "cut.mov"))
-        journal = open_journal(segmenter, source, masks, writers)
-        steps = segment_video(segmenter, source, masks, writers, journal=journal, stop=stop)
+    with opened(segmenter, tiny_clip, masks, tmp_path, words=("masks", "cut.mov")) as made:
         with pytest.raises(StoppedError):
-            list(steps)
-    assert journal.done == 5
+            list(made.steps(stop=stop))
+        assert made.kept == 5
     assert not list(tmp_path.glob("*cut.mov*"))
     assert len(list((tmp_path / "masks").glob("*.png"))) == 5
     assert not (tmp_path / "masks" / "manifest.json").exists()
@@ -361,10 +403,8 @@ def test_a_full_disk_keeps_what_was_found(segmenter, tiny_clip, masks, tmp_path,
 
 @pytest.mark.skipif(os.name == "nt", reason="open folders cannot be moved there")
 def test_a_folder_that_vanishes_is_one_error(segmenter, tiny_clip, masks, tmp_path):
-    with open_source(tiny_clip.video) as source:
-        writers = outputs(tmp_path / "out", source, ("cut.mov",))
-        journal = open_journal(segmenter, source, masks, writers)
-        steps = segment_video(segmenter, source, masks, writers, journal=journal)
+    with opened(segmenter, tiny_clip, masks, tmp_path / "out", words=("cut.mov",)) as made:
+        steps = made.steps()
         next(steps)
         (tmp_path / "out").rename(tmp_path / "moved")
         with pytest.raises(OutputError, match=r"out"):
@@ -373,42 +413,95 @@ def test_a_folder_that_vanishes_is_one_error(segmenter, tiny_clip, masks, tmp_pa
 
 
 def test_whole_outputs_are_known(segmenter, tiny_clip, masks, tmp_path):
+    def is_complete(given):
+        words = ("masks", "cut.mov")
+        try:
+            with opened(segmenter, tiny_clip, given, tmp_path, words=words, resume=True) as made:
+                return made.is_complete
+        except InputError:
+            return False
+
     run(segmenter, tiny_clip, masks, tmp_path, words=("masks", "cut.mov"))
-    with open_source(tiny_clip.video) as source:
-        writers = outputs(tmp_path, source, ("masks", "cut.mov"))
-        assert all_whole(segmenter, source, masks, writers)
-        assert not all_whole(segmenter, source, {1: masks[1]}, writers)
-        (tmp_path / "masks/00003.png").unlink()
-        assert not all_whole(segmenter, source, masks, writers)
+    assert is_complete(masks)
+    assert not is_complete({1: masks[1]})
+    (tmp_path / "masks/00003.png").unlink()
+    assert not is_complete(masks)
 
 
 def test_a_live_source_is_not_resumed(segmenter, tiny_clip, tmp_path):
-    class Live(ArraySource):
-        is_live = True
+    for options, refused in (({"resume": True}, True), ({}, False)):
+        with tiny_clip.video.open("rb") as pipe:
+            request = VideoRequest(pipe, {0: tiny_clip.masks[0]})
+            outputs = OutputOptions(tmp_path / "cut.mov", **options)
+            if refused:
+                with pytest.raises(InputError, match="once only"), open_run(request, outputs):
+                    pass
+            else:
+                with open_run(request, outputs, segmenter) as made:
+                    assert made.journal is None
+                    assert len(list(made.steps())) == 8
 
-    source = Live(np.stack(tiny_clip.frames))
-    writers = outputs(tmp_path, source, ("cut.mov",))
-    with pytest.raises(InputError, match="once only"):
-        open_journal(segmenter, source, tiny_clip.masks[0], writers, resume=True)
-    assert open_journal(segmenter, source, tiny_clip.masks[0], writers) is None
+
+@pytest.mark.parametrize("look_ahead", [1, 3])
+@pytest.mark.parametrize("direction", ["backward", "both"])
+def test_both_ways_go_on_where_they_were_broken_off(
+    make_network, tiny_clip, masks, tmp_path, direction, look_ahead
+):
+    segmenter = Segmenter(make_network("compact"), resolution=64, look_ahead=look_ahead)
+    words = ("masks", "cut.mov", "mattes=mattes")
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    run(segmenter, tiny_clip, masks, whole, words=words, direction=direction)
+
+    def steps_back(stop_at, **options):
+        """Frames of the way back that were new, until a run is stopped or ends."""
+        seen = []
+        with opened(
+            *(segmenter, tiny_clip, masks, broken), words=words, direction=direction, **options
+        ) as made:
+            kept = made.kept
+            steps = made.steps(
+                on_back=lambda done, total: seen.append((done, total)),
+                stop=lambda: len(seen) == stop_at,
+            )
+            with closing(steps):
+                for step in steps:
+                    if stop_at is None and step.done == 5:
+                        break
+        return kept, seen
+
+    with pytest.raises(StoppedError):
+        steps_back(3)
+    kept, seen = steps_back(None, resume=True)  # broken off on the way forward
+    total = {"backward": 7, "both": 5}[direction]  # from the last mask, or the last first mask
+    assert kept == 3 - 3 % look_ahead
+    assert seen == [(done, total) for done in range(kept + 1, total + 1)]
+    kept = run(segmenter, tiny_clip, masks, broken, words=words, direction=direction, resume=True)
+    assert kept > total
+    assert checksums(broken) == checksums(whole)
 
 
-def test_a_run_backwards_is_not_resumed_and_says_so(segmenter, tiny_clip, masks, tmp_path):
-    (tmp_path / "masks").mkdir()
-    (tmp_path / "masks/00000.png").touch()
-    with open_source(tiny_clip.video) as source:
-        writers = outputs(tmp_path, source, ("masks",))
-        with pytest.raises(InputError, match="backwards: such a run cannot be resumed"):
-            open_journal(segmenter, source, masks, writers, direction="both", resume=True)
+@pytest.mark.skipif(os.name == "nt", reason="no /proc there")
+@pytest.mark.parametrize("place", ["{}/file/cut.mov", "{}/file/deeper/cut.mov", "/proc/no/cut.mov"])
+def test_an_output_that_cannot_be_is_refused_before_all_else(
+    segmenter, tiny_clip, tmp_path, place, caplog
+):
+    (tmp_path / "file").touch()
+    words = ("good/masks", place.format(tmp_path))
+    before = sorted(tmp_path.rglob("*"))
+    request = VideoRequest(tiny_clip.video, tmp_path / "nowhere.png")
+    names = [word if word.startswith("/") else tmp_path / word for word in words]
+    with pytest.raises(InputError, match=r"cannot write .*cut\.mov"):
+        open_run(request, OutputOptions(names), segmenter).__enter__()
+    assert not caplog.text
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_where_no_journal_can_be_kept_it_runs_without(
     segmenter, tiny_clip, masks, tmp_path, caplog
 ):
     (tmp_path / ".cut.mov.unfinished").write_text("in the way")
-    with open_source(tiny_clip.video) as source:
-        writers = outputs(tmp_path, source, ("cut.mov",))
-        assert open_journal(segmenter, source, masks, writers) is None
+    with opened(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",)) as made:
+        assert made.journal is None
     assert "could not be resumed" in caplog.text
 
 
@@ -483,7 +576,12 @@ def test_killed_at_any_moment(make_network, make_clip, tiny_clip, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
-def test_killed_between_an_output_and_its_manifest(make_network, make_clip, tiny_clip, tmp_path):
+@pytest.mark.parametrize(
+    ("moment", "output"),
+    [("before", "masks"), ("before", "cut.mov"), ("after", "cut.mov"), ("after", "all.json")],
+)
+def test_killed_when_a_manifest_appears(make_network, make_clip, tiny_clip, tmp_path, moment,
+                                        output):  # fmt: skip
     from ddeal_core.media import write_mask
     from ddeal_core.weights import Checkpoint, save_checkpoint
 
@@ -502,12 +600,14 @@ def test_killed_between_an_output_and_its_manifest(make_network, make_clip, tiny
 
     cut("whole")
     (tmp_path / "broken").mkdir()
-    dying = """
+    dying = f"""
 import os, signal
-from ddeal_core.runs.run_record import RunRecord
+from ddeal_core.runs.records import RunRecord
 describe = RunRecord.describe
 def die(self, writer):
-    if writer.path.name == "cut.mov":
+    if {moment == "after"}:
+        describe(self, writer)
+    if writer.path.name == "{output}":
         os.kill(os.getpid(), signal.SIGKILL)
     describe(self, writer)
 RunRecord.describe = die
@@ -517,11 +617,13 @@ RunRecord.describe = die
     environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    assert (tmp_path / "broken/cut.mov").is_file()
-    assert not verify(tmp_path / "broken/cut.mov").whole
-    (tmp_path / "broken/all.json").write_text("somebody's")
-    with pytest.raises(InputError, match=r"all\.json exists"):
-        cut("broken", resume=True)
-    (tmp_path / "broken/all.json").unlink()
+    assert (tmp_path / "broken/.masks.unfinished").is_dir()
+    assert verify(tmp_path / "broken" / output).whole is (moment == "after")
+    if output == "cut.mov":
+        (tmp_path / "broken/all.json").write_text("somebody's")
+        with pytest.raises(InputError, match=r"all\.json exists"):
+            cut("broken", resume=True)
+        (tmp_path / "broken/all.json").unlink()
     cut("broken", resume=True)
     assert checksums(tmp_path / "broken") == checksums(tmp_path / "whole")
+    assert not list(tmp_path.rglob(".*"))

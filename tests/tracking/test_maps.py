@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddeal_core.tracking import maps as maps_module
-from ddeal_core.tracking import merge, to_labels
+from ddeal_core.tracking import soft_aggregation, to_labels
 from ddeal_core.tracking.maps import Given, Maps
 
 sides = st.integers(1, 9)
@@ -39,7 +39,7 @@ def plain(merged, size, labels, ids):
 def test_parts_say_what_the_whole_says(pixels, objects, given_now, small, size, seed):
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    merged = merge(4 * torch.randn(1, objects, *small))
+    merged = soft_aggregation(4 * torch.randn(1, objects, *small))
     ids = [10 + k for k in range(objects)][max(0, objects - given_now) :]
     labels = rng.choice([0, *ids], size=size).astype(np.uint8)
     for place, object_id in enumerate(ids[: labels.size]):  # each is somewhere
@@ -74,11 +74,11 @@ def test_parts_say_what_the_whole_says(pixels, objects, given_now, small, size, 
 def test_merging_gives_probabilities(seed, objects, scale):
     torch.manual_seed(seed)
     log_odds = (torch.randn(1, objects, 3, 4) * scale).clamp(-3e38, 3e38)
-    merged = merge(log_odds)
+    merged = soft_aggregation(log_odds)
     assert torch.isfinite(merged).all()
     assert merged.min() >= 0
     torch.testing.assert_close(merged.sum(1), torch.ones(1, 3, 4))
     order = torch.randperm(objects)  # objects have no order
-    again = merge(log_odds[:, order])
+    again = soft_aggregation(log_odds[:, order])
     torch.testing.assert_close(again[:, 1:], merged[:, 1:][:, order])
     torch.testing.assert_close(again[:, 0], merged[:, 0])

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddeal_core.tracking import merge, to_labels
+from ddeal_core.tracking import soft_aggregation, to_labels
 from ddeal_core.tracking.padding import Padding
 
 sides = st.integers(1, 70)
@@ -61,13 +61,13 @@ def plain_merge(probabilities):
 def test_merging_is_soft_aggregation(count):
     generator = torch.Generator().manual_seed(count)
     probabilities = torch.rand(1, count, 6, 7, generator=generator)
-    merged = merge(probabilities.logit())
+    merged = soft_aggregation(probabilities.logit())
     torch.testing.assert_close(merged.double(), plain_merge(probabilities), atol=1e-5, rtol=0)
     torch.testing.assert_close(merged.sum(1), torch.ones(1, 6, 7))
 
 
 def test_the_background_is_the_minimum_and_not_the_product():
-    merged = merge(torch.tensor([0.0, 0.0]).view(1, 2, 1, 1)).flatten()
+    merged = soft_aggregation(torch.tensor([0.0, 0.0]).view(1, 2, 1, 1)).flatten()
     # Odds are 1, 1, 1; with the product the background's would be 1/3.
     torch.testing.assert_close(merged, torch.full((3,), 1 / 3))
 
@@ -76,19 +76,19 @@ def test_one_object_against_the_background():
     p = torch.tensor([0.0, 0.2, 0.5, 0.9, 1.0]).view(1, 1, 1, 5)
     odds = (p / (1 - p)) ** 2  # of the object against the background, both by their odds
     expected = (odds / (1 + odds)).nan_to_num(1.0)
-    torch.testing.assert_close(merge(p.logit())[:, 1:], expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(soft_aggregation(p.logit())[:, 1:], expected, atol=1e-5, rtol=0)
 
 
 def test_sure_objects_share_a_pixel():
-    merged = merge(torch.full((1, 3, 1, 1), torch.inf)).flatten()
+    merged = soft_aggregation(torch.full((1, 3, 1, 1), torch.inf)).flatten()
     torch.testing.assert_close(merged, torch.tensor([0, 1 / 3, 1 / 3, 1 / 3]), atol=1e-6, rtol=0)
-    merged = merge(torch.full((1, 3, 1, 1), -torch.inf)).flatten()
+    merged = soft_aggregation(torch.full((1, 3, 1, 1), -torch.inf)).flatten()
     torch.testing.assert_close(merged, torch.tensor([1.0, 0, 0, 0]), atol=1e-6, rtol=0)
 
 
 def test_all_but_sure_objects_are_told_apart():
     # Their probabilities are one float32 apart from 1, their odds are not.
-    merged = merge(torch.tensor([15.0, 15.2]).view(1, 2, 1, 1)).flatten()
+    merged = soft_aggregation(torch.tensor([15.0, 15.2]).view(1, 2, 1, 1)).flatten()
     torch.testing.assert_close(merged[2] / merged[1], torch.tensor(0.2).exp(), atol=1e-4, rtol=0)
 
 
@@ -97,7 +97,8 @@ def test_objects_keep_their_order():
     log_odds = torch.randn(2, 3, 5, 5, generator=generator)
     order = [2, 0, 1]
     torch.testing.assert_close(
-        merge(log_odds[:, order]), merge(log_odds)[:, [0, *(1 + i for i in order)]]
+        soft_aggregation(log_odds[:, order]),
+        soft_aggregation(log_odds)[:, [0, *(1 + i for i in order)]],
     )
 
 

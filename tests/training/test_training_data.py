@@ -10,7 +10,7 @@ from ddeal_core.datasets.layouts import DavisLayout
 from ddeal_core.datasets.real import RealClips
 from ddeal_core.datasets.synthetic import SyntheticClips
 from ddeal_core.network import Ddeal
-from ddeal_core.tracking import merge
+from ddeal_core.tracking import soft_aggregation
 from ddeal_core.training import LossWeights
 from ddeal_core.training.clip_pass import ClipBatch, ClipPass
 from ddeal_core.training.data import Mixture, batches
@@ -149,7 +149,7 @@ def unroll(network, batch, weights, hand_on):
         encoding = network.encode(images[t])
         prediction = network.segment(encoding, state)
         losses.append(clip_loss(prediction, masks[t], valid[t], weights))
-        merged = merge(prediction.log_odds)[:, 1:]
+        merged = soft_aggregation(prediction.log_odds)[:, 1:]
         state = network.update(encoding, state, prediction, hand_on(merged, masks[t]))
     return torch.stack(losses).mean()
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import get_args
 
 from ddeal_core.errors import InputError, OutputError
@@ -174,25 +174,27 @@ def check_free(paths: Iterable[Path]) -> None:
 def check_writable(path: Path) -> None:
     """Try whether an output can be made, before any work is done for it; nothing is left behind.
 
+    Folders that are missing are tried inside one of this call's own: another process may be about
+    to make them, and to write there.
+
     Raises:
         InputError: Its folder cannot be made, or takes no file.
     """
-    folder = path.absolute() if path.is_dir() else path.absolute().parent
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    made: list[Path] = []
+    whole = path.absolute()
+    folder = whole if path.is_dir() else whole.parent
+    above = next(each for each in (folder, *folder.parents) if each.exists())
     try:
-        for each in reversed(missing):
-            each.mkdir(exist_ok=True)
-            made.append(each)
-        trial = part_of(folder / path.name)
-        trial.touch()
-        trial.unlink()
+        if above == folder:
+            trial = part_of(folder / path.name)
+            trial.touch()
+            trial.unlink()
+        else:
+            with TemporaryDirectory(prefix=".ddeal-", dir=above) as made:
+                trial = part_of(Path(made, whole.relative_to(above)))
+                trial.parent.mkdir(parents=True)
+                trial.touch()
     except OSError as error:
         raise InputError(str(output_error(path, error))) from None
-    finally:
-        for each in reversed(made):
-            with contextlib.suppress(OSError):  # another process may use it by now
-                each.rmdir()
 
 
 def _collide(first: Path, second: Path) -> bool:

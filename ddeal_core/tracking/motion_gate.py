@@ -1,4 +1,4 @@
-"""An object goes on near where it was: look-alikes far from it are not the object.
+"""The motion gate: an object goes on near where it was, so look-alikes far from it are not it.
 
 Beyond the paper; off in its presets. Appearance alone cannot tell two of a kind apart. Motion can:
 from one frame to the next an object does not jump. A piece of a prediction that is far from all of
@@ -13,12 +13,12 @@ from torch import Tensor
 
 from ddeal_core.tracking.merging import to_labels
 
-__all__ = ["without_jumps"]
+__all__ = ["apply_motion_gate"]
 
 _THERE = 0.5  # share of a cell that counts as a place where the object was
 
 
-def without_jumps(merged: Tensor, shares: Tensor, reach: float) -> Tensor:
+def apply_motion_gate(merged: Tensor, shares: Tensor, reach: float) -> Tensor:
     """Take pieces away that no motion explains.
 
     An object's pieces (8-connected areas where it is the most probable one) stay if they come

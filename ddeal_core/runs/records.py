@@ -1,4 +1,6 @@
-"""What determines the bytes of a run's outputs, as plain JSON types."""
+"""What determines the bytes of a run's outputs, and the manifests that say so beside them."""
+
+from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
@@ -7,14 +9,16 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
+from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings, sha256_of_array
 from ddeal_core.media.masks.mask_images import Mask
-from ddeal_core.media.outputs.result_writer import ResultWriter
+from ddeal_core.media.outputs.manifest import FrameRecord, Manifest, write_manifest
+from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
 from ddeal_core.media.sources.frame_source import FrameSource
-from ddeal_core.runs.directions import Direction, anchor
-from ddeal_core.tracking.segmenter import Labels, Segmenter
+from ddeal_core.runs.request import Direction, Labels
+from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["output_settings", "run_settings", "versions"]
+__all__ = ["RunRecord", "output_settings", "run_settings", "versions"]
 
 _LIBRARIES = ("ddeal", "av", "numpy", "opencv-python-headless", "pillow", "torch")
 
@@ -22,27 +26,25 @@ _LIBRARIES = ("ddeal", "av", "numpy", "opencv-python-headless", "pillow", "torch
 def run_settings(
     segmenter: Segmenter,
     source: FrameSource,
-    masks: Labels | Mapping[int, Labels],
-    *,
+    masks: Mapping[int, Labels],
     direction: Direction = "forward",
 ) -> Settings:
-    """Describe input, masks and network.
+    """Describe input, masks and network as plain JSON types.
 
     Args:
         segmenter: Its weights count by their checksum.
         source: The video; see `FrameSource.identity`.
-        masks: As `segment_video` takes them; they count by their labels at the video's size.
+        masks: By frame; they count by their labels at the video's size.
         direction: Which way objects are followed.
 
     Raises:
         MediaError: The video cannot be read any more.
     """
-    by_frame = masks if isinstance(masks, Mapping) else {anchor(direction, source): masks}
     return {
         "input": dict(source.identity()),
         "start": source.start,
         "end": source.end,
-        "masks": {str(index): _checksum(mask) for index, mask in sorted(by_frame.items())},
+        "masks": {str(index): _checksum(mask) for index, mask in sorted(masks.items())},
         "direction": direction,
         "on_error": source.on_error,
         "weights": segmenter.weights_checksum,
@@ -74,6 +76,45 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:  # run from a checkout
             found[name] = "unknown"
     return found
+
+
+class RunRecord:
+    """Collects the frames of a run, and describes finished outputs.
+
+    Args:
+        settings: See `run_settings`.
+        source: The video.
+    """
+
+    def __init__(self, settings: Settings, source: FrameSource) -> None:
+        self._settings = settings
+        self._time_base = None if source.time_base is None else str(source.time_base)
+        self._frames: list[FrameRecord] = []
+
+    def add(self, frame: Frame) -> None:
+        """Note a frame that all outputs hold now."""
+        self._frames.append(FrameRecord(frame.index, frame.name, frame.pts))
+
+    def describe(self, writer: ResultWriter) -> None:
+        """Write the manifest of a finished output, if it wants one.
+
+        Raises:
+            OutputError: It cannot be written, or the output cannot be read again.
+        """
+        if writer.settings is None:
+            return
+        manifest = Manifest(
+            is_folder=writer.path.is_dir(),
+            settings=output_settings(self._settings, writer),
+            versions=versions(),
+            time_base=self._time_base,
+            frames=tuple(self._frames),
+            files=tuple(writer.files()),
+        )
+        try:
+            write_manifest(writer.path, manifest)
+        except OSError as error:
+            raise output_error(writer.path, error) from None
 
 
 def _checksum(mask: Labels) -> str:

@@ -1,0 +1,193 @@
+"""Options of ``ddeal segment`` that no other command has."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+_INPUT, _OUTPUT, _MANY, _INSIDE = "Input", "Output", "Many videos", "See inside"
+
+VideosArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="VIDEO...",
+        help="Video file, folder of images, or pattern such as 'shots/*.jpg'. Live: - reads "
+        "standard input, camera (or camera:1) a camera, rtsp://... a stream. Many: several of "
+        "them, or a folder of videos or of folders of images.",
+    ),
+]
+MaskOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mask",
+        "-m",
+        metavar="[FRAME=]FILE",
+        help="Mask of the first frame: indexed, grey, black and white, colours, or alpha. With "
+        "a frame's number before it (12=more.png, counted from 0 in the whole video), objects "
+        "that begin or are corrected there; repeatable. Or a folder of masks named by frame.",
+    ),
+]
+DirectionOption = Annotated[
+    Literal["forward", "backward", "both"] | None,
+    typer.Option(
+        help="Which way objects are followed from their masks: on to the end (the default), back "
+        "to the beginning, or both, where each goes back from its first mask."
+    ),
+]
+ReverseOption = Annotated[
+    bool,
+    typer.Option(
+        "--reverse",
+        help="Short for --direction backward; the plain --mask and hints are of the last frame.",
+    ),
+]
+AtOption = Annotated[
+    int | None,
+    typer.Option(
+        "--at",
+        metavar="N",
+        help="Frame of the plain --mask, of boxes and points. Default: the first; going "
+        "backward the last.",
+    ),
+]
+MaskDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--mask-dir",
+        metavar="DIR",
+        help="Where each video's mask is found by its name: DIR/clip.png, or a folder DIR/clip "
+        "with masks by frame (of masks for all frames, the first is taken). Or write {stem} "
+        "(clip), {name} (clip.mp4) or {parent} (its folder) in --mask, as in -o.",
+        rich_help_panel=_MANY,
+    ),
+]
+ObjectsOption = Annotated[
+    str | None,
+    typer.Option("--objects", metavar="IDS", help="Only these objects of the masks: 1,38."),
+]
+OutputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="[KIND=]PATH",
+        help="Folder for PNG masks, or by its ending .mov (ProRes 4444 with alpha), .webm (VP9 "
+        "with alpha), .mp4 or .mkv (overlay, or the --background), .json (COCO run lengths); "
+        "repeatable. A kind of --format may stand before it: matte=key.mp4. Default: the "
+        "folder <video's name>_masks here. For many videos, {stem} is each one's name.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Format = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte", "background"]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        metavar="KIND",
+        help="What outputs hold, where their name fits. Folders: masks, mattes (a folder an "
+        "object), rgba. Files: coco, alpha, overlay, matte (grey video), background.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+BackgroundOption = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        "-b",
+        metavar="WHAT",
+        help="What .mp4 and .mkv show behind the objects: a colour ('#00ff00', white), blur, "
+        "or the file of an image or a video.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+GreenOption = Annotated[
+    bool,
+    typer.Option("--green", help="Short for --background '#00ff00'.", rich_help_panel=_OUTPUT),
+]
+HardOption = Annotated[
+    bool,
+    typer.Option(
+        "--hard",
+        help="Edges without transparency: alpha is 0 or 255.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+AudioOption = Annotated[
+    bool,
+    typer.Option("--no-audio", help="Leave the sound out of videos.", rich_help_panel=_OUTPUT),
+]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on where a run of the same command was interrupted; the results are those of an "
+        "unbroken run. Outputs that are whole already stay.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+StartOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="First frame, from 0; the plain --mask belongs to it."),
+]
+EndOption = Annotated[int | None, typer.Option(metavar="N", help="Frame to stop before.")]
+OnErrorOption = Annotated[
+    Literal["stop", "skip", "hold"],
+    typer.Option(
+        "--on-error",
+        help="What to do about frames that cannot be read: stop there and keep the results of "
+        "those before, skip them, or hold the last good frame and its mask in their place.",
+        rich_help_panel=_INPUT,
+    ),
+]
+MaxPixelsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        metavar="N",
+        help="Most pixels of a frame, image or mask, before memory is taken for it; 67108864 "
+        "(8192x8192) unless DDEAL_MAX_PIXELS says otherwise.",
+        rich_help_panel=_INPUT,
+    ),
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        metavar="N",
+        min=1,
+        help="Videos at a time, each in a process with its share of the cores. Default: 1; with "
+        "ray, as many as the cluster has room for.",
+        rich_help_panel=_MANY,
+    ),
+]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        metavar="local|ray[://HOST:PORT]",
+        help="Where videos are cut out: in processes of this machine, or by a Ray cluster whose "
+        "machines see all files under the same paths.",
+        rich_help_panel=_MANY,
+    ),
+]
+CuesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cues",
+        metavar="[arrays=]PATH",
+        help="Draw what led to the answer (the paper's Figure 4): matching, appearance, "
+        "propagation, coarse, final. A folder gets a figure for each object and chosen frame, "
+        "an .mp4 shows them as a video; arrays=FOLDER gets the maps as .npz. Repeatable.",
+        rich_help_panel=_INSIDE,
+    ),
+]
+CueFramesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cue-frames",
+        metavar="FRAMES",
+        help="Frames of --cues: all, every:5, or numbers such as 0,10,20-29, counted from 0 in "
+        "the whole video. Default: every:10 in a folder, all in a video.",
+        rich_help_panel=_INSIDE,
+    ),
+]

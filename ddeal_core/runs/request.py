@@ -1,0 +1,160 @@
+"""What a run is asked for: a video with its masks, its outputs, and the network.
+
+Nothing here imports torch: what can be refused without the network is refused at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.media.masks.mask_images import Mask
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from ddeal_core.interaction.hints import Hints
+    from ddeal_core.media.matting.background import Background, Colour
+    from ddeal_core.media.outputs.writers import Kind
+    from ddeal_core.media.sources.damage import OnError
+    from ddeal_core.network.config import Ablation
+    from ddeal_core.tracking.segmenter import DeviceName, Precision, Segmenter
+
+__all__ = ["Direction", "Labels", "NetworkOptions", "OutputOptions", "VideoRequest"]
+
+Direction = Literal["forward", "backward", "both"]
+Labels = Mask | NDArray[np.integer]
+Named = str | os.PathLike[str]
+HintReader = Callable[[tuple[int, int], Sequence[int]], "Mapping[int, Hints]"]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRequest:
+    """A video, the objects in it, and which of its frames are wanted.
+
+    Attributes:
+        video: A file, folder, pattern or live input: see `open_source`.
+        masks: One or several names as `read_masks` takes them (``"first.png"``,
+            ``"120=more.png"``, a folder), or label maps ``[H, W]`` by their frame in the whole
+            video. None where there are hints.
+        hints: Boxes, points and strokes by object id, about frame `at`; or a function that gives
+            them, once it is told the frame's (height, width) and the ids that have a mask there.
+            Of objects that have one the mask is mended.
+        objects: Ids to keep of those in named masks; all if None.
+        direction: Which way objects are followed from their masks. "forward" is on to the end.
+            "backward" is back to the beginning: frames after the last mask stay empty. "both"
+            follows each object back from its first mask, and forward as if it went forward only.
+        at: Frame of the hints, and of a mask that names none; if None the first, or going
+            backward the last.
+        start: First frame, counted from 0 in the whole video.
+        end: Frame to stop before; None for all.
+        frame_rate: Of image files; a video has its own.
+        on_error: What is done about frames that cannot be read: see `open_source`.
+        max_pixels: Most pixels of a frame, an image or a mask; None for the environment's limit.
+    """
+
+    video: Named | BinaryIO
+    masks: Named | Sequence[Named] | Mapping[int, Labels] = ()
+    hints: Mapping[int, Hints] | HintReader | None = None
+    objects: Collection[int] | None = None
+    direction: Direction = "forward"
+    at: int | None = None
+    start: int | None = None
+    end: int | None = None
+    frame_rate: Fraction | None = None
+    on_error: OnError = "stop"
+    max_pixels: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.masks, Mapping):
+            object.__setattr__(self, "masks", _names(self.masks))
+
+    @property
+    def mask_names(self) -> tuple[str, ...]:
+        """Names of masks; empty where label maps are given."""
+        return () if isinstance(self.masks, Mapping) else _names(self.masks)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """The outputs of a run.
+
+    Attributes:
+        names: One or several files and folders, each with its kind before it if wanted
+            (``"matte=key.mp4"``): see `open_outputs`.
+        kind: Of outputs that do not say theirs and whose names fit it.
+        background: What is shown behind the objects: a colour, "blur", or the file of an image
+            or a video.
+        hard: Whether alpha is 0 or 255.
+        sound: Whether videos carry the source's sound along.
+        cues: Where to draw what led to the answer: see `open_cue_writer`.
+        cue_frames: Frames of the cues: see `FrameChoice.parse`.
+        keep: Files that must not be written over, besides the video and the masks.
+        overwrite: Whether results may be replaced, and an unfinished run of them thrown away.
+        resume: Do nothing where all outputs are there, whole and made with these settings; else
+            go on from what an unfinished run of them left.
+        resumable: Whether to keep on the disk what a later run would go on from.
+    """
+
+    names: Named | Sequence[Named]
+    kind: Kind | None = None
+    background: Named | Colour | Background | None = None
+    hard: bool = False
+    sound: bool = True
+    cues: Named | Sequence[Named] = ()
+    cue_frames: str | None = None
+    keep: Sequence[Path] = ()
+    overwrite: bool = False
+    resume: bool = False
+    resumable: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", _names(self.names))
+        object.__setattr__(self, "cues", _names(self.cues))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return _names(self.names)
+
+    @property
+    def cue_names(self) -> tuple[str, ...]:
+        """Names of the outputs of cues."""
+        return _names(self.cues)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions:
+    """Which network to load, and how it computes: the arguments of `Segmenter.load`."""
+
+    weights: str | Path | None = None
+    device: DeviceName = "auto"
+    resolution: int | Literal["native"] | None = None
+    precision: Precision = "float32"
+    look_ahead: int = 1
+    cuda_graphs: bool = False
+    ablation: Ablation | None = None
+
+    def load(self, *, keep_cues: bool = False) -> Segmenter:
+        """Load the network.
+
+        Raises:
+            WeightsError: The weights are missing, damaged, or of another kind.
+            InputError: The device is not there, or a value is out of range.
+        """
+        from ddeal_core.tracking.segmenter import Segmenter
+
+        options: dict[str, Any] = {**asdict(self), "ablation": self.ablation}
+        return Segmenter.load(**options, keep_cues=keep_cues)
+
+
+def _names(given: Named | Sequence[Named]) -> tuple[str, ...]:
+    """Names as text, which many videos compare, and other machines read."""
+    each = (given,) if isinstance(given, str | os.PathLike) else given
+    return tuple(os.fspath(name) for name in each)

@@ -1,0 +1,39 @@
+"""Probabilities as multiples of 1/65535: small enough to be kept, exact when they are read again.
+
+Everything that leaves the tracker is quantised, so a result that was kept on the disk is the one
+that was given at first. One step is far below what 8 bits of alpha can show.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["from_uint16", "quantise", "to_uint16"]
+
+_ONE = 65535  # stands for a probability of 1
+
+
+def quantise(merged: Tensor) -> Tensor:
+    """Quantise probabilities ``[1, 1 + K, h, w]``, background first.
+
+    Objects are rounded down, so that their sum never exceeds 1, however many there are; the
+    background takes what they leave.
+    """
+    return _with_background((merged[:, 1:].float() * _ONE).floor())
+
+
+def to_uint16(merged: Tensor) -> NDArray[np.uint16]:
+    """Give the objects of what `quantise` returned as whole numbers ``[K, h, w]``."""
+    return np.asarray((merged[0, 1:] * _ONE).round().cpu().numpy(), np.uint16)
+
+
+def from_uint16(objects: NDArray[np.uint16], device: torch.device) -> Tensor:
+    """Undo `to_uint16`: probabilities ``[1, 1 + K, h, w]`` on a device."""
+    return _with_background(torch.from_numpy(objects.astype(np.float32))[None].to(device))
+
+
+def _with_background(objects: Tensor) -> Tensor:
+    # Sums of whole numbers below 2**24 are exact in float32, which holds for 254 objects.
+    background = (_ONE - objects.sum(dim=1, keepdim=True)).clamp(min=0)
+    return torch.cat([background, objects], dim=1) / _ONE
