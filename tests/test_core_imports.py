@@ -1,11 +1,15 @@
 """The core is what a Python user imports: it needs six libraries, and none of the program's."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import ddeal_core
+
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 ROOT = Path(ddeal_core.__file__).parents[1]
 
@@ -43,3 +47,22 @@ def test_every_name_that_a_package_offers_is_there():
         "        getattr(package, name)\n"
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_messages_of_the_core_name_no_option_of_the_program():
+    """An error names its cause and its remedy; `ddeal_cli.console` says which option that is."""
+    named = []
+    for path in (ROOT / "ddeal_core").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        documented = [
+            node.body[0] if node.body else None
+            for node in ast.walk(tree)
+            if isinstance(node, _DOCUMENTED)
+        ]
+        documentation = {id(node.value) for node in documented if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and id(node) not in documentation:
+                text = node.value if isinstance(node.value, str) else ""
+                if re.search(r"(?<![\w-])--[a-z]{2}|'ddeal [a-z]", text):
+                    named.append(f"{path.name}:{node.lineno}: {text}")
+    assert named == []

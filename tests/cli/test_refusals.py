@@ -29,8 +29,17 @@ print(json.dumps(answers))
 """
 
 REFUSED = [
+    "segment nothing.mp4 -m first.png",
+    "segment clip.mp4",
+    "segment clip.mp4 -m nothing.png",
+    "segment clip.mp4 -m first.png -o here.docx",
     "segment clip.mp4 -m first.png -w nothing.safetensors",
+    "segment clip.mp4 -m first.png --objects 7",
     "segment clip.mp4 -m first.png --without supplementary --resolution tall",
+    "segment clip.mp4 -m first.png -o here.txt",
+    "segment clip.mp4 -m first.png -o filled",
+    "segment clip.mp4 -m first.png -b nothing.jpg",
+    "segment clip.mp4 --box 1,2,3",
     "segment clip.mp4 --direction both --reverse -m first.png",
     "segment filled/ nothing/ --mask-dir filled",
     "mask nothing.mp4 --box 1,2,3,4",
