@@ -123,6 +123,7 @@ class Trainer:
         self._learning: tuple[tuple[str, ...], int] | None = None
         self._module: nn.Module = self.network
         self._optimiser = self._make_optimiser()
+        self._let_learn(recipe.stages[0])
         self._step = 0
         self._best = -math.inf
         self._dtype = autocast_dtype(recipe.precision, world.device)

@@ -47,7 +47,7 @@ def packed(ddeal, named, tmp_path):
     run = ddeal("pack-data", "packed", *named, "--jobs", 1, "--json")
     assert run.status == 0, run.err
     assert run.json["bytes"] == sum(part["bytes"] for part in run.json["parts"]) > 0
-    assert run.json["short_side"] == 300  # 240 lines of clips that are cropped to 0.8
+    assert run.json["short_side"] == 240  # 192 lines of clips that are cropped to 0.8
     return tmp_path / "packed"
 
 

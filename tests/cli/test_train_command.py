@@ -149,7 +149,7 @@ class TestRecipes:
         (["--recipe", "huge"], "huge"),
         (["--recipe", "no.json"], "no.json"),
         (["--recipe", "bad.json"], "bad.json"),
-        (["--steps", "0"], "1 step"),
+        (["--steps", "0"], "steps is a whole number"),
         (["--size", "64x50"], "multiples of 16"),
         (["--size", "240x432"], "432x240"),
         (["--learning-rate", "-1"], "learning_rate"),

@@ -26,19 +26,14 @@ class RecordingTracker(Tracker):
 
     def step(self, image, given=None):
         self.log_probs = {}
-        padding = Padding(*image.shape[:2])
-        update = self._update
+        self.padding = Padding(*image.shape[:2])
+        return super().step(image, given)
 
-        def record(encoding, state, prediction, merged):
-            fine = padding.crop(prediction.fine.log_softmax(dim=2))[0].numpy()
-            self.log_probs = dict(zip(self.object_ids, fine, strict=True))
-            update(encoding, state, prediction, merged)
-
-        self._update = record
-        try:
-            return super().step(image, given)
-        finally:
-            self._update = update
+    def _predict(self, encoding, state):
+        prediction = super()._predict(encoding, state)
+        fine = self.padding.crop(prediction.fine.log_softmax(dim=2))[0].numpy()
+        self.log_probs = dict(zip(self.object_ids, fine, strict=True))
+        return prediction
 
 
 def make_video(height, width, count=4, seed=0):

@@ -191,7 +191,7 @@ def test_two_files_side_by_side(bench, ddeal, tmp_path):
         (["none.mp4", "--mask", "first.png"], "there is no file"),
         (["-o", "here.txt"], ".json file"),
         (["--picture", "here.jpg"], ".png file"),
-        (["--limit", 0], "positive number"),
+        (["--limit", 0], "limit is a number"),
         (["--compare", "a.json", "b.json"], "a.json cannot be read"),
         (["--growth", "size", "--against", "plain"], "--growth"),
         (["--resolution", "tall"], "--resolution"),
