@@ -113,7 +113,9 @@ class Result:
         Files get an alpha with refined edges instead: see `Cutout.alpha`.
         """
         with torch.inference_mode():
-            return _on_host(1 - self.maps.background())
+            background = self.maps.background()
+            # Rounding leaves a little where nothing is followed.
+            return _on_host(1 - background if self.object_ids else torch.zeros_like(background))
 
     @cached_property
     def cues(self) -> FrameCues | None:
