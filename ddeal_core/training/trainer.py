@@ -123,12 +123,12 @@ class Trainer:
         self._learning: tuple[tuple[str, ...], int] | None = None
         self._module: nn.Module = self.network
         self._optimiser = self._make_optimiser()
-        self._let_learn(recipe.stages[0])
         self._step = 0
         self._best = -math.inf
         self._dtype = autocast_dtype(recipe.precision, world.device)
         if stored is not None:
             self._restore(stored)
+        self._let_learn(recipe.stages[0])  # a frozen backbone is folded as restored
         if world.leads:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
