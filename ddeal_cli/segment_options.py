@@ -78,14 +78,17 @@ OutputOption = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
-Format = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte", "background"]
+Format = Literal[
+    "masks", "mattes", "exr", "rgba", "coco", "alpha", "overlay", "matte", "background"
+]
 FormatOption = Annotated[
     Format | None,
     typer.Option(
         "--format",
         metavar="KIND",
         help="What outputs hold, where their name fits. Folders: masks, mattes (a folder an "
-        "object), rgba. Files: coco, alpha, overlay, matte (grey video), background.",
+        "object), exr (the same in half-float EXR), rgba. Files: coco, alpha, overlay, matte "
+        "(grey video), background.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -109,6 +112,15 @@ HardOption = Annotated[
     typer.Option(
         "--hard",
         help="Edges without transparency: alpha is 0 or 255.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+DepthOption = Annotated[
+    Literal["8", "16"] | None,
+    typer.Option(
+        "--depth",
+        help="Bits of mattes and colours: 16 in PNG (10 in .mov, and in .mp4 and .mkv but for "
+        "overlays), or 8. Default: 16 where the video has more than 8. With 8, HDR is SDR.",
         rich_help_panel=_OUTPUT,
     ),
 ]

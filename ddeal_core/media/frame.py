@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Frame"]
+__all__ = ["DeepPicture", "Frame"]
+
+
+class DeepPicture(ABC):
+    """What a frame shows, in more than 8 bits; worked out when it is asked for."""
+
+    @abstractmethod
+    def rgb(self, *, hdr: bool = False) -> NDArray[np.uint16]:
+        """HxWx3 uint16 RGB of full range; HDR as SDR, unless its own code values are wanted."""
+
+    def planes(self, *, matrix: int, full: bool) -> NDArray[np.uint16] | None:
+        """The source's own luma and colour differences, upright, in 10 bits.
+
+        Args:
+            matrix: By ITU-T H.273, that they shall have.
+            full: Whether they shall be of full range.
+
+        Returns:
+            HxWx3 uint16, in an HDR video of its own code values; None where the source
+            has none of that matrix.
+        """
+        del matrix, full
+        return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +46,7 @@ class Frame:
         time_base: Seconds per unit of `pts`, or None where `pts` is None.
         name: Stem of the result's file name: "00012" in a video, the file's stem in a folder.
         held: Whether the frame could not be read, and `image` is that of the last good one.
+        deep: The picture with all its bits, where the source has more than 8.
 
     Raises:
         ValueError: A field is not of that kind.
@@ -35,6 +59,7 @@ class Frame:
     time_base: Fraction | None
     name: str
     held: bool = False
+    deep: DeepPicture | None = None
 
     def __post_init__(self) -> None:
         image = self.image

@@ -7,11 +7,12 @@ from functools import cache
 from os import PathLike
 
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media.pixel_limit import check_pixels, max_pixels
 
-__all__ = ["opened_picture"]
+__all__ = ["opened_picture", "stored_orientation"]
 
 # Formats that people keep pictures and masks in. The others are left out whatever a file's ending
 # says: Pillow would run Ghostscript for PostScript, and few look after the rest.
@@ -31,10 +32,23 @@ _FORMATS = (
 )
 
 
+_ORIENTATION = 0x0112
+
+
 @cache
 def _formats() -> tuple[str, ...]:
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def stored_orientation(image: Image.Image) -> tuple[tuple[int, int], int]:
+    """(width, height) as stored, and the EXIF orientation, 1 to 8, from an opened file's head."""
+    if isinstance(image, TiffImageFile):  # whose `size` may be turned already
+        tags = image.tag_v2
+        return (tags[256], tags[257]), tags.get(_ORIENTATION, 1)
+    # asking a PNG for EXIF that its head lacks would decode all of it
+    asked = image.format != "PNG" or "exif" in image.info
+    return image.size, image.getexif().get(_ORIENTATION, 1) if asked else 1
 
 
 @contextmanager

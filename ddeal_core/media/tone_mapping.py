@@ -8,6 +8,7 @@ above half of it nothing is compressed, so skin and mid-tones stay where they we
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,17 +39,18 @@ _LUMINANCE = np.array([[0.2627, 0.6780, 0.0593]], np.float32)  # of BT.2020
 
 
 def shown_as_sdr(
-    coded: NDArray[np.uint16], *, transfer: int, primaries: int = _BT2020
-) -> NDArray[np.uint8]:
+    coded: NDArray[np.uint16], *, transfer: int, primaries: int = _BT2020, bits: int = 8
+) -> NDArray[Any]:
     """Map HDR code values to SDR ones.
 
     Args:
         coded: HxWx3 uint16 RGB of full range, PQ or HLG, 0 to 65535.
         transfer: 16 (PQ) or 18 (HLG), as ITU-T H.273 numbers them.
         primaries: 9 for BT.2020; others are taken to be BT.709's.
+        bits: Of the result, 8 or 16.
 
     Returns:
-        HxWx3 uint8 RGB for a screen of gamma 2.4 (BT.1886).
+        HxWx3 RGB for a screen of gamma 2.4 (BT.1886), uint8 or uint16.
 
     Raises:
         MediaError: The transfer is not an HDR one.
@@ -66,6 +68,9 @@ def shown_as_sdr(
     # one factor for all three channels keeps the hue
     most = light.max(axis=2)
     light *= _roll_off_factor(most)[..., None]
+    if bits == 16:
+        coded_light = np.minimum(light, 1) ** np.float32(1 / 2.4)
+        return np.asarray(np.rint(coded_light * np.float32(65535)), np.uint16)
     place = np.minimum(light * np.float32(_STEPS - 1) + np.float32(0.5), _STEPS - 1)
     return np.asarray(_screen()[place.astype(np.uint16)], np.uint8)
 

@@ -92,6 +92,7 @@ class OutputOptions:
         background: What is shown behind the objects: a colour, "blur", or the file of an image
             or a video.
         hard: Whether alpha is 0 or 255.
+        depth: Bits of mattes and colours where the output can hold them; the source's if None.
         sound: Whether videos carry the source's sound along.
         cues: Where to draw what led to the answer: see `open_cue_writer`.
         cue_frames: Frames of the cues: see `FrameChoice.parse`.
@@ -106,6 +107,7 @@ class OutputOptions:
     kind: Kind | None = None
     background: Named | Colour | Background | None = None
     hard: bool = False
+    depth: Literal[8, 16] | None = None
     sound: bool = True
     cues: Named | Sequence[Named] = ()
     cue_frames: str | None = None

@@ -159,6 +159,7 @@ def open_run(
             kind=outputs.kind,
             background=outputs.background,
             hard=outputs.hard,
+            depth=outputs.depth,
             sound=outputs.sound,
             overwrite=True,  # asked below, where an unfinished run is known of
             keep=keep,

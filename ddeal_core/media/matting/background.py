@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,14 +33,12 @@ class Background(ABC):
     """Gives what is behind the objects in each frame, in order."""
 
     @abstractmethod
-    def behind(
-        self, frame: Frame, cutout: Cutout, *, seconds: Fraction
-    ) -> NDArray[np.uint8] | Colour:
-        """Give a HxWx3 uint8 picture or one colour.
+    def behind(self, frame: Frame, cutout: Cutout, *, seconds: Fraction) -> NDArray[Any] | Colour:
+        """Give a HxWx3 picture, uint8 or of the cut-out's type, or one colour of 0 to 255.
 
         Args:
             frame: The frame.
-            cutout: What was found in it.
+            cutout: What was found in it, in 8 bits or in 16.
             seconds: Since the first frame.
         """
 
@@ -83,10 +82,10 @@ class BlurredBackground(Background):
         """Always the same."""
         return "blur"
 
-    def behind(self, frame: Frame, cutout: Cutout, *, seconds: Fraction) -> NDArray[np.uint8]:
+    def behind(self, frame: Frame, cutout: Cutout, *, seconds: Fraction) -> NDArray[Any]:
         """Blur the frame around the objects."""
-        del seconds
-        return blurred_background(frame.image, cutout.alpha)
+        del frame, seconds
+        return blurred_background(cutout.image, cutout.alpha)
 
 
 class PictureBackground(Background):
@@ -101,31 +100,34 @@ class PictureBackground(Background):
     def __init__(self, source: FrameSource) -> None:
         self._source = source
         self._coming = self._timeline()
-        self._next: tuple[Fraction, NDArray[np.uint8]] | None = next(self._coming)
-        self._shown: NDArray[np.uint8] | None = None
+        self._next: tuple[Fraction, Frame] | None = next(self._coming)
+        self._shown: dict[np.dtype[Any], NDArray[Any]] = {}
+        self._frame = self._next[1]
 
     def identity(self) -> Settings:
         """The image or video."""
         return self._source.identity()
 
-    def behind(self, frame: Frame, cutout: Cutout, *, seconds: Fraction) -> NDArray[np.uint8]:
+    def behind(self, frame: Frame, cutout: Cutout, *, seconds: Fraction) -> NDArray[Any]:
         """Give the picture on screen `seconds` after the first frame."""
-        del cutout
-        latest: NDArray[np.uint8] | None = None
+        del frame
         while self._next is not None and self._next[0] <= seconds:
-            latest = self._next[1]
+            self._frame = self._next[1]
+            self._shown.clear()
             self._next = next(self._coming, None)
-        if latest is not None:
-            self._shown = filling(latest, frame.size)
-        assert self._shown is not None
-        return self._shown
+        dtype = cutout.image.dtype
+        if dtype not in self._shown:
+            deep = self._frame.deep if dtype == np.uint16 else None
+            image = self._frame.image if deep is None else deep.rgb()
+            self._shown[dtype] = filling(image, cutout.labels.shape)
+        return self._shown[dtype]
 
     def close(self) -> None:
         """Close the image or video."""
         self._coming.close()
         self._source.close()
 
-    def _timeline(self) -> Generator[tuple[Fraction, NDArray[np.uint8]]]:
+    def _timeline(self) -> Generator[tuple[Fraction, Frame]]:
         """Give pictures and the time at which each appears, without end unless there is but one."""
         step = 1 / (self._source.frame_rate or Fraction(24))
         began, frames = Fraction(0), 0
@@ -137,22 +139,22 @@ class PictureBackground(Background):
                 first = time if first is None else first
                 lasts = (frame.duration or 0) * (frame.time_base or Fraction(0))
                 ends = began + time - first + (lasts or step)
-                yield began + time - first, frame.image
+                yield began + time - first, frame
             began = ends
 
 
-def filling(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def filling(image: NDArray[Any], size: tuple[int, ...]) -> NDArray[Any]:
     """Scale a picture so that it fills (height, width), and crop it in the middle.
 
     Returns:
-        height x width x 3 uint8.
+        height x width x 3, of the image's type.
     """
     height, width = size
     scale = max(height / image.shape[0], width / image.shape[1])
     large = (max(width, round(image.shape[1] * scale)), max(height, round(image.shape[0] * scale)))
     if large != image.shape[1::-1]:
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        image = cv2.resize(image, large, interpolation=how)  # type: ignore[assignment]
+        image = cv2.resize(image, large, interpolation=how)
     top, left = (large[1] - height) // 2, (large[0] - width) // 2
     return np.ascontiguousarray(image[top : top + height, left : left + width])
 

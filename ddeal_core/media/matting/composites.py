@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.media.masks.palette import davis_palette
 
-__all__ = ["blurred_background", "over", "overlay", "straight_alpha"]
+__all__ = ["blurred_background", "deepened", "over", "overlay", "straight_alpha"]
 
 
-def _check(image: NDArray[np.uint8], plane: NDArray[np.uint8], name: str) -> None:
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(f"image is HxWx3 uint8, not {image.shape} {image.dtype}")
-    if plane.shape != image.shape[:2] or plane.dtype != np.uint8:
+def _check(image: NDArray[Any], plane: NDArray[Any], name: str) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"image is HxWx3 uint8 or uint16, not {image.shape} {image.dtype}")
+    if plane.shape != image.shape[:2] or plane.dtype != image.dtype:
         raise ValueError(
-            f"{name} is {image.shape[0]}x{image.shape[1]} uint8 like the image, "
+            f"{name} is {image.shape[0]}x{image.shape[1]} {image.dtype} like the image, "
             f"not {plane.shape} {plane.dtype}"
         )
+
+
+def deepened(image: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """8-bit values in 16 bits, where `dtype` is uint16; others as they are."""
+    if image.dtype == np.uint8 and dtype == np.uint16:
+        return image.astype(np.uint16) * np.uint16(257)
+    return image
 
 
 def overlay(
@@ -63,19 +72,19 @@ def overlay(
 
 
 def over(
-    image: NDArray[np.uint8],
-    alpha: NDArray[np.uint8],
-    background: NDArray[np.uint8] | tuple[int, int, int],
-) -> NDArray[np.uint8]:
+    image: NDArray[Any],
+    alpha: NDArray[Any],
+    background: NDArray[Any] | tuple[int, int, int],
+) -> NDArray[Any]:
     """Put the cut-out before another picture: ``alpha * image + (1 - alpha) * background``.
 
     Args:
-        image: HxWx3 uint8 RGB, the object's colours.
-        alpha: HxW uint8, 0 background to 255 object.
-        background: HxWx3 uint8 RGB, or one colour, each channel 0 to 255.
+        image: HxWx3 uint8 or uint16 RGB, the object's colours.
+        alpha: HxW of the same type, 0 background to 255 (65535) object.
+        background: HxWx3 RGB of that type or uint8, or one colour, each channel 0 to 255.
 
     Returns:
-        HxWx3 uint8 RGB, rounded to nearest.
+        HxWx3 RGB of the image's type, rounded to nearest.
 
     Raises:
         ValueError: Shapes do not fit, or the colour is none.
@@ -84,28 +93,33 @@ def over(
     if isinstance(background, tuple):
         if len(background) != 3 or not all(0 <= value <= 255 for value in background):
             raise ValueError(f"a colour is three numbers of 0 to 255, not {background}")
-        back = np.array(background, np.uint16)
+        back = np.array(background, np.uint8)
     else:
         if background.shape != image.shape:
             raise ValueError(f"background is {image.shape} like the image: {background.shape}")
-        back = background.astype(np.uint16)
+        back = background
+    if image.dtype == np.uint16:
+        back = deepened(back, image.dtype).astype(np.float32)
+        share = (alpha.astype(np.float32) / np.float32(65535))[..., None]
+        return np.rint(back + share * (image - back)).astype(np.uint16)
+    back = back.astype(np.uint16)
     weight = alpha.astype(np.uint16)[..., None]
     # at most 255 * 255 + 127, which 16 bits hold
     return ((image * weight + back * (255 - weight) + np.uint16(127)) // 255).astype(np.uint8)
 
 
 def blurred_background(
-    image: NDArray[np.uint8], alpha: NDArray[np.uint8], *, strength: float = 0.03
-) -> NDArray[np.uint8]:
+    image: NDArray[Any], alpha: NDArray[Any], *, strength: float = 0.03
+) -> NDArray[Any]:
     """Blur what is behind the object, without the object's colours bleeding into it.
 
     Args:
-        image: HxWx3 uint8 RGB.
-        alpha: HxW uint8, 0 background to 255 object.
+        image: HxWx3 uint8 or uint16 RGB.
+        alpha: HxW of the same type, 0 background to 255 (65535) object.
         strength: Standard deviation of the blur, as a share of the short side.
 
     Returns:
-        HxWx3 uint8 RGB: the blurred background alone.
+        HxWx3 RGB of that type: the blurred background alone.
 
     Raises:
         ValueError: Shapes do not fit, or `strength` is not above 0.
@@ -119,7 +133,8 @@ def blurred_background(
     scale = max(1.0, sigma / 4)
     small = (max(1, round(width / scale)), max(1, round(height / scale)))
     # the object's fringe is left out too
-    clear = cv2.erode(255 - alpha, np.ones((3, 3), np.uint8)).astype(np.float32) / 255
+    top = np.iinfo(alpha.dtype).max
+    clear = cv2.erode(top - alpha, np.ones((3, 3), np.uint8)).astype(np.float32) / top
     weighted = cv2.resize(image * clear[..., None], small, interpolation=cv2.INTER_AREA)
     share = cv2.resize(clear, small, interpolation=cv2.INTER_AREA)
     blur = sigma / scale
@@ -130,23 +145,23 @@ def blurred_background(
     far_total = cv2.GaussianBlur(share, (0, 0), 6 * blur, borderType=cv2.BORDER_REFLECT)[..., None]
     mean = (near + 0.01 * far) / np.maximum(total + 0.01 * far_total, 1e-6)
     large = cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.clip(np.rint(large), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(large), 0, top).astype(image.dtype)
 
 
 def straight_alpha(
-    image: NDArray[np.uint8], alpha: NDArray[np.uint8], *, margin: int | None = 16
-) -> NDArray[np.uint8]:
+    image: NDArray[Any], alpha: NDArray[Any], *, margin: int | None = 16
+) -> NDArray[Any]:
     """Join colour and alpha, colour not multiplied (straight, unassociated alpha).
 
     Args:
-        image: HxWx3 uint8 RGB, the object's colours.
-        alpha: HxW uint8, 0 background to 255 object.
+        image: HxWx3 uint8 or uint16 RGB, the object's colours.
+        alpha: HxW of the same type, 0 background to 255 (65535) object.
         margin: Colour is kept so many pixels around the object, so that no codec's blocks bleed
             black into its edge; farther away it is black, so that a player that ignores alpha
             does not show the background. None keeps the whole picture.
 
     Returns:
-        HxWx4 uint8 RGBA.
+        HxWx4 RGBA of that type.
 
     Raises:
         ValueError: Shapes do not fit, or `margin` is negative.

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.media.matting.edges import foreground_colours, refine_alpha
+from ddeal_core.media.matting.composites import deepened
+from ddeal_core.media.matting.edges import foreground_colours, refined
 
 if TYPE_CHECKING:
     from ddeal_core.cues.frame_cues import FrameCues
+    from ddeal_core.media.frame import DeepPicture
 
 __all__ = ["Cutout"]
 
@@ -22,17 +24,19 @@ class Cutout:
     """Labels, alpha and colours of one frame; several outputs share what was worked out once.
 
     `Cutout(image, labels, alpha)` takes alpha as final. `Cutout.of(image, labels, probabilities)`
-    is the network's answer, whose edges are refined when somebody asks for them.
+    is the network's answer, whose edges are refined when somebody asks for them. What is worked
+    out has the image's type, and goes up to its greatest value: 255, or 65535 for `deep`.
 
     Attributes:
-        image: HxWx3 uint8 RGB.
+        image: HxWx3 uint8 or uint16 RGB.
         labels: HxW uint8, 0 background, else the object's id (1..254).
         object_ids: Ids of the objects known by now, whether in this frame or not.
 
     Args:
         image: See above.
         labels: See above.
-        alpha: HxW uint8, 0 background to 255 object; None for that of the labels, hard.
+        alpha: HxW of the image's type, 0 background to 255 (65535) object; None for that of the
+            labels, hard.
         object_ids: Those in `labels` if None.
 
     Raises:
@@ -41,18 +45,19 @@ class Cutout:
 
     def __init__(
         self,
-        image: NDArray[np.uint8],
+        image: NDArray[Any],
         labels: NDArray[np.uint8],
-        alpha: NDArray[np.uint8] | None = None,
+        alpha: NDArray[Any] | None = None,
         *,
         object_ids: tuple[int, ...] | None = None,
     ) -> None:
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f"image is HxWx3 uint8, not {image.shape} {image.dtype}")
-        for name, plane in (("labels", labels), ("alpha", alpha)):
-            if plane is not None and (plane.shape != image.shape[:2] or plane.dtype != np.uint8):
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"image is HxWx3 uint8 or uint16, not {image.shape} {image.dtype}")
+        for name, plane, dtype in (("labels", labels, np.uint8), ("alpha", alpha, image.dtype)):
+            if plane is not None and (plane.shape != image.shape[:2] or plane.dtype != dtype):
                 raise ValueError(
-                    f"{name} must be {image.shape[:2]} uint8, not {plane.shape} {plane.dtype}"
+                    f"{name} must be {image.shape[:2]} {np.dtype(dtype)}, "
+                    f"not {plane.shape} {plane.dtype}"
                 )
         if object_ids is None:
             object_ids = tuple(int(value) for value in np.unique(labels) if value)
@@ -60,6 +65,8 @@ class Cutout:
         self.labels = labels
         self.object_ids = object_ids
         self._alpha = alpha
+        self._deep: dict[bool, Cutout] = {}
+        self._shallow: Cutout | None = None
         self._ask: Callable[[], NDArray[np.float32]] | None = None
         self._ask_cues: Callable[[], FrameCues | None] | None = None
 
@@ -91,6 +98,24 @@ class Cutout:
         cutout._ask_cues = cues
         return cutout
 
+    def deep(self, picture: DeepPicture | None, *, hdr: bool = False) -> Cutout:
+        """The same cut-out of the same frame in 16 bits; what is alike in both is shared.
+
+        Args:
+            picture: The frame's; None for what 8 bits show.
+            hdr: Whether it shows HDR in its own code values.
+        """
+        if hdr not in self._deep:
+            if picture is None:
+                image = deepened(self.image, np.dtype(np.uint16))
+            else:
+                image = picture.rgb(hdr=hdr)
+            alpha = None if self._alpha is None else deepened(self._alpha, image.dtype)
+            cutout = Cutout(image, self.labels, alpha, object_ids=self.object_ids)
+            cutout._shallow = self
+            self._deep[hdr] = cutout
+        return self._deep[hdr]
+
     @cached_property
     def cues(self) -> FrameCues | None:
         """What led the network to it; None where nothing was predicted or cues are not kept."""
@@ -107,39 +132,53 @@ class Cutout:
         return found
 
     @cached_property
-    def hard_alpha(self) -> NDArray[np.uint8]:
-        """255 where any object is the most probable, else 0; HxW uint8."""
-        return np.where(self.labels > 0, np.uint8(255), np.uint8(0))
+    def hard_alpha(self) -> NDArray[Any]:
+        """Full where any object is the most probable, else 0; HxW."""
+        return self._full_where(self.labels > 0)
+
+    def _full_where(self, inside: NDArray[np.bool_]) -> NDArray[Any]:
+        dtype = self.image.dtype
+        return np.asarray(inside * np.iinfo(dtype).max, dtype)
 
     @cached_property
-    def alpha(self) -> NDArray[np.uint8]:
-        """Opacity of all objects together, with refined edges; HxW uint8."""
+    def _soft(self) -> NDArray[np.float32] | None:
+        """Opacity with refined edges, 0 to 1, before it is rounded; None without probabilities."""
+        if self._shallow is not None:
+            return self._shallow._soft
+        if self._probabilities is None:
+            return None
+        return refined(self.image, 1 - self._probabilities[0])
+
+    @cached_property
+    def alpha(self) -> NDArray[Any]:
+        """Opacity of all objects together, with refined edges; HxW."""
         if self._alpha is not None:
             return self._alpha
-        if self._probabilities is None:
+        if self._soft is None:
             return self.hard_alpha
-        return refine_alpha(self.image, 1 - self._probabilities[0])
+        dtype = self.image.dtype
+        return np.asarray(np.rint(self._soft * np.float32(np.iinfo(dtype).max)), dtype)
 
     @cached_property
-    def colours(self) -> NDArray[np.uint8]:
-        """The objects' own colours, the old background taken out of the edges; HxWx3 uint8."""
+    def colours(self) -> NDArray[Any]:
+        """The objects' own colours, the old background taken out of the edges; HxWx3."""
         return foreground_colours(self.image, self.alpha)
 
-    def opacity(self, *, hard: bool) -> NDArray[np.uint8]:
+    def opacity(self, *, hard: bool) -> NDArray[Any]:
         """Give alpha, soft or hard."""
         return self.hard_alpha if hard else self.alpha
 
-    def paint(self, *, hard: bool) -> NDArray[np.uint8]:
+    def paint(self, *, hard: bool) -> NDArray[Any]:
         """Give the colours that go with soft or hard alpha."""
         return self.image if hard else self.colours
 
-    def matte(self, object_id: int, *, hard: bool = False) -> NDArray[np.uint8]:
-        """Opacity of one object, HxW uint8; those of all objects add up to alpha.
+    def matte(self, object_id: int, *, hard: bool = False) -> NDArray[Any]:
+        """Opacity of one object, HxW; those of all objects add up to alpha.
 
         Where objects touch, each has its share of the probability.
         """
         if hard or object_id not in self.object_ids:
-            return np.where(self.labels == object_id, np.uint8(255), np.uint8(0))
+            return self._full_where(self.labels == object_id)
         if len(self.object_ids) == 1:
             return self.alpha
         # rounding the sums of 1..k, not each share, lets the differences add up to alpha
@@ -147,11 +186,13 @@ class Cutout:
         sums = self._cumulated_shares
         alpha = self.alpha.astype(np.float32)
         upper, lower = (np.rint(alpha * sums[i]) for i in (k + 1, k))
-        return np.asarray(upper - lower, np.uint8)
+        return np.asarray(upper - lower, self.image.dtype)
 
     @cached_property
     def _cumulated_shares(self) -> NDArray[np.float32]:
         """How much of each pixel's alpha belongs to the first 0, 1, ... K objects."""
+        if self._shallow is not None:
+            return self._shallow._cumulated_shares
         if self._probabilities is not None:
             each = self._probabilities[1:]
         else:

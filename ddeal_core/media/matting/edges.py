@@ -14,13 +14,13 @@ colour. Two steps mend this:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["foreground_colours", "refine_alpha"]
+__all__ = ["foreground_colours", "refine_alpha", "refined"]
 
 Float = NDArray[np.float32]
 
@@ -63,9 +63,14 @@ def refine_alpha(image: NDArray[np.uint8], probability: Float) -> NDArray[np.uin
     Raises:
         ValueError: Shapes do not fit.
     """
+    return np.asarray(np.rint(refined(image, probability) * np.float32(255)), np.uint8)
+
+
+def refined(image: NDArray[np.uint8], probability: Float) -> Float:
+    """What `refine_alpha` gives, before it is rounded: HxW float32 of 0 to 1."""
     if probability.shape != image.shape[:2]:
         raise ValueError(f"probability is {image.shape[:2]} like the image: {probability.shape}")
-    alpha = np.zeros(probability.shape, np.uint8)
+    alpha = np.zeros(probability.shape, np.float32)
     short = min(probability.shape)
     radius = max(2, round(short * _WINDOW))
     box = _Box.around(probability > 1 / 512, 2 * radius)
@@ -74,7 +79,7 @@ def refine_alpha(image: NDArray[np.uint8], probability: Float) -> NDArray[np.uin
     scale = max(1.0, short / _LINES)
     steep = _steepened(probability[box], _STEEPNESS)
     fitted = _guided(image[box], steep, radius=max(2, round(radius / scale)), scale=scale)
-    alpha[box] = np.rint(_steepened(fitted, _STEEPNESS) * np.float32(255)).astype(np.uint8)
+    alpha[box] = _steepened(fitted, _STEEPNESS)
     return alpha
 
 
@@ -129,22 +134,23 @@ def _guided(image: NDArray[np.uint8], target: Float, *, radius: int, scale: floa
     return np.asarray(fitted, np.float32)
 
 
-def foreground_colours(image: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def foreground_colours(image: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
     """Estimate the object's own colour in every pixel that it shares with the background.
 
     Args:
-        image: HxWx3 uint8 RGB.
-        alpha: HxW uint8, 0 background to 255 object.
+        image: HxWx3 uint8 or uint16 RGB.
+        alpha: HxW of the same type, 0 background to 255 (65535) object.
 
     Returns:
-        HxWx3 uint8 RGB, a new array: the image where alpha is 255, the estimate at the edge and
+        HxWx3 RGB, a new array: the image where alpha is full, the estimate at the edge and
         carried on for 1/30 of the short side outside it, the image beyond.
 
     Raises:
         ValueError: Shapes do not fit.
     """
-    if alpha.shape != image.shape[:2] or alpha.dtype != np.uint8:
-        raise ValueError(f"alpha is {image.shape[:2]} uint8 like the image: {alpha.shape}")
+    if alpha.shape != image.shape[:2] or alpha.dtype != image.dtype:
+        raise ValueError(f"alpha is {image.shape[:2]} {image.dtype} like the image: {alpha.shape}")
+    top = np.float32(np.iinfo(alpha.dtype).max)
     out = image.copy()
     short = min(alpha.shape)
     margin = max(4, round(short / 30))
@@ -152,30 +158,31 @@ def foreground_colours(image: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> ND
     if box is None:
         return out
     region, share = out[box], alpha[box]
-    wanted = (share < 255) & (cv2.dilate(share, np.ones((2 * margin + 1,) * 2, np.uint8)) > 0)
+    wanted = (share < top) & (cv2.dilate(share, np.ones((2 * margin + 1,) * 2, np.uint8)) > 0)
     height, width = share.shape
     scale = max(1.0, short / _LINES)
     small = (max(1, round(width / scale)), max(1, round(height / scale)))
     picture = _shrunk(region, small).astype(np.float32)
-    weight = _shrunk(share, small).astype(np.float32) / np.float32(255)
-    layers = _layers(picture, weight, max(4, round(margin / scale)))
+    weight = _shrunk(share, small).astype(np.float32) / top
+    layers = _layers(picture, weight, max(4, round(margin / scale)), top)
     if small != (width, height):
         layers = tuple(
             np.asarray(cv2.resize(layer, (width, height)), np.float32) for layer in layers
         )
     front, back = (layer[wanted] for layer in layers)
-    part = share[wanted].astype(np.float32) / np.float32(255)
-    region[wanted] = np.rint(_unmixed(region[wanted], part, front, back)).astype(np.uint8)
+    part = share[wanted].astype(np.float32) / top
+    unmixed = _unmixed(region[wanted], part, front, back, top)
+    region[wanted] = np.rint(unmixed).astype(image.dtype)
     return out
 
 
-def _shrunk(values: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def _shrunk(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     if values.shape[1::-1] == size:
         return values
-    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
 
 
-def _layers(picture: Float, weight: Float, reach: int) -> tuple[Float, ...]:
+def _layers(picture: Float, weight: Float, reach: int, top: np.float32) -> tuple[Float, ...]:
     """Smooth colours of the object and of the background, first from afar, then from near by."""
     height, width = weight.shape
     scale = max(1, reach // 5)
@@ -187,9 +194,8 @@ def _layers(picture: Float, weight: Float, reach: int) -> tuple[Float, ...]:
     far = _means(less, less, light, radius, start=(flat, flat))
     front, back = (np.asarray(cv2.resize(layer, (width, height)), np.float32) for layer in far)
     near = max(2, reach // 5)
-    return _means(
-        _unmixed(picture, weight, front, back), picture, weight, near, start=(front, back)
-    )
+    unmixed = _unmixed(picture, weight, front, back, top)
+    return _means(unmixed, picture, weight, near, start=(front, back))
 
 
 def _means(
@@ -208,8 +214,10 @@ def _means(
     return means[0], means[1]
 
 
-def _unmixed(picture: NDArray[np.uint8] | Float, weight: Float, front: Float, back: Float) -> Float:
+def _unmixed(
+    picture: NDArray[Any], weight: Float, front: Float, back: Float, top: np.float32
+) -> Float:
     """Correct the front layer by what the two together do not explain."""
     share = weight[..., None]
     out = front + share * (picture - back + share * (back - front))
-    return np.clip(out, 0, 255, out=out)
+    return np.clip(out, 0, top, out=out)

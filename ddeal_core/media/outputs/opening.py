@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import get_args
+from typing import Literal, get_args
 
 from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.matting.background import Background, Colour
@@ -28,6 +28,7 @@ def open_outputs(
     kind: Kind | None = None,
     background: str | os.PathLike[str] | Colour | Background | None = None,
     hard: bool = False,
+    depth: Literal[8, 16] | None = None,
     sound: bool = True,
     overwrite: bool = False,
     keep: Iterable[Path] = (),
@@ -40,6 +41,7 @@ def open_outputs(
         kind: Of those outputs that do not say and whose name fits it; by their ending if None.
         background: See `open_writer`; at least one output must show it.
         hard: Alpha is 0 or 255 everywhere.
+        depth: Bits of mattes and colours: see `open_writer`.
         sound: Whether videos carry the source's sound along.
         overwrite: Whether results may be replaced.
         keep: Files that must not be written over, whatever `overwrite` says.
@@ -59,7 +61,13 @@ def open_outputs(
             _check_kept(path, kept)
             chosen = own or (kind if kind is not None and fits(kind, path) else None)
             writer = open_writer(
-                path, source=source, kind=chosen, background=background, hard=hard, sound=sound
+                path,
+                source=source,
+                kind=chosen,
+                background=background,
+                hard=hard,
+                depth=depth,
+                sound=sound,
             )
             writers.append(writer)
             if not overwrite:

@@ -1,11 +1,17 @@
-"""Results as PNG files in folders: RGBA pictures, and one matte an object."""
+"""Results as pictures in folders: RGBA, and one matte an object, as PNG or EXR."""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
+from typing import Any, Literal
 
+import av
+import cv2
 import numpy as np
+from av.codec.context import CodecContext
+from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -22,12 +28,30 @@ __all__ = ["MatteFolderWriter", "RgbaFolderWriter"]
 _JPEG_QUALITY = 92
 
 
-def encode_png(image: NDArray[np.uint8]) -> bytes:
-    """Grey, RGB or RGBA as the bytes of a PNG file; the same pixels give the same bytes."""
+def encode_png(image: NDArray[Any]) -> bytes:
+    """Grey, RGB or RGBA of 8 or 16 bits as a PNG file; the same pixels give the same bytes."""
+    if image.dtype == np.uint16:
+        order = [2, 1, 0, 3] if image.ndim == 3 else slice(None)
+        done, data = cv2.imencode(".png", image[..., order], [cv2.IMWRITE_PNG_COMPRESSION, 3])
+        assert done
+        return data.tobytes()
     buffer = BytesIO()
     # level 3: a third of the default's time for some percent of its size
     Image.fromarray(image).save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
+
+
+def encode_exr(matte: NDArray[Any]) -> bytes:
+    """A matte as the bytes of an OpenEXR file: half floats of 0 to 1, one channel, "Y"."""
+    values = matte.astype(np.float32) / np.float32(np.iinfo(matte.dtype).max)
+    encoder = CodecContext.create("exr", "w")
+    assert isinstance(encoder, VideoCodecContext)
+    encoder.height, encoder.width = values.shape
+    encoder.pix_fmt, encoder.time_base = "grayf32le", Fraction(1, 24)
+    encoder.options = {"format": "half", "compression": "zip16"}
+    picture = av.VideoFrame.from_ndarray(values, format="grayf32le")
+    packets = [*encoder.encode(picture), *encoder.encode(None)]
+    return b"".join(bytes(packet) for packet in packets)
 
 
 def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
@@ -53,21 +77,24 @@ class RgbaFolderWriter(FolderWriter):
 
     Args:
         path: The folder.
-        hard: Alpha is 0 or 255.
+        hard: Alpha is 0 or full.
+        deep: 16 bits instead of 8.
     """
 
-    def __init__(self, path: Path, *, hard: bool = False) -> None:
+    def __init__(self, path: Path, *, hard: bool = False, deep: bool = False) -> None:
         super().__init__(path)
-        self._hard = hard
+        self._hard, self._deep = hard, deep
 
     @property
     def settings(self) -> Settings:
         """What the pictures hold."""
-        return {"kind": "rgba", "hard": self._hard}
+        return {"kind": "rgba", "hard": self._hard, **({"depth": 16} if self._deep else {})}
 
     def write(self, frame: Frame, cutout: Cutout) -> None:
         """Write ``<name>.png``; where alpha is 0 its colour is black."""
         check_size(frame, cutout)
+        if self._deep:
+            cutout = cutout.deep(frame.deep)
         rgba = straight_alpha(
             cutout.paint(hard=self._hard), cutout.opacity(hard=self._hard), margin=0
         )
@@ -75,36 +102,47 @@ class RgbaFolderWriter(FolderWriter):
 
 
 class MatteFolderWriter(FolderWriter):
-    """A folder an object, named by its id, with an 8-bit grey picture a frame.
+    """A folder an object, named by its id, with a grey picture a frame.
 
     All folders hold all frames: those before an object begins are black.
 
     Args:
         path: The folder above them.
-        hard: Mattes are 0 or 255.
+        hard: Mattes are 0 or full.
+        deep: 16 bits instead of 8.
+        form: PNG, or OpenEXR, which has half floats in any case.
     """
 
-    _pattern = "*/*.png"
-
-    def __init__(self, path: Path, *, hard: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        hard: bool = False,
+        deep: bool = False,
+        form: Literal["png", "exr"] = "png",
+    ) -> None:
         super().__init__(path)
-        self._hard = hard
+        self._pattern = f"*/*.{form}"
+        self._hard, self._deep, self._form = hard, deep or form == "exr", form
         self._object_ids: set[int] = set()
         self._names: list[str] = []
 
     @property
     def settings(self) -> Settings:
         """What the pictures hold."""
-        return {"kind": "mattes", "hard": self._hard}
+        depth = {"depth": 16} if self._deep and self._form == "png" else {}
+        return {"kind": "mattes" if self._form == "png" else "exr", "hard": self._hard, **depth}
 
     def write(self, frame: Frame, cutout: Cutout) -> None:
-        """Write ``<id>/<name>.png`` for every object known by now."""
+        """Write ``<id>/<name>.png`` or ``.exr`` for every object known by now."""
         check_size(frame, cutout)
+        if self._deep:
+            cutout = cutout.deep(frame.deep)
         for object_id in sorted(set(cutout.object_ids) - self._object_ids):
             self._object_ids.add(object_id)
             for name in self._names:
-                self._write(object_id, name, np.zeros(frame.size, np.uint8))
-        self._names.append(f"{frame.name}.png")
+                self._write(object_id, name, np.zeros(frame.size, cutout.image.dtype))
+        self._names.append(f"{frame.name}.{self._form}")
         for object_id in sorted(self._object_ids):
             matte = cutout.matte(object_id, hard=self._hard)
             self._write(object_id, self._names[-1], matte)
@@ -119,5 +157,6 @@ class MatteFolderWriter(FolderWriter):
             raise OutputError(f"no object was seen, so {self.path} was not written")
         super().finish()
 
-    def _write(self, object_id: int, name: str, matte: NDArray[np.uint8]) -> None:
-        self._put(f"{object_id}/{name}", encode_png(matte))
+    def _write(self, object_id: int, name: str, matte: NDArray[Any]) -> None:
+        encoded = encode_png(matte) if self._form == "png" else encode_exr(matte)
+        self._put(f"{object_id}/{name}", encoded)

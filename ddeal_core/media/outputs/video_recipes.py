@@ -26,6 +26,12 @@ WRITTEN_ENDINGS = tuple(_CONTAINERS)
 
 # With its macroblock tree, x264 gave other bytes for the same frames once in some 30 runs.
 _X264 = {"crf": "18", "preset": "fast", "mbtree": "0"}
+# A pool of fixed size, whatever the machine has: another number gives other bytes.
+_X265 = {
+    "crf": "14",
+    "preset": "fast",
+    "x265-params": "log-level=none:bframes=0:frame-threads=1:pools=4",
+}
 # Frames go in and come out one by one: no look-ahead, no hidden frames.
 _VP9 = {
     "deadline": "realtime",
@@ -46,6 +52,7 @@ class VideoRecipe:
         codec: FFmpeg's name of the encoder.
         pix_fmt: Pixel format of the coded picture (VP9 codes alpha as a second picture).
         options: The encoder's options.
+        bits: Of its colours.
         container_options: The muxer's options.
     """
 
@@ -55,18 +62,23 @@ class VideoRecipe:
     pix_fmt: str
     options: dict[str, str]
     container_options: dict[str, str] = field(default_factory=dict)
+    bits: int = 8
 
 
-def recipe_for(ending: str, kind: VideoKind | None, *, size: tuple[int, int]) -> VideoRecipe:
+def recipe_for(
+    ending: str, kind: VideoKind | None, *, size: tuple[int, int], deep: bool = False
+) -> VideoRecipe:
     """Find the recipe for a file's ending and the kind wanted.
 
     H.264 in 4:2:0 has even sizes only. An odd one is coded in 4:4:4, which keeps the size exact
-    and plays in browsers (not Safari), VLC, mpv and editors built on FFmpeg.
+    and plays in browsers (not Safari), VLC, mpv and editors built on FFmpeg. More than 8 bits are
+    kept in ProRes and in H.265; VP9 has 8, as PyAV builds it, and overlays are to be looked at.
 
     Args:
         ending: ".mp4", ".mkv", ".mov" or ".webm", in any case.
         kind: None is alpha where the container can hold it, else an overlay.
         size: (height, width).
+        deep: Whether there are more than 8 bits to be kept.
 
     Raises:
         OutputError: No such ending, or the kind does not fit it.
@@ -94,7 +106,7 @@ def recipe_for(ending: str, kind: VideoKind | None, *, size: tuple[int, int]) ->
             return VideoRecipe(kind, container, "libvpx-vp9", "yuv420p", options, mux)
         if ending == ".mov":
             options = {"profile": "4444", "alpha_bits": "16", "vendor": "apl0"}
-            return VideoRecipe(kind, container, "prores_ks", "yuva444p10le", options, mux)
+            return VideoRecipe(kind, container, "prores_ks", "yuva444p10le", options, mux, 10)
         # FFmpeg could put H.265 with alpha in MP4, but PyAV's x265 is built without alpha
         raise OutputError(
             f"{ending} video holds no alpha (H.264 has none, and the H.265 encoder that comes "
@@ -105,6 +117,9 @@ def recipe_for(ending: str, kind: VideoKind | None, *, size: tuple[int, int]) ->
         options = {**_VP9, "crf": "24", "b": "0"}
         return VideoRecipe(kind, container, "libvpx-vp9", "yuv420p", options, mux)
     pix_fmt = "yuv420p" if size[0] % 2 == 0 and size[1] % 2 == 0 else "yuv444p"
+    if deep and kind != "overlay":
+        options = {**_X265, "crf": "6"} if kind == "matte" else dict(_X265)
+        return VideoRecipe(kind, container, "libx265", f"{pix_fmt}10le", options, mux, 10)
     options = dict(_X264)
     if kind == "matte":
         options["crf"] = "10"  # grey compresses well, and a key's edges must not ring

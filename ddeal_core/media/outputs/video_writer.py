@@ -21,7 +21,13 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from ddeal_core.errors import OutputError
-from ddeal_core.media.colour import coded_picture, set_plane
+from ddeal_core.media.colour import (
+    coded_picture,
+    deep_coded_picture,
+    in_bits,
+    planes_of_rgb,
+    set_plane,
+)
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
 from ddeal_core.media.matting.background import Background
@@ -51,6 +57,9 @@ class VideoWriter(ResultWriter):
     the clock of a broadcast. The same frames give the same bytes. Alpha is straight: ProRes 4444
     keeps it within 1 of 255, VP9 exactly (its alpha is coded without loss beside lossy colour).
 
+    Where more than 8 bits are kept, pixels that show nothing but the source have its own luma and
+    colour differences, brought to the recipe's sampling; HDR is kept in cut-outs of ProRes.
+
     Args:
         path: The finished file.
         source: Where the frames come from.
@@ -59,6 +68,7 @@ class VideoWriter(ResultWriter):
         contours: Of an overlay.
         background: Behind the objects; needed for that kind, and closed with the writer.
         hard: Whether alpha is 0 or 255.
+        deep: Whether to keep the more than 8 bits that the recipe has.
         sound: Whether the source's sound is carried along.
         picture_size: (height, width) of the composites; the source's if None.
     """
@@ -73,6 +83,7 @@ class VideoWriter(ResultWriter):
         contours: bool = True,
         background: Background | None = None,
         hard: bool = False,
+        deep: bool = False,
         sound: bool = True,
         picture_size: tuple[int, int] | None = None,
     ) -> None:
@@ -90,7 +101,16 @@ class VideoWriter(ResultWriter):
         self._cut_short = source.end is not None
         self._size = source.size
         self._picture_size = picture_size or source.size
-        self._colour = source.colour
+        self._deep = deep and recipe.bits > 8
+        if deep and recipe.codec == "libvpx-vp9":
+            _log.warning("%s: VP9 is written with 8 bits; .mov and .mp4 keep more", path)
+        # overlays and flat or foreign backgrounds are SDR
+        self._hdr = self._deep and source.info.hdr is not None and recipe.kind == "alpha"
+        self._colour = source.info.hdr if self._hdr and source.info.hdr else source.colour
+        # what HDR looks like as SDR has no planes of its own
+        self._own = recipe.kind != "matte" and self._hdr == (source.info.hdr is not None)
+        # ProRes has no full range
+        self._full = self._deep and source.info.full_range and recipe.codec != "prores_ks"
         self._shift_to_zero = source.start > 0
         self._zero = source.zero
         self._rate = (source.frame_rate or _DEFAULT_RATE).limit_denominator(1001)
@@ -116,6 +136,8 @@ class VideoWriter(ResultWriter):
             "codec": self._recipe.codec,
             "sound": self._sound is not None,
         }
+        if self._deep:
+            settings["depth"] = 16
         if self.kind == "overlay":
             return {**settings, "opacity": self._opacity, "contours": self._contours}
         if self._background is not None:
@@ -134,10 +156,9 @@ class VideoWriter(ResultWriter):
                 self._open()
             if self._sound_track is not None:
                 self._sound_track.advance(self._seconds(timed))
-            if self._recipe.kind == "alpha":
-                self._encode_cut_out(timed, cutout)
-            else:
-                self._encode(timed, self._composite(timed, cutout))
+            if self._deep:
+                cutout = cutout.deep(timed.deep, hdr=self._hdr)
+            self._encode(timed, cutout)
         except (av.FFmpegError, OSError, ValueError, OverflowError) as error:
             raise output_error(self.path, error) from None
         self._count += 1
@@ -208,7 +229,9 @@ class VideoWriter(ResultWriter):
         self._configure(context)
         # without B-frames decoding order is display order, and no container shifts time stamps
         context.max_b_frames = 0
-        context.color_range = ColorRange.MPEG
+        if recipe.codec == "libx265" and recipe.container != "matroska":
+            context.codec_tag = "hvc1"  # which Apple's players ask for
+        context.color_range = ColorRange.JPEG if self._full else ColorRange.MPEG
         context.colorspace = self._colour.matrix
         context.color_primaries = self._colour.primaries
         context.color_trc = self._colour.transfer
@@ -260,7 +283,7 @@ class VideoWriter(ResultWriter):
         self._last = pts
         return replace(frame, pts=pts, time_base=self._time_base)
 
-    def _composite(self, frame: Frame, cutout: Cutout) -> NDArray[np.uint8]:
+    def _composite(self, frame: Frame, cutout: Cutout) -> NDArray[Any]:
         if self._recipe.kind == "overlay":
             return overlay(
                 frame.image, cutout.labels, opacity=self._opacity, contours=self._contours
@@ -268,37 +291,40 @@ class VideoWriter(ResultWriter):
         alpha = cutout.opacity(hard=self._hard)
         if self._recipe.kind == "matte":
             return np.repeat(alpha[..., None], 3, axis=2)
+        if self._recipe.kind == "alpha":
+            return straight_alpha(cutout.paint(hard=self._hard), alpha)
         if self._background is None:
             raise OutputError(f"{self.path} needs a background")
         first = self._first_seconds
         behind = self._background.behind(frame, cutout, seconds=self._seconds(frame) - first)
         return over(cutout.paint(hard=self._hard), alpha, behind)
 
-    def _encode(self, frame: Frame, image: NDArray[np.uint8]) -> None:
+    def _encode(self, frame: Frame, cutout: Cutout) -> None:
         assert self._stream is not None
         assert self._container is not None
-        picture = coded_picture(
-            image, pix_fmt=self._recipe.pix_fmt, tags=self._colour, timing=frame
-        )
-        self._container.mux(self._stream.encode(picture))
-
-    def _encode_cut_out(self, frame: Frame, cutout: Cutout) -> None:
-        assert self._stream is not None
-        assert self._container is not None
-        alpha = cutout.opacity(hard=self._hard)
-        rgba = straight_alpha(cutout.paint(hard=self._hard), alpha)
-        picture = coded_picture(
-            rgba[..., :3], pix_fmt=self._recipe.pix_fmt, tags=self._colour, timing=frame
-        )
-        if self._alpha_encoder is None:
-            set_plane(picture, 3, alpha, bits=10)
-            self._container.mux(self._stream.encode(picture))
-            return
+        image = self._composite(frame, cutout)
+        picture = self._coded(frame, image[..., :3], cutout)
+        if self._recipe.kind == "alpha" and self._alpha_encoder is None:
+            set_plane(picture, 3, in_bits(image[..., 3], 10))
         packets = self._stream.encode(picture)
-        if len(packets) != 1:
-            raise OutputError(f"cannot write {self.path}: the VP9 encoder held a frame back")
-        attach_alpha(packets[0], alpha, self._alpha_encoder, picture)
+        if self._alpha_encoder is not None:
+            if len(packets) != 1:
+                raise OutputError(f"cannot write {self.path}: the VP9 encoder held a frame back")
+            attach_alpha(packets[0], image[..., 3], self._alpha_encoder, picture)
         self._container.mux(packets)
+
+    def _coded(self, frame: Frame, image: NDArray[Any], cutout: Cutout) -> av.VideoFrame:
+        pix_fmt, tags = self._recipe.pix_fmt, self._colour
+        if not self._deep:
+            return coded_picture(image, pix_fmt=pix_fmt, tags=tags, timing=frame)
+        planes = planes_of_rgb(image, matrix=tags.matrix, full=self._full)
+        own = None
+        if frame.deep is not None and self._own:
+            own = frame.deep.planes(matrix=tags.matrix, full=self._full)
+        if own is not None:
+            untouched = (image == cutout.image).all(axis=2, keepdims=True)
+            planes = np.where(untouched, own, planes)
+        return deep_coded_picture(planes, pix_fmt=pix_fmt, tags=tags, timing=frame, full=self._full)
 
 
 def attach_alpha(

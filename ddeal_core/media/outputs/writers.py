@@ -18,10 +18,10 @@ from ddeal_core.media.sources.frame_source import FrameSource
 
 __all__ = ["Kind", "fits", "is_folder", "open_writer"]
 
-Kind = Literal["masks", "mattes", "rgba", "coco", "alpha", "overlay", "matte", "background"]
+Kind = Literal["masks", "mattes", "exr", "rgba", "coco", "alpha", "overlay", "matte", "background"]
 """What an output holds; see `open_writer`."""
 
-FolderKind = Literal["masks", "mattes", "rgba"]
+FolderKind = Literal["masks", "mattes", "exr", "rgba"]
 _FOLDERS = get_args(FolderKind)
 
 
@@ -32,6 +32,7 @@ def open_writer(
     kind: Kind | None = None,
     background: str | os.PathLike[str] | Colour | Background | None = None,
     hard: bool = False,
+    depth: Literal[8, 16] | None = None,
     opacity: float = 0.5,
     contours: bool = True,
     sound: bool = True,
@@ -42,7 +43,8 @@ def open_writer(
     kind          path                holds
     ============  ==================  =====================================================
     masks         a folder            indexed PNG masks with the DAVIS palette
-    mattes        a folder            a folder an object (its id), 8-bit grey PNG
+    mattes        a folder            a folder an object (its id), grey PNG
+    exr           a folder            a folder an object (its id), half-float OpenEXR
     rgba          a folder            RGBA PNG
     coco          .json               COCO annotations with run lengths
     alpha         .mov, .webm         the cut-out with alpha: ProRes 4444, VP9
@@ -62,26 +64,35 @@ def open_writer(
         background: Behind the objects: a colour ("#00ff00", "white" or RGB), "blur", or the file
             of an image or a video; green if None.
         hard: Alpha is 0 or 255, and edge colours stay as they are.
+        depth: Bits of mattes and colours where the output can hold them, which is up to 16 in
+            PNG, 10 in ProRes and H.265; as many as the source has if None. With 8, HDR is shown
+            as SDR everywhere.
         opacity: Of an overlay's tint, 0 to 1.
         contours: Whether an overlay has outlines.
         sound: Whether videos carry the source's sound along.
 
     Raises:
-        OutputError: The ending is unknown, the kind does not fit it, or `path` is the input.
+        OutputError: The ending is unknown, the kind does not fit it, the depth is another, or
+            `path` is the input.
         InputError: The background cannot be understood or read.
     """
     where = Path(path)
     if _same(where, source.path) or (not source.is_video and _same(where, source.path.parent)):
         raise OutputError(f"{where} is the input's own place: write the output somewhere else")
+    if depth not in (None, 8, 16):
+        raise OutputError(f"the depth is 8 or 16 bits, not {depth}")
     if kind is not None and kind not in get_args(Kind):
         raise OutputError(f"no kind of output {kind!r}: choose {', '.join(get_args(Kind))}")
+    deep = depth == 16 or (depth is None and source.info.bits > 8)
     if is_folder(where, kind):
         if kind in (None, "masks"):
             return MaskFolderWriter(where)
         if kind == "mattes":
-            return MatteFolderWriter(where, hard=hard)
+            return MatteFolderWriter(where, hard=hard, deep=deep)
+        if kind == "exr":
+            return MatteFolderWriter(where, hard=hard, form="exr")
         if kind == "rgba":
-            return RgbaFolderWriter(where, hard=hard)
+            return RgbaFolderWriter(where, hard=hard, deep=deep)
         name = "file.json" if kind == "coco" else "file.mp4"
         raise OutputError(f"{where} is a folder, which cannot hold {kind}: name a {name}")
     if kind in _FOLDERS:
@@ -98,7 +109,7 @@ def open_writer(
         raise OutputError(f"the overlay's opacity is 0 to 1, not {opacity}")
     if kind is None and background is not None and where.suffix.lower() in (".mp4", ".mkv"):
         kind = "background"
-    recipe = recipe_for(where.suffix, cast("VideoKind | None", kind), size=source.size)
+    recipe = recipe_for(where.suffix, cast("VideoKind | None", kind), size=source.size, deep=deep)
     behind = None
     if recipe.kind == "background":
         behind = as_background(GREEN if background is None else background)
@@ -110,6 +121,7 @@ def open_writer(
         contours=contours,
         background=behind,
         hard=hard,
+        deep=deep,
         sound=sound,
     )
 

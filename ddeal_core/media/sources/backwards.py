@@ -57,7 +57,7 @@ def backwards(
     """Give the frames before one in reverse order, down to the source's first.
 
     They are the frames that going forward gives, image by image, with the same indices and time
-    stamps.
+    stamps, but without `Frame.deep`: they are looked at, not written.
 
     Args:
         source: The video.
@@ -77,7 +77,7 @@ def backwards(
             first = max(source.start, stop - size)
             chunk = None if sought is None else sought.part(first, stop)
             if chunk is None:
-                chunk = list(source.part(first, stop))
+                chunk = [replace(frame, deep=None) for frame in source.part(first, stop)]
             if len(chunk) != stop - first:
                 raise MediaError(f"{source.path} ends before frame {stop - 1}")
             while chunk:
@@ -113,7 +113,7 @@ class _Sought:
                 self._landmarks.clear()  # time stamps do not tell frames apart
                 return
             before = frame.pts
-            empty = replace(frame, image=frame.image[:1, :1].copy())
+            empty = replace(frame, image=frame.image[:1, :1].copy(), deep=None)
             self._landmarks[frame.index] = _Landmark(empty, zlib.crc32(frame.image.data))
 
     def part(self, first: int, stop: int) -> list[Frame] | None:

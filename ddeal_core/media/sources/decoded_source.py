@@ -10,7 +10,8 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from ddeal_core.errors import MediaError
-from ddeal_core.media.frame import Frame
+from ddeal_core.media.colour import bits_of, is_full_range
+from ddeal_core.media.frame import DeepPicture, Frame
 from ddeal_core.media.sources.decoding import Display, clock_zero, damage
 from ddeal_core.media.sources.frame_source import FrameSource, SourceInfo
 from ddeal_core.media.sources.ledger import Lost
@@ -40,6 +41,9 @@ class DecodedSource(FrameSource):
             time_base=display.time_base,
             zero=clock_zero(container, first),
             colour=display.colour,
+            bits=bits_of(first),
+            hdr=display.coded_colour if display.coded_colour.is_hdr else None,
+            full_range=is_full_range(first),
         )
 
     def _kept(self, pictures: Iterable[av.VideoFrame | Lost]) -> Iterator[Numbered]:
@@ -62,13 +66,14 @@ class DecodedSource(FrameSource):
         """
         display, given = self._display, 0
         last: NDArray[np.uint8] | None = None
+        deep: DeepPicture | None = None
         for (index, picture), duration in pictures:
             if self.end is not None and index >= self.end:
                 break
             if not isinstance(picture, Lost):
                 if picture.is_corrupt:
                     raise damage(self.path, index, "the decoder had to make up parts of it")
-                last = display.image(picture)
+                last, deep = display.image(picture), display.deep(picture)
             if last is None:  # damage before there is anything to hold
                 self.damage.unheld += 1
                 continue
@@ -81,6 +86,7 @@ class DecodedSource(FrameSource):
                 time_base=display.time_base,
                 name=f"{index:05d}",
                 held=isinstance(picture, Lost),
+                deep=deep,
             )
             if index + 1 == self.end:
                 break

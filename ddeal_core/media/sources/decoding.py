@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import av
 import numpy as np
@@ -20,7 +20,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from ddeal_core.errors import MediaError
-from ddeal_core.media.colour import ColourTags, displayed_rgb
+from ddeal_core.media.colour import ColourTags, bits_of, displayed_rgb, own_planes
+from ddeal_core.media.frame import DeepPicture
 from ddeal_core.media.pixel_limit import check_pixels, max_pixels
 from ddeal_core.media.rational import to_fraction
 from ddeal_core.media.sources.demuxers import AWAY_FROM_FILES, harmless_demuxers
@@ -274,7 +275,8 @@ class Display:
         )
         if colour.is_hdr:
             _log.warning(
-                "%s is HDR, %s: it is shown as SDR, bright light rolled off, and results are SDR",
+                "%s is HDR, %s: it is shown as SDR, bright light rolled off, and results are SDR "
+                "but for cut-outs in .mov",
                 named,
                 HDR_TRANSFERS[colour.transfer],
             )
@@ -304,14 +306,47 @@ class Display:
         """HxWx3 uint8 RGB of `size`; a picture of another size is scaled to it."""
         height, width = self.coded_size
         image = displayed_rgb(picture, tags=self.coded_colour, width=width, height=height)
+        return self.upright(image)
+
+    def deep(self, picture: av.VideoFrame) -> DeepPicture | None:
+        """The picture with all its bits, or None if it has no more than 8."""
+        return _Decoded(self, picture) if bits_of(picture) > 8 else None
+
+    def upright(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Turn and mirror a coded picture, HxW with channels or without."""
         transpose, mirror, flip = self.turned
         if transpose:
-            image = image.transpose(1, 0, 2)
+            image = image.swapaxes(0, 1)
         if mirror:
             image = image[:, ::-1]
         if flip:
             image = image[::-1]
         return np.ascontiguousarray(image)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded(DeepPicture):
+    """A picture as it was decoded."""
+
+    display: Display
+    picture: av.VideoFrame
+
+    def rgb(self, *, hdr: bool = False) -> NDArray[np.uint16]:
+        height, width = self.display.coded_size
+        tags = self.display.coded_colour
+        return self.display.upright(
+            displayed_rgb(
+                self.picture, tags=tags, width=width, height=height, bits=16, as_sdr=not hdr
+            )
+        )
+
+    def planes(self, *, matrix: int, full: bool) -> NDArray[np.uint16] | None:
+        height, width = self.display.coded_size
+        tags = self.display.coded_colour
+        if tags.matrix != matrix:
+            return None
+        found = own_planes(self.picture, tags=tags, width=width, height=height, full=full)
+        return None if found is None else self.display.upright(found)
 
 
 def _turned(picture: av.VideoFrame) -> tuple[bool, bool, bool]:

@@ -39,6 +39,9 @@ class SourceInfo:
         is_live: Whether frames come once only, as they are made: a camera, a pipe, a network
             stream.
         colour: How a video made from these frames should be tagged.
+        bits: Of a colour, 8 to 16; above 8 frames have their `Frame.deep`.
+        hdr: The video's own tags where it is HDR, which frames show as SDR; else None.
+        full_range: Whether the first picture is coded in full range.
     """
 
     size: tuple[int, int]
@@ -50,6 +53,9 @@ class SourceInfo:
     is_video: bool = True
     is_live: bool = False
     colour: ColourTags = field(default_factory=ColourTags)
+    bits: int = 8
+    hdr: ColourTags | None = None
+    full_range: bool = False
 
 
 class FrameSource(ABC):

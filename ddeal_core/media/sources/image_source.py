@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from PIL import ImageOps
 
 from ddeal_core.errors import MediaError
+from ddeal_core.media.deep_images import DeepImage, has_16_bits
 from ddeal_core.media.file_kinds import IMAGE_ENDINGS
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings, file_identity
-from ddeal_core.media.picture_files import opened_picture
+from ddeal_core.media.picture_files import opened_picture, stored_orientation
 from ddeal_core.media.sources.damage import DamageRecord, OnError
 from ddeal_core.media.sources.frame_source import FrameSource, SourceInfo
 
 __all__ = ["ImageSource", "read_image"]
 
 _DEFAULT_RATE = Fraction(24)
-_EXIF_ORIENTATION = 0x0112
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -48,14 +48,12 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         return np.array(image.convert("RGB"), dtype=np.uint8)
 
 
-def _displayed_size(path: Path) -> tuple[int, int]:
-    """Read (height, width) from the file's head."""
+def _displayed_size(path: Path) -> tuple[tuple[int, int], bool]:
+    """Read from the file's head (height, width), and whether it has 16 bits to be kept."""
     with opened_picture(path) as image:
-        width, height = image.size
-        # asking a PNG for EXIF that its head lacks would decode all of it
-        asked = image.format != "PNG" or "exif" in image.info
-        turned = asked and image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
-    return (width, height) if turned else (height, width)
+        (width, height), orientation = stored_orientation(image)
+        deep = has_16_bits(image)
+    return ((width, height) if orientation in (5, 6, 7, 8) else (height, width)), deep
 
 
 class ImageSource(FrameSource):
@@ -97,7 +95,8 @@ class ImageSource(FrameSource):
         self._indices = {file.stem: index for index, file in enumerate(self._files)}
         stems: dict[str, Path] = {}
         first: tuple[Path, tuple[int, int]] | None = None
-        for file in self._files:
+        self._deep: set[int] = set()
+        for index, file in enumerate(self._files):
             if "\\" in file.stem:
                 raise MediaError(f"{file} has a backslash in its name, which results cannot have")
             if file.stem in stems:
@@ -107,11 +106,13 @@ class ImageSource(FrameSource):
                 )
             stems[file.stem] = file
             try:
-                size = _displayed_size(file)
+                size, deep = _displayed_size(file)
             except MediaError:
                 if on_error == "stop":
                     raise
                 continue
+            if deep:
+                self._deep.add(index)
             if first is None:
                 first = file, size
             elif size != first[1]:
@@ -129,6 +130,7 @@ class ImageSource(FrameSource):
             frame_count=len(self._files[self.start : self.end]),
             frame_count_is_exact=True,
             is_video=False,
+            bits=16 if self._deep else 8,
         )
 
     @property
@@ -170,6 +172,7 @@ class ImageSource(FrameSource):
         """Read some of the files: see `FrameSource.part`."""
         record = self.damage
         last: NDArray[np.uint8] | None = None
+        deep: DeepImage | None = None
         for index in range(first, min(stop, self.end or stop, len(self._files))):
             file = self._files[index]
             held = False
@@ -178,6 +181,7 @@ class ImageSource(FrameSource):
                 if image.shape[:2] != self.size:
                     raise MediaError(f"{file} changed its size while it was in use")
                 last = image
+                deep = DeepImage(file) if index in self._deep else None
             except MediaError as error:
                 if self.on_error == "stop":
                     raise MediaError(f"frame {index}: {error}") from None
@@ -194,4 +198,5 @@ class ImageSource(FrameSource):
                 time_base=self.time_base,
                 name=file.stem,
                 held=held,
+                deep=deep,
             )
