@@ -5,6 +5,7 @@ along, and the 1 x 1 projections at stride 16 are one product. Answers agree wit
 network it is made of to the rounding of float32.
 """
 
+import copy
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -62,10 +63,12 @@ class InferenceNetwork(Ddeal):
     """See `for_inference`."""
 
     def __init__(self, network: Ddeal, precision: torch.dtype = torch.float32) -> None:
-        with torch.device("meta"):
-            super().__init__(network.config)
-        self.load_state_dict(network.state_dict(), assign=True)
-        self._mean, self._std = network._mean, network._std
+        nn.Module.__init__(self)
+        # Modules are made anew, tensors are shared, and the backbone is another one.
+        memo: dict[int, Any] = {id(network.backbone): fold_backbone(network.backbone)}
+        memo |= {id(p): nn.Parameter(p.detach(), False) for p in network.parameters()}
+        memo |= {id(b): b.detach() for b in network.buffers()}
+        self.__dict__.update(copy.deepcopy(network, memo).__dict__)
         self.eval().requires_grad_(False)
         self._sizes = [
             network.matching.conv.out_channels,
@@ -86,7 +89,6 @@ class InferenceNetwork(Ddeal):
             torch.cat([bias for _, bias in weights if bias is not None]),
         )
         _replace_convolutions(self)
-        self.backbone = fold_backbone(network.backbone)
         for name, module in self.named_modules():
             in_backbone = name.split(".")[0] == "backbone"
             if isinstance(module, FusedConv2d) and (network.backbone.autocasts or not in_backbone):

@@ -1,6 +1,5 @@
 """A convolution with its ReLU and its shortcut in one pass over memory, for inference."""
 
-import copy
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Literal
@@ -8,7 +7,7 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 __all__ = ["Activation", "FusedConv2d", "fold_batch_norm"]
 
@@ -26,9 +25,17 @@ _ONEDNN: dict[Activation, tuple[str, list[float]]] = {
 def fold_batch_norm(conv: nn.Conv2d, norm: nn.Module) -> tuple[Tensor, Tensor]:
     """Weight and bias of one convolution that does what ``norm(conv(x))`` does in evaluation."""
     assert isinstance(norm, nn.BatchNorm2d)
-    fused = fuse_conv_bn_eval(copy.deepcopy(conv).eval(), norm)
-    assert fused.bias is not None
-    return fused.weight, fused.bias
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    return fuse_conv_bn_weights(
+        conv.weight,
+        conv.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
+    )
 
 
 class FusedConv2d(nn.Module):

@@ -12,6 +12,7 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from ddeal_core.errors import ConfigError, OutputError, WeightsError
+from ddeal_core.network.blank import blank_network
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.text_files import parse_json
@@ -138,7 +139,7 @@ def load_network(path: Path | None = None) -> Ddeal:
         WeightsError: See `load_checkpoint`.
     """
     checkpoint = load_checkpoint(weights_file(path))
-    network = Ddeal(checkpoint.config)
+    network = blank_network(checkpoint.config)
     network.load_state_dict(checkpoint.state)
     return network.eval()
 
@@ -155,8 +156,7 @@ def check_entries(subject: str, config: NetworkConfig, found: dict[str, tuple[in
         WeightsError: An entry is missing, unknown, or of another shape; or the network would be
             absurdly large.
     """
-    with torch.device("meta"):
-        network = Ddeal(config)
+    network = blank_network(config, "meta")
     size = sum(tensor.numel() for tensor in network.state_dict().values())
     if size > _MOST_PARAMETERS:
         raise WeightsError(
