@@ -1,5 +1,7 @@
+import multiprocessing
 import os
 import shutil
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -31,23 +33,35 @@ def same_files(first, second):
     return all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
 
 
-def test_processes_give_the_bytes_of_single_calls(make_clips, tmp_path):
+def test_a_process_that_dies_is_one_failed_video_and_the_others_have_the_bytes_of_single_calls(
+    make_clips, tiny_clip, tmp_path
+):
     clips = make_clips("abc")
+    (clips.videos / "a.mp4").unlink()
+    (clips.videos / "a").mkdir()
+    for index in range(500):  # more than are done before it is killed
+        os.link(tiny_clip.images / "00000.png", clips.videos / f"a/{index:05d}.png")
     segmenter = Segmenter.load(clips.weights, device="cpu")
-    for job in planned(clips, tmp_path / "single", hard=True):
+    jobs = planned(clips, tmp_path / "many", hard=True)
+    for job in planned(clips, tmp_path / "single", hard=True)[1:]:
         run_video(job.request, job.outputs, segmenter)
-    outcomes, seen = [], []
-    for outcome in cut_out_many(
-        planned(clips, tmp_path / "many", hard=True),
-        workers=1,
-        network=network_of(clips),
-        on_progress=seen.append,
-    ):
-        outcomes.append(outcome)
-        clips.weights.unlink(missing_ok=True)  # loaded once a process, not once a video
-    assert [outcome.status for outcome in outcomes] == ["done"] * 3, outcomes
-    assert [(o.frames, o.size, o.objects) for o in outcomes] == [(8, (96, 128), (1,))] * 3
-    assert {position.job.video for position in seen} == {o.job.video for o in outcomes}
+    killed = []
+
+    def kill(position):
+        if not killed:
+            (worker,) = multiprocessing.active_children()
+            killed.append(worker.pid)
+            os.kill(worker.pid, signal.SIGKILL)
+
+    outcomes = list(cut_out_many(jobs, workers=1, network=network_of(clips), on_progress=kill))
+    first, *others = outcomes
+    assert first.status == "failed"
+    assert "its process was ended by SIGKILL (out of memory?)" in first.error
+    assert [outcome.status for outcome in others] == ["done"] * 2, outcomes
+    assert [(o.frames, o.size, o.objects) for o in others] == [(8, (96, 128), (1,))] * 2
+    shutil.rmtree(tmp_path / "many/m/a")  # what the dead one had begun
+    for path in (tmp_path / "many").glob(".*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert same_files(tmp_path / "single", tmp_path / "many")
 
 

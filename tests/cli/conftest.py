@@ -87,9 +87,9 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def start() -> Callable[..., "subprocess.Popen[str]"]:
-    """`start("segment", path, ...)`: the program as a process of its own."""
+    """`start("segment", path, ...)`: the program as a process; options are those of `Popen`."""
 
-    def call(*words: object) -> "subprocess.Popen[str]":
+    def call(*words: object, **options: Any) -> "subprocess.Popen[str]":
         root = str(Path(ddeal_core.__file__).parents[1])
         # Tests that run in a shell's background ignore Ctrl-C, and would hand that on.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -100,6 +100,7 @@ def start() -> Callable[..., "subprocess.Popen[str]"]:
                 stderr=subprocess.PIPE,
                 text=True,
                 env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+                **options,
             )
         finally:
             signal.signal(signal.SIGINT, before)

@@ -1,13 +1,10 @@
 import logging
-import subprocess
-import sys
 
 import av
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from waiting import HANG
 
 from ddeal_core.errors import OutputError
 from ddeal_core.media import davis_palette, open_source, open_writer, read_mask, write_mask
@@ -132,17 +129,6 @@ def test_objects_are_chosen(segment, tmp_path):
     run = segment("--objects", "7", "-o", "other", mask="two.png")
     assert run.status == 2
     assert "object 7" in run.complaint
-
-
-def test_a_video_from_standard_input(tiny_clip, tiny_weights, tmp_path):
-    words = [sys.executable, "-m", "ddeal_cli", "segment", "-", "--mask", tiny_clip.first_mask]
-    words += ["--weights", tiny_weights, "--device", "cpu", "-o", tmp_path / "masks"]
-    done = subprocess.run(
-        words, input=tiny_clip.video.read_bytes(), capture_output=True, timeout=HANG, check=False
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    assert np.array_equal(labels_in(tmp_path / "masks")[0], tiny_clip.masks[0])
-    assert len(labels_in(tmp_path / "masks")) == 8
 
 
 def test_a_folder_keeps_its_names_and_a_pattern_works(segment, tiny_clip, tmp_path):

@@ -12,55 +12,26 @@ from ddeal_core.media import Cutout, open_source, open_writer
 from tests.media.recordings import joined, record
 
 ENDINGS = ("mp4", "mov", "mkv", "webm")
-CONTAINERS = ("mkv", "mov", "avi", "asf", "nut", "vob", "flv", "ts")
-NEEDS = {
-    "vorbis": {"strict": "experimental"},
-    "wmav1": {"b": "64k"},
-    "wmav2": {"b": "64k"},
-    "g723_1": {"b": "6300"},
-}
-
-
-def encoders():
-    """Names of all audio encoders that came with PyAV."""
-    names = set()
-    for name in av.codecs_available:
-        try:
-            codec = av.Codec(name, "w")
-        except ValueError:
-            continue
-        if codec.type == "audio" and codec.name != "anull":
-            names.add(codec.name)
-    return sorted(names)
-
-
-def recorded(encoder, folder):
-    """A file with this coding that can be read again, or None where no container takes it."""
-    rates = sorted(av.Codec(encoder, "w").audio_rates or [48000, 44100, 22050, 8000], reverse=True)
-    for ending in CONTAINERS:
-        for rate in rates:
-            for layout in ("stereo", "mono"):
-                path = folder / f"in.{ending}"
-                codec = {"vob": "mpeg2video", "flv": "flv", "asf": "wmv2"}.get(ending, "mpeg4")
-                options = NEEDS.get(encoder)
-                try:
-                    record(
-                        path,
-                        frames=4,
-                        size=(32, 32),
-                        codec=codec,
-                        audio=encoder,
-                        rate=rate,
-                        layout=layout,
-                        options=options,
-                    )
-                    with av.open(path) as container:
-                        stream = container.streams.audio[0]
-                        if any(True for _ in container.decode(stream)):
-                            return path
-                except (av.FFmpegError, ValueError, IndexError):
-                    continue
-    return None
+# Each kind of coding once, in a container that holds it: lossless, lossy, of telephones, of
+# cameras, in frames of odd lengths, in both byte orders; each goes into two kinds of output.
+CODINGS = [
+    ("aac", "mkv", 48000),
+    ("libopus", "mkv", 48000),
+    ("flac", "mkv", 96000),
+    ("alac", "mov", 44100),
+    ("wavpack", "mkv", 44100),
+    ("pcm_s16le", "avi", 48000),
+    ("pcm_s24be", "mov", 48000),
+    ("pcm_f32le", "mkv", 32000),
+    ("pcm_u8", "avi", 11025),
+    ("pcm_mulaw", "mov", 8000),
+    ("adpcm_ms", "avi", 22050),
+    ("adpcm_ima_qt", "mov", 44100),
+    ("ac3", "ts", 48000),
+    ("mp2", "avi", 44100),
+    ("libmp3lame", "flv", 44100),
+    ("nellymoser", "flv", 22050),
+]
 
 
 def written(path, out):
@@ -87,19 +58,27 @@ def length(path, index=0):
         return float(last.pts * last.time_base) + last.samples / last.sample_rate
 
 
-@pytest.mark.parametrize("encoder", encoders())
-def test_every_coding_in_every_container(tmp_path, encoder, caplog):
-    path = recorded(encoder, tmp_path)
-    if path is None:  # a coding of game files: no container that holds pictures takes it
-        pytest.skip(f"no file with {encoder} sound")
+@pytest.mark.parametrize(
+    ("coding", "endings"),
+    [
+        (coding, (ENDINGS[i % 4], ENDINGS[(i + 1 + i // 4 % 3) % 4]))
+        for i, coding in enumerate(CODINGS)
+    ],
+    ids=lambda value: value[0],
+)
+def test_codings_in_containers(tmp_path, coding, endings, caplog):
+    encoder, container, rate = coding
+    picture = {"flv": "flv"}.get(container, "mpeg4")
+    path = record(tmp_path / f"in.{container}", frames=4, size=(32, 32), codec=picture,
+                  audio=encoder, rate=rate, options={"b": "64k"})  # fmt: skip
     sound = length(path)
-    for ending in ENDINGS:
+    assert sound is not None
+    for ending in endings:
         caplog.clear()
         pictures, heard = written(path, tmp_path / f"out.{ending}")
         assert pictures == 4
         assert len(heard) == 1
-        if sound == pytest.approx(4 / 25, abs=0.08):  # else the file's own times are made up
-            assert -0.08 < heard[0] - sound < 0.16  # whole packets, which are long at low rates
+        assert -0.08 < heard[0] - sound < 0.16  # whole packets, which are long at low rates
         assert len(caplog.records) <= 1
 
 
@@ -124,7 +103,7 @@ def test_every_coding_in_every_container(tmp_path, encoder, caplog):
 )
 def test_what_cameras_write(tmp_path, name, settings):
     path = record(tmp_path / name, **settings)
-    for ending in ENDINGS:
+    for ending in ("mp4", "webm"):
         pictures, heard = written(path, tmp_path / f"out.{ending}")
         assert pictures == settings.get("frames", 8)
         assert heard == [pytest.approx(length(path), abs=0.15)]
@@ -143,7 +122,7 @@ def test_one_track_of_several_that_cannot_be_kept(tmp_path, caplog):
 
 def test_several_tracks_each_in_its_way(tmp_path):
     path = record(tmp_path / "in.mkv", audio="wavpack", tracks=3)
-    for ending in ENDINGS:
+    for ending in ("mov", "webm"):
         pictures, heard = written(path, tmp_path / f"out.{ending}")
         assert (pictures, len(heard)) == (8, 3)
 
@@ -151,7 +130,7 @@ def test_several_tracks_each_in_its_way(tmp_path):
 @pytest.mark.parametrize("seconds", [-0.06, -0.5, 0.5])
 def test_times_of_sound_that_jump(tmp_path, seconds):
     """The clock of the sound alone jumps by some packets, or by more: all pictures stay."""
-    path = record(tmp_path / "in.ts", frames=50, codec="libx264", begins=1)
+    path = record(tmp_path / "in.ts", frames=50, size=(32, 32), codec="libx264", begins=1)
     shift_clock(path, stream=257, after=2, seconds=seconds)
     for ending in ("mp4", "mkv"):
         pictures, heard = written(path, tmp_path / f"out.{ending}")

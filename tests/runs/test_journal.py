@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -505,122 +504,79 @@ def test_where_no_journal_can_be_kept_it_runs_without(
     assert "could not be resumed" in caplog.text
 
 
+# Stops after a frame to be killed, or kills itself when a manifest appears.
 PROGRAM = """
-import sys, torch
+import os, signal, sys, threading, torch
 from ddeal_core import Segmenter, cut_out
 from ddeal_core.runs import journal
+from ddeal_core.runs.records import RunRecord
 torch.set_num_threads(1)
 journal._LEAST_PAUSE, journal._SHARE = 0.0, 0
-weights, video, mask, folder, *resume = sys.argv[1:]
-segmenter = Segmenter.load(weights, device="cpu")
-def tell(step):
-    print(step.done, flush=True)
+weights, video, mask, folder, frame, moment, name = sys.argv[1:]
+describe = RunRecord.describe
+def die(self, writer):
+    if moment == "after":
+        describe(self, writer)
+    if writer.path.name == name:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if moment != "after":
+        describe(self, writer)
+RunRecord.describe = die
+def wait(step):
+    if step.done == int(frame):
+        print("here", flush=True)
+        threading.Event().wait()
 cut_out(video, mask, [folder + "/masks", folder + "/cut.mov", folder + "/all.json"],
-        segmenter=segmenter, resume=bool(resume), on_frame=tell)
+        segmenter=Segmenter.load(weights, device="cpu"), resume=True, on_frame=wait)
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
-def test_killed_at_any_moment(make_network, make_clip, tiny_clip, tmp_path):
-    """Real processes, killed after a random frame and a random part of the next one."""
-    from ddeal_core.media import write_mask
+def test_killed_again_and_again_it_ends_with_the_bytes_of_an_unbroken_run(
+    make_network, tiny_clip, tmp_path
+):
+    """A real process, killed between frames and at the worst moments of the end."""
     from ddeal_core.weights import Checkpoint, save_checkpoint
 
-    network = make_network("compact")
-    weights, video, mask = (tmp_path / n for n in ("w.safetensors", "clip.mp4", "first.png"))
+    network, weights = make_network("compact"), tmp_path / "w.safetensors"
     save_checkpoint(Checkpoint(network.config, network.state_dict()), weights)
-    make_clip(video, list(tiny_clip.frames) * 8)  # long enough not to end before it is killed
-    write_mask(mask, tiny_clip.masks[0])
+    broken, whole = tmp_path / "broken", tmp_path / "whole"
 
-    def start(folder, *words):
+    def killed(frame, moment="", name=""):
+        words = (weights, tiny_clip.video, tiny_clip.first_mask, broken, frame, moment, name)
         root = str(Path(ddeal_core.__file__).parents[1])
-        return subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, weights, video, mask, str(tmp_path / folder), *words],
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, *map(str, words)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
         )
-
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "broken").mkdir()
-    cut_out(
-        video,
-        mask,
-        [tmp_path / "whole" / name for name in ("masks", "cut.mov", "all.json")],
-        segmenter=Segmenter.load(weights, device="cpu"),
-    )
-    chance = random.Random(11)
-    killed = 0
-    for last in (chance.randint(2, 11), chance.randint(12, 22)):
-        process = start("broken", "resume")
-        for line in process.stdout:
-            if int(line) >= last:
-                break
-        process.send_signal(signal.SIGKILL)
+        if process.stdout.readline():
+            process.send_signal(signal.SIGKILL)
         _, complaint = process.communicate()
         assert not complaint
-        killed += process.returncode == -signal.SIGKILL
-        if (tmp_path / "broken/cut.mov").exists():  # killed at the very end: its manifest may lack
-            whole = (tmp_path / "whole/cut.mov").read_bytes()
-            assert (tmp_path / "broken/cut.mov").read_bytes() == whole
-    assert killed
-    cut_out(
-        video,
-        mask,
-        [tmp_path / "broken" / name for name in ("masks", "cut.mov", "all.json")],
-        segmenter=Segmenter.load(weights, device="cpu"),
-        resume=True,
-    )
-    assert checksums(tmp_path / "broken") == checksums(tmp_path / "whole")
-
-
-@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
-@pytest.mark.parametrize(("moment", "output"), [("before", "cut.mov"), ("after", "all.json")])
-def test_killed_when_a_manifest_appears(make_network, make_clip, tiny_clip, tmp_path, moment,
-                                        output):  # fmt: skip
-    from ddeal_core.media import write_mask
-    from ddeal_core.weights import Checkpoint, save_checkpoint
-
-    network = make_network("compact")
-    weights, video, mask = (tmp_path / n for n in ("w.safetensors", "clip.mp4", "first.png"))
-    save_checkpoint(Checkpoint(network.config, network.state_dict()), weights)
-    make_clip(video, list(tiny_clip.frames))
-    write_mask(mask, tiny_clip.masks[0])
-    names = ("masks", "cut.mov", "all.json")
+        assert process.returncode == -signal.SIGKILL
+        assert (broken / ".masks.unfinished").is_dir()
 
     def cut(folder, **options):
+        folder.mkdir(exist_ok=True)
+        outputs = [folder / name for name in ("masks", "cut.mov", "all.json")]
         segmenter = Segmenter.load(weights, device="cpu")
-        (tmp_path / folder).mkdir(exist_ok=True)
-        outputs = [tmp_path / folder / name for name in names]
-        cut_out(video, mask, outputs, segmenter=segmenter, **options)
+        cut_out(tiny_clip.video, tiny_clip.first_mask, outputs, segmenter=segmenter, **options)
 
-    cut("whole")
-    (tmp_path / "broken").mkdir()
-    dying = f"""
-import os, signal
-from ddeal_core.runs.records import RunRecord
-describe = RunRecord.describe
-def die(self, writer):
-    if {moment == "after"}:
-        describe(self, writer)
-    if writer.path.name == "{output}":
-        os.kill(os.getpid(), signal.SIGKILL)
-    describe(self, writer)
-RunRecord.describe = die
-"""
-    root = str(Path(ddeal_core.__file__).parents[1])
-    command = [sys.executable, "-c", dying + PROGRAM, weights, video, mask, tmp_path / "broken", ""]
-    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
-    ended = subprocess.run(command, env=environment, capture_output=True, check=False)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
-    assert (tmp_path / "broken/.masks.unfinished").is_dir()
-    assert verify(tmp_path / "broken" / output).whole is (moment == "after")
-    if output == "cut.mov":
-        (tmp_path / "broken/all.json").write_text("somebody's")
-        with pytest.raises(InputError, match=r"all\.json exists"):
-            cut("broken", resume=True)
-        (tmp_path / "broken/all.json").unlink()
-    cut("broken", resume=True)
-    assert checksums(tmp_path / "broken") == checksums(tmp_path / "whole")
+    broken.mkdir()
+    killed(4)
+    assert not (broken / "cut.mov").exists()
+    killed(0, "before", "cut.mov")
+    assert not verify(broken / "cut.mov").whole
+    (broken / "all.json").write_text("somebody's")
+    with pytest.raises(InputError, match=r"all\.json exists"):
+        cut(broken, resume=True)
+    (broken / "all.json").unlink()
+    killed(0, "after", "all.json")
+    assert verify(broken / "all.json").whole
+    cut(broken, resume=True)
+    cut(whole)
+    assert checksums(broken) == checksums(whole)
     assert not list(tmp_path.rglob(".*"))

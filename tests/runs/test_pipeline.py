@@ -1,16 +1,12 @@
 """The loop of the command line: order, bytes, errors, and threads that end."""
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
-from waiting import HANG
 
 from ddeal_core import Segmenter
 from ddeal_core.errors import InputError, MaskError, MediaError, OutputError
@@ -248,44 +244,15 @@ def test_no_look_ahead_of_nothing(make_network):
         Segmenter(make_network("compact"), look_ahead=0)
 
 
-SCRIPT = """
-import sys, threading
-from ddeal_core import Segmenter
-from ddeal_core.media import open_source, open_writer, read_mask
-from ddeal_core.runs.pipeline import segment_video
-
-video, mask, out = sys.argv[1:]
-segmenter = Segmenter.load(device="cpu")
-with open_source(video) as source:
-    writers = [open_writer(out, source=source)]
+def test_ctrl_c_ends_all_threads(segmenter, tiny_clip, tmp_path):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        for progress in segment_video(segmenter, source, read_mask(mask), writers):
-            print(progress.done, flush=True)
-            if progress.done == 1:
-                while True:
-                    threading.Event().wait(0.01)
-    except KeyboardInterrupt:
-        print("threads", threading.active_count(), flush=True)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
-def test_ctrl_c_ends_all_threads(tiny_clip, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, tiny_clip.video, tiny_clip.first_mask, tmp_path / "o.mp4"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    assert process.stdout is not None
-    try:
-        assert process.stdout.readline() == "1\n"
-        process.send_signal(signal.SIGINT)
-        rest = process.stdout.read()
-        assert process.wait(timeout=HANG) == 0
+        with open_source(tiny_clip.video) as source:
+            writers = [open_writer(tmp_path / "o.mp4", source=source)]
+            steps = segment_video(segmenter, source, tiny_clip.masks[0], writers)
+            with pytest.raises(KeyboardInterrupt), closing(steps):  # noqa: PT012
+                next(steps)
+                signal.raise_signal(signal.SIGINT)
     finally:
-        process.kill()
-        process.stdout.close()
-    assert rest == "threads 1\n"
+        signal.signal(signal.SIGINT, before)
     assert list(tmp_path.iterdir()) == []
