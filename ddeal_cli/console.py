@@ -16,6 +16,7 @@ __all__ = ["complain", "emit_json", "human", "one_line", "say", "show_warnings",
 
 # What the command line calls the remedies of the core's errors.
 _REMEDIES = {
+    "numbered_from": "; say by --numbered-from which number does",
     "convert": ": 'ddeal weights convert' converts the authors' file",
     "max_pixels": ": if you trust it, raise the limit, as with --max-pixels",
     "overwrite": ": name another, or allow --overwrite",

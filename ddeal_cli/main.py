@@ -16,6 +16,7 @@ from ddeal_cli import (
     make_synthetic,
     mask,
     pack_data,
+    render,
     segment,
     train,
     verify,
@@ -52,6 +53,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 segment.register(app)
+render.register(app)
 mask.register(app)
 annotate.register(app)
 verify.register(app)

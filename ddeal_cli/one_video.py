@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from ddeal_cli.console import say
+from ddeal_cli.console import emit_json, say
 from ddeal_cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ddeal_core.runs.outputs import Progress
     from ddeal_core.runs.run import Run
 
-__all__ = ["run_and_show", "tell_masks"]
+__all__ = ["run_and_show", "run_and_tell", "tell_masks"]
 
 _MASKS_TOLD = 12
 
@@ -60,6 +60,47 @@ def run_and_show(
             raise
 
 
+def run_and_tell(
+    request: "VideoRequest",
+    outputs: "OutputOptions",
+    network: "NetworkOptions",
+    *,
+    quiet: bool = False,
+    json: bool = False,
+) -> None:
+    """Run a video as `run_and_show` does, and say what came of it."""
+    done = run_and_show(request, outputs, network, quiet=quiet)
+    height, width = done.size
+    if not done.was_complete:
+        for path in done.outputs:
+            say(f"wrote {path}", quiet=quiet)
+        plural = "" if done.frames == 1 else "s"
+        kept = f" ({done.restored} of them kept from before)" if done.restored else ""
+        where = "" if done.device is None else f" on {done.device}"
+        say(
+            f"{done.frames} frame{plural}{kept} of {width}x{height} in {done.seconds:.1f} s: "
+            f"{done.frame_rate:.1f} frames/s{where}",
+            quiet=quiet,
+        )
+    if json:
+        emit_json(
+            {
+                "video": request.video,
+                "frames": done.frames,
+                "restored": done.restored,
+                "damaged_frames": done.damaged,
+                "width": width,
+                "height": height,
+                "objects": done.object_ids,
+                "outputs": [str(path) for path in done.outputs],
+                "seconds": round(done.seconds, 3),
+                "frames_per_second": round(done.frame_rate, 3),
+                "device": done.device,
+                "weights": None if network.weights is None else str(network.weights),
+            }
+        )
+
+
 def tell_masks(masks: "Mapping[int, Mask]", source: "FrameSource", *, quiet: bool) -> None:
     """Say how each mask was understood; of many, only how many there are."""
     for index, mask in list(masks.items())[:_MASKS_TOLD]:
@@ -84,6 +125,8 @@ class _Shown:
 
     def opened(self, run: "Run") -> None:
         self.run = run
+        if run.known is not None:
+            say(f"masks: {run.known.understood}", quiet=self._quiet)
         tell_masks(run.masks, run.source, quiet=self._quiet)
         if run.is_complete:
             say("every output is whole already: nothing is left to do", quiet=self._quiet)
@@ -94,7 +137,8 @@ class _Shown:
             self._restoring = True
             self._begin("restore", total=run.restored)
         else:
-            self._begin("segment", total=run.source.frame_count)
+            what = "segment" if run.request.track else "render"
+            self._begin(what, total=run.source.frame_count)
 
     def went_back(self, done: int, total: int) -> None:
         assert self._line is not None

@@ -2,12 +2,10 @@
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import typer
 
 from ddeal_cli import segment_options as own
-from ddeal_cli.console import emit_json, say
 from ddeal_cli.help_pages import epilog
 from ddeal_cli.hint_options import (
     BoxOption,
@@ -16,7 +14,7 @@ from ddeal_cli.hint_options import (
     ScribbleOption,
     hints_of,
 )
-from ddeal_cli.one_video import run_and_show
+from ddeal_cli.one_video import run_and_tell
 from ddeal_cli.options import (
     CudaGraphsOption,
     DeviceOption,
@@ -33,10 +31,7 @@ from ddeal_cli.options import (
 )
 from ddeal_cli.segment_many import many_meant, segment_many
 
-if TYPE_CHECKING:
-    from ddeal_core.runs import NetworkOptions, OutputOptions, VideoRequest
-
-__all__ = ["register"]
+__all__ = ["parse_objects", "register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -102,8 +97,6 @@ def segment(
     from ddeal_core.errors import InputError
     from ddeal_core.runs import NetworkOptions, OutputOptions, VideoRequest
 
-    if green and background is not None:
-        raise InputError("--green and --background contradict each other: give one of them")
     if reverse and direction not in (None, "backward"):
         raise InputError(f"--reverse and --direction {direction} contradict each other: give one")
     named, many = find_videos(videos)
@@ -121,7 +114,7 @@ def segment(
     outputs = OutputOptions(
         output or (),
         kind=format_,
-        background="#00ff00" if green else background,
+        background=own.backdrop(background, green=green),
         hard=hard,
         depth=None if depth is None else 8 if depth == "8" else 16,
         sound=not no_audio,
@@ -174,46 +167,7 @@ def segment(
         )
     if not output:
         outputs = replace(outputs, names=default_folder(named[0]))
-    _segment_one(request, outputs, network, quiet=quiet, json=json_)
-
-
-def _segment_one(
-    request: "VideoRequest",
-    outputs: "OutputOptions",
-    network: "NetworkOptions",
-    *,
-    quiet: bool,
-    json: bool,
-) -> None:
-    done = run_and_show(request, outputs, network, quiet=quiet)
-    height, width = done.size
-    if not done.was_complete:
-        for path in done.outputs:
-            say(f"wrote {path}", quiet=quiet)
-        plural = "" if done.frames == 1 else "s"
-        kept = f" ({done.restored} of them kept from before)" if done.restored else ""
-        say(
-            f"{done.frames} frame{plural}{kept} of {width}x{height} in {done.seconds:.1f} s: "
-            f"{done.frame_rate:.1f} frames/s on {done.device}",
-            quiet=quiet,
-        )
-    if json:
-        emit_json(
-            {
-                "video": request.video,
-                "frames": done.frames,
-                "restored": done.restored,
-                "damaged_frames": done.damaged,
-                "width": width,
-                "height": height,
-                "objects": done.object_ids,
-                "outputs": [str(path) for path in done.outputs],
-                "seconds": round(done.seconds, 3),
-                "frames_per_second": round(done.frame_rate, 3),
-                "device": done.device,
-                "weights": None if network.weights is None else str(network.weights),
-            }
-        )
+    run_and_tell(request, outputs, network, quiet=quiet, json=json_)
 
 
 def parse_objects(text: str | None) -> tuple[int, ...] | None:

@@ -72,14 +72,15 @@ OutputOption = Annotated[
         "-o",
         metavar="[KIND=]PATH",
         help="Folder for PNG masks, or by its ending .mov (ProRes 4444 with alpha), .webm (VP9 "
-        "with alpha), .mp4 or .mkv (overlay, or the --background), .json (COCO run lengths); "
-        "repeatable. A kind of --format may stand before it: matte=key.mp4. Default: the "
-        "folder <video's name>_masks here. For many videos, {stem} is each one's name.",
+        "with alpha), .mp4 or .mkv (overlay, or the --background), .json (COCO run lengths), "
+        ".soft (what was found, for ddeal render); repeatable. A kind of --format may stand before "
+        "it: matte=key.mp4. Default: the folder <video's name>_masks here. For many videos, {stem} "
+        "is each one's name.",
         rich_help_panel=_OUTPUT,
     ),
 ]
 Format = Literal[
-    "masks", "mattes", "exr", "rgba", "coco", "alpha", "overlay", "matte", "background"
+    "masks", "mattes", "exr", "rgba", "coco", "soft", "alpha", "overlay", "matte", "background"
 ]
 FormatOption = Annotated[
     Format | None,
@@ -87,8 +88,8 @@ FormatOption = Annotated[
         "--format",
         metavar="KIND",
         help="What outputs hold, where their name fits. Folders: masks, mattes (a folder an "
-        "object), exr (the same in half-float EXR), rgba. Files: coco, alpha, overlay, matte "
-        "(grey video), background.",
+        "object), exr (the same in half-float EXR), rgba. Files: coco, soft, alpha, overlay, "
+        "matte (grey video), background.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -140,6 +141,9 @@ ResumeOption = Annotated[
 StartOption = Annotated[
     int | None,
     typer.Option(metavar="N", help="First frame, from 0; the plain --mask belongs to it."),
+]
+FirstOption = Annotated[
+    int | None, typer.Option("--start", metavar="N", help="First frame, from 0.")
 ]
 EndOption = Annotated[int | None, typer.Option(metavar="N", help="Frame to stop before.")]
 OnErrorOption = Annotated[
@@ -203,3 +207,16 @@ CueFramesOption = Annotated[
         rich_help_panel=_INSIDE,
     ),
 ]
+
+
+def backdrop(background: str | None, *, green: bool) -> str | None:
+    """What is shown behind the objects.
+
+    Raises:
+        InputError: Two things are.
+    """
+    from ddeal_core.errors import InputError
+
+    if green and background is not None:
+        raise InputError("--green and --background contradict each other: give one of them")
+    return "#00ff00" if green else background

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-Remedy = Literal["convert", "max_pixels", "overwrite", "resume"]
+Remedy = Literal["convert", "max_pixels", "numbered_from", "overwrite", "resume"]
 
 
 class DdealError(Exception):

@@ -33,28 +33,26 @@ class Export:
         name: Of the file or folder in the output folder.
         kind: As `open_writer` has it.
         title: For people.
-        from_labels: Whether label maps are enough; else the network's probabilities are needed.
     """
 
     key: str
     name: str
     kind: str
     title: str
-    from_labels: bool = False
 
 
 EXPORTS = {
     each.key: each
     for each in (
-        Export("masks", "masks", "masks", "Masks: indexed PNG, one a frame", True),
+        Export("masks", "masks", "masks", "Masks: indexed PNG, one a frame"),
         Export("cutout-mov", "cutout.mov", "alpha", "Cut-out with alpha: ProRes 4444, .mov"),
         Export("cutout-webm", "cutout.webm", "alpha", "Cut-out with alpha: VP9, .webm"),
-        Export("overlay", "overlay.mp4", "overlay", "Overlay with outlines: .mp4", True),
+        Export("overlay", "overlay.mp4", "overlay", "Overlay with outlines: .mp4"),
         Export("green", "green.mp4", "background", "Objects before green: .mp4"),
         Export("matte", "matte.mp4", "matte", "Matte of all objects: grey .mp4"),
         Export("mattes", "mattes", "mattes", "Mattes: a folder of grey PNG an object"),
         Export("rgba", "rgba", "rgba", "Frames cut out: RGBA PNG"),
-        Export("coco", "annotations.json", "coco", "COCO annotations: .json", True),
+        Export("coco", "annotations.json", "coco", "COCO annotations: .json"),
     )
 }
 """By key, in the order in which they are offered."""
@@ -65,7 +63,7 @@ class Exporter:
 
     Args:
         folder: Made when something is written.
-        segmenter: For outputs with soft edges.
+        segmenter: For frames without a fresh result.
         overwrite: Whether what was there before may be replaced; what this exporter wrote may.
     """
 
@@ -82,8 +80,8 @@ class Exporter:
     ) -> Generator[int]:
         """Write outputs in one pass, step by step.
 
-        What needs label maps alone is made of fresh results; for other outputs, and where results
-        are missing, the network runs over the video, and the results are kept.
+        Fresh results are written as they are; where some are missing, the network runs over the
+        video, and its results are kept.
 
         Args:
             project: The video and the results.
@@ -120,16 +118,15 @@ class Exporter:
             overwrite=True,
             resumable=False,
         )
-        known = all(each.from_labels for each in wanted) and project.results.fresh(given).all()
+        known = project.results.fresh(given).all()
 
         def stored(frame: Frame) -> Result:
-            labels = np.zeros(frame.size, np.uint8)
+            found = None
             if frame.index >= given.frames[0]:
-                found = project.results.labels(frame.index)
-                labels = labels if found is None else found
-            return Result.of_labels(
-                labels, index=frame.index, object_ids=given.ids_known(frame.index)
-            )
+                found = project.results.get(frame.index, self._segmenter.device)
+            if found is None:
+                return Result.of_labels(np.zeros(frame.size, np.uint8), index=frame.index)
+            return found
 
         with open_run(request, outputs, self._segmenter) as run:
             self._begun.update(paths)
@@ -139,7 +136,7 @@ class Exporter:
             with closing(run.steps(results=stored if known else None)) as steps:
                 for step in steps:
                     if not known and step.frame.index >= given.frames[0]:
-                        project.results.put(step.frame.index, step.result.labels, given)
+                        project.results.put(step.frame.index, step.result, given)
                     yield step.frame.index
         self.written.update(paths)
 

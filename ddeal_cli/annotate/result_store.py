@@ -11,12 +11,15 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ddeal_cli.annotate.label_map import LabelMap
 from ddeal_core.errors import DdealError, MaskError
 from ddeal_core.media.masks.label_images import read_labels
 from ddeal_core.media.masks.mask_images import write_mask
+from ddeal_core.runs.result_log import ResultLog
+from ddeal_core.tracking.result import Result
 
 __all__ = ["GivenMasks", "ResultStore"]
 
@@ -58,19 +61,9 @@ class GivenMasks:
         mask = self._masks.get(index)
         return None if mask is None else mask.labels()
 
-    def ids_known(self, index: int) -> tuple[int, ...]:
-        """Ids of the objects followed on a frame, in the tracker's order."""
-        known: list[int] = []
-        for frame, mask in self._masks.items():
-            if frame > index:
-                break
-            ids = [int(value) for value in np.unique(mask.labels()) if value]
-            known = [i for i in known if i not in ids] + ids
-        return tuple(known)
-
 
 class ResultStore:
-    """Label maps as PNG files in a temporary folder, the bytes that ``ddeal segment`` writes.
+    """Results in a temporary folder: soft, for exports, and as label maps in PNG files.
 
     What a frame's result follows from is the masks given up to it. A result is fresh while those
     are the same. Threads may share a store.
@@ -86,20 +79,22 @@ class ResultStore:
         self._lock = threading.Lock()
         self._codes: dict[str, int] = {"": 0}  # a small number for each state of the masks
         self._known = np.zeros(count, np.int64)  # 0: no result
+        self._soft = ResultLog.at(self._folder / "soft.log")
 
     @property
     def folder(self) -> Path:
         """Where the files are."""
         return self._folder
 
-    def put(self, index: int, labels: Labels, given: GivenMasks) -> None:
+    def put(self, index: int, result: Result, given: GivenMasks) -> None:
         """Keep a frame's result.
 
         Raises:
             OutputError: The disk is full.
         """
-        write_mask(self._file(index), labels)
+        write_mask(self._file(index), result.labels)
         with self._lock:
+            self._soft.add(index, result)
             self._known[index] = self._code(given.until(index))
 
     def labels(self, index: int) -> Labels | None:
@@ -110,6 +105,14 @@ class ResultStore:
             return read_labels(self._file(index))
         except MaskError as error:
             raise DdealError(f"the result of frame {index} is gone: {error}") from None
+
+    def get(self, index: int, device: torch.device) -> Result | None:
+        """A frame's whole result, fresh or not; None if there is none."""
+        with self._lock:
+            try:
+                return self._soft.get(index, self._size, device)
+            except ValueError as error:
+                raise DdealError(f"the result of frame {index} is gone: {error}") from None
 
     def fresh(self, given: GivenMasks) -> NDArray[np.bool_]:
         """One value a frame: whether its result follows from the masks that are given.
@@ -128,6 +131,7 @@ class ResultStore:
 
     def close(self) -> None:
         """Remove the files."""
+        self._soft.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _code(self, state: str) -> int:

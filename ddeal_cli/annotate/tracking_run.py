@@ -82,7 +82,7 @@ class TrackingRun:
                 self._snapshots.offer(frame.index, tracker, what.given)
                 result = tracker.step(frame.image, what.given.at(frame.index))
                 if frame.index >= what.first:
-                    project.results.put(frame.index, result.labels, what.given)
+                    project.results.put(frame.index, result, what.given)
                 yield frame.index
                 if frame.index + 1 >= what.stop:
                     return

@@ -66,6 +66,8 @@ def named_mask_files(request: VideoRequest, source: FrameSource) -> list[Path]:
         InputError: A name or the frame that it belongs to cannot be used.
     """
     words = request.mask_names
+    if not request.track:
+        return [Path(word) for word in words]
     at = _frame(request, source) if words else None
     return list(mask_files(words, source=source, at=at).values()) if words else []
 

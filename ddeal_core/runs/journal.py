@@ -119,16 +119,14 @@ class Pass:
                 raise
             raise self.damaged() from error
 
-    def get(
-        self, frame: Frame, mask: NDArray[np.integer] | None, device: torch.device
-    ) -> Result | None:
+    def get(self, frame: Frame, device: torch.device) -> Result | None:
         """Read the result of a frame, or None if there is none: see `ResultLog.get`.
 
         Raises:
             OutputError: It is damaged, or the disk fails.
         """
         try:
-            return self.log.get(frame.index, frame.size, mask, device)
+            return self.log.get(frame.index, frame.size, device)
         except ValueError:
             raise self.damaged() from None
 

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from ddeal_core.errors import DdealError, OutputError
 from ddeal_core.media.frame import Frame
@@ -10,6 +11,7 @@ from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
 from ddeal_core.runs.journal import Journal
 from ddeal_core.runs.records import RunRecord
+from ddeal_core.runs.result_log import encode_result
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker_state import TrackerState
 
@@ -63,13 +65,17 @@ class RunOutputs:
         """
         frame, result = step.frame, step.result
         kept = None if self._journal is None else self._journal.forward
+        record = cache(lambda: encode_result(result))  # the journal's and a soft output's
         if kept is not None and not step.restored:
-            kept.log.add(frame.index, step.forward or result)
+            payload = record() if step.forward is None else None
+            kept.log.add(frame.index, step.forward or result, payload=payload)
         cutout = Cutout.of(
             frame.image,
             result.labels,
             lambda: result.probabilities,
             result.object_ids,
+            is_final=result.is_final,
+            record=record,
             cues=lambda: result.cues,
         )
         for writer in self._writers:

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MaskError, MediaError, StoppedError
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.identity import Settings
 from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.backward import WayBack
 from ddeal_core.runs.given_masks import anchor, beyond_the_end, check_direction, check_masks
 from ddeal_core.runs.journal import Journal, Pass
+from ddeal_core.runs.known_masks import KnownMasks
 from ddeal_core.runs.outputs import Progress, RunOutputs
 from ddeal_core.runs.records import RunRecord, run_settings
 from ddeal_core.runs.request import Direction, Labels
@@ -26,7 +28,7 @@ from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["Progress", "segment_video"]
+__all__ = ["Progress", "render_video", "segment_video"]
 
 Compute = Callable[[Iterator[Frame]], Generator[Progress]]
 
@@ -43,7 +45,6 @@ def segment_video(
     on_back: Callable[[int, int], None] = lambda *_: None,
     journal: Journal | None = None,
     stop: Callable[[], bool] = lambda: False,
-    results: Callable[[Frame], Result] | None = None,
 ) -> Generator[Progress]:
     """Segment a video and write it, frame by frame.
 
@@ -74,7 +75,6 @@ def segment_video(
             holds is not computed again. It belongs to this call.
         stop: Asked after each frame. True ends a live source as if it had no more frames; a run
             on files ends as after an error, once the frames in hand are written.
-        results: Gives the results where they are known already, in place of the network.
 
     Yields:
         Each frame, once it is written.
@@ -103,11 +103,44 @@ def segment_video(
             raise StoppedError("stopped on the way back")
 
     def prepare(stack: ExitStack) -> Compute:
-        if results is not None:
-            return partial(_looked_up, source, results)
         return _gone_back(segmenter, source, given, direction, journal, went_back, stack)
 
     return _written(source, prepare, outputs, stop)
+
+
+def render_video(
+    source: FrameSource,
+    results: Callable[[Frame], Result],
+    writers: Sequence[ResultWriter],
+    settings: Settings,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+) -> Generator[Progress]:
+    """Write a video whose results are known, as `segment_video` writes what it finds.
+
+    Args:
+        source: Frames.
+        results: Gives the result of each; called in order.
+        writers: See `segment_video`.
+        settings: What manifests say of the run.
+        stop: See `segment_video`.
+
+    Yields:
+        Each frame, once it is written.
+
+    Raises:
+        DdealError: What `results` raises, and as `segment_video` raises it.
+    """
+    outputs = RunOutputs(writers, None)
+    outputs.record = RunRecord(settings, source)
+
+    def compute(frames: Iterator[Frame]) -> Generator[Progress]:
+        for done, frame in enumerate(frames, start=1):
+            yield Progress(frame, results(frame), done, source.frame_count)
+        if isinstance(results, KnownMasks):
+            results.finish()
+
+    return _written(source, lambda _: compute, outputs, stop)
 
 
 def _written(
@@ -177,13 +210,6 @@ def _side_by_side(
             raise error
 
 
-def _looked_up(
-    source: FrameSource, results: Callable[[Frame], Result], frames: Iterator[Frame]
-) -> Generator[Progress]:
-    for done, frame in enumerate(frames, start=1):
-        yield Progress(frame, results(frame), done, source.frame_count)
-
-
 def _gone_back(
     segmenter: Segmenter,
     source: FrameSource,
@@ -205,19 +231,18 @@ def _gone_back(
     else:
         back = Pass(stack.enter_context(closing(ResultLog.temporary())))
     way_back.follow(segmenter, source, back, on_back)
-    return partial(_joined, forward, back, way_back.masks, segmenter.device)
+    return partial(_joined, forward, back, segmenter.device)
 
 
 def _joined(
     forward: Compute,
     back: Pass,
-    masks: Mapping[int, NDArray[np.integer]],
     device: torch.device,
     frames: Iterator[Frame],
 ) -> Generator[Progress]:
     """Add what was found going back to what is found going forward."""
     for step in forward(frames):
-        found = back.get(step.frame, masks.get(step.frame.index), device)
+        found = back.get(step.frame, device)
         if found is not None:
             step = replace(step, result=step.result.joined(found), forward=step.result)
         yield step
@@ -237,10 +262,9 @@ def _forward(
     before_objects = min(given) - source.start if given else sys.maxsize
     result: Result | None = None
     if kept is not None and kept.state is not None:
-        mask: NDArray[np.integer] | None = None
         for frame in frames:
-            mask = given.pop(frame.index, mask)
-            result = kept.get(frame, mask, segmenter.device)
+            given.pop(frame.index, None)
+            result = kept.get(frame, segmenter.device)
             if result is None:
                 raise kept.damaged()
             last, done = frame.index, done + 1

@@ -18,7 +18,7 @@ from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.request import Direction, Labels
 from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["RunRecord", "output_settings", "run_settings", "versions"]
+__all__ = ["RunRecord", "output_settings", "render_settings", "run_settings", "versions"]
 
 _LIBRARIES = ("ddeal", "av", "numpy", "opencv-python-headless", "pillow", "torch")
 
@@ -54,6 +54,25 @@ def run_settings(
         "look_ahead": segmenter.look_ahead,
         "cuda_graphs": segmenter.cuda_graphs,
         "device": segmenter.device.type,
+    }
+
+
+def render_settings(masks: Settings, source: FrameSource) -> Settings:
+    """Describe what is made of masks that are there already.
+
+    Args:
+        masks: See `KnownMasks.identity`.
+        source: The video.
+
+    Raises:
+        MediaError: The video cannot be read any more.
+    """
+    return {
+        "input": dict(source.identity()),
+        "start": source.start,
+        "end": source.end,
+        "rendered": dict(masks),
+        "on_error": source.on_error,
     }
 
 

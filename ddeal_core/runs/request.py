@@ -54,6 +54,9 @@ class VideoRequest:
             backward the last.
         start: First frame, counted from 0 in the whole video.
         end: Frame to stop before; None for all.
+        track: Whether objects are followed. If not, the masks are the results: of every frame, as
+            `KnownMasks` takes them.
+        numbered_from: Number that stands for frame 0 in the names of such masks.
         frame_rate: Of image files; a video has its own.
         on_error: What is done about frames that cannot be read: see `open_source`.
         max_pixels: Most pixels of a frame, an image or a mask; None for the environment's limit.
@@ -67,6 +70,8 @@ class VideoRequest:
     at: int | None = None
     start: int | None = None
     end: int | None = None
+    track: bool = True
+    numbered_from: int = 0
     frame_rate: Fraction | None = None
     on_error: OnError = "stop"
     max_pixels: int | None = None

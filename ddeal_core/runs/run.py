@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ddeal_core.errors import InputError
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.identity import Settings
 from ddeal_core.media.masks.mask_images import Mask
 from ddeal_core.media.outputs.manifest import read_manifest
 from ddeal_core.media.outputs.opening import abandon_all, check_free, open_outputs
@@ -29,6 +30,7 @@ from ddeal_core.whole_files import journal_folder
 
 if TYPE_CHECKING:
     from ddeal_core.runs.journal import Journal
+    from ddeal_core.runs.known_masks import KnownMasks
     from ddeal_core.runs.outputs import Progress
     from ddeal_core.tracking.result import Result
     from ddeal_core.tracking.segmenter import Segmenter
@@ -50,7 +52,7 @@ class RunSummary:
         size: (height, width).
         object_ids: Of all masks, rising.
         outputs: Where they are.
-        device: Where the network ran.
+        device: Where the network ran; None where nothing was tracked.
         was_complete: Whether nothing was left to do.
     """
 
@@ -61,7 +63,7 @@ class RunSummary:
     size: tuple[int, int]
     object_ids: tuple[int, ...]
     outputs: tuple[Path, ...]
-    device: str
+    device: str | None
     was_complete: bool
 
     @property
@@ -77,9 +79,11 @@ class Run:
     Attributes:
         request: What was asked for.
         source: The video.
-        masks: By frame.
-        segmenter: The network.
+        masks: By frame; empty where nothing is tracked.
+        segmenter: The network; None where nothing is tracked.
+        known: The masks of all frames, where nothing is tracked.
         writers: The outputs.
+        settings: What determines their bytes.
         journal: What an interrupted run goes on from, or None where it cannot be resumed.
         is_complete: Whether all outputs are there already, whole.
     """
@@ -87,8 +91,10 @@ class Run:
     request: VideoRequest
     source: FrameSource
     masks: dict[int, Mask]
-    segmenter: Segmenter
+    segmenter: Segmenter | None
+    known: KnownMasks | None
     writers: list[ResultWriter]
+    settings: Settings
     journal: Journal | None
     is_complete: bool
 
@@ -96,6 +102,13 @@ class Run:
     def kept(self) -> int:
         """Frames of both ways that are kept on the disk, for a run to go on from."""
         return 0 if self.journal is None or not self.journal.has_state else self.journal.done
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """Of all masks, rising; where nothing is tracked, of those that were read by now."""
+        if self.known is not None:
+            return tuple(sorted(self.known.object_ids))
+        return tuple(sorted({i for mask in self.masks.values() for i in mask.object_ids}))
 
     @property
     def restored(self) -> int:
@@ -109,16 +122,25 @@ class Run:
         stop: Callable[[], bool] = lambda: False,
         results: Callable[[Frame], Result] | None = None,
     ) -> Generator[Progress]:
-        """Go through the video once: see `segment_video`, also for what is raised."""
-        from ddeal_core.runs.pipeline import segment_video
+        """Go through the video once: see `segment_video`, also for what is raised.
 
+        Args:
+            on_back: See `segment_video`.
+            stop: See `segment_video`.
+            results: Gives the results where they are known already, in place of the network.
+        """
+        from ddeal_core.runs.pipeline import render_video, segment_video
+
+        results = results or self.known
+        if results is not None or self.segmenter is None:
+            assert results is not None
+            return render_video(self.source, results, self.writers, self.settings, stop=stop)
         return segment_video(
             *(self.segmenter, self.source, self.masks, self.writers),
             direction=self.request.direction,
             on_back=on_back,
             journal=self.journal,
             stop=stop,
-            results=results,
         )
 
 
@@ -152,7 +174,7 @@ def open_run(
             on_error=request.on_error,
         ) as source,
     ):
-        keep = [*named_mask_files(request, source), *outputs.keep]
+        masks = named_mask_files(request, source)
         writers = open_outputs(
             outputs.output_names,
             source=source,
@@ -162,53 +184,94 @@ def open_run(
             depth=outputs.depth,
             sound=outputs.sound,
             overwrite=True,  # asked below, where an unfinished run is known of
-            keep=keep,
+            keep=[*masks, *outputs.keep],
         )
         try:
             paths = [writer.path for writer in writers]
             unfinished = outputs.resumable and journal_folder(paths[0]).exists()
             if not (outputs.overwrite or outputs.resume or unfinished):
                 check_free(paths)
-            masks = given_masks(request, source)
-
-            # From here on torch is needed, which takes seconds to import.
-            from ddeal_core.cues.outputs import open_cues
-            from ddeal_core.runs.records import run_settings
-            from ddeal_core.runs.resuming import open_journal, outputs_complete
-
-            cued = bool(outputs.cue_names)
-            if network is None or isinstance(network, NetworkOptions):
-                segmenter = (network or NetworkOptions()).load(keep_cues=cued)
+            if request.track:
+                run = _to_track(request, outputs, network, source, writers, masks)
             else:
-                segmenter = network
-            if cued and not segmenter.keep_cues:
-                raise InputError("this segmenter keeps no cues: make it with keep_cues=True")
-            writers += open_cues(
-                outputs.cue_names,
-                outputs.cue_frames,
-                source=source,
-                masks=masks,
-                config=segmenter.config,
-                direction=request.direction,
-                beside=writers,
-                keep=keep,
-                overwrite=outputs.overwrite,
-            )
-            settings = run_settings(segmenter, source, masks, request.direction)
-            is_complete = outputs.resume and outputs_complete(settings, writers)
-            journal = None
-            if outputs.resumable and not is_complete:
-                journal = open_journal(
-                    *(settings, segmenter, source, writers),
-                    resume=outputs.resume,
-                    overwrite=outputs.overwrite,
-                )
+                run = _to_render(request, outputs, network, source, writers)
         except BaseException:
             abandon_all(writers)
             raise
-        if is_complete:
+        if run.is_complete:
             abandon_all(writers)
-        yield Run(request, source, masks, segmenter, writers, journal, is_complete)
+        try:
+            yield run
+        finally:
+            if run.known is not None:
+                run.known.close()
+
+
+def _to_track(
+    request: VideoRequest,
+    outputs: OutputOptions,
+    network: NetworkOptions | Segmenter | None,
+    source: FrameSource,
+    writers: list[ResultWriter],
+    mask_files: Sequence[Path],
+) -> Run:
+    masks = given_masks(request, source)
+
+    # From here on torch is needed, which takes seconds to import.
+    from ddeal_core.cues.outputs import open_cues
+    from ddeal_core.runs.records import run_settings
+    from ddeal_core.runs.resuming import open_journal, outputs_complete
+
+    cued = bool(outputs.cue_names)
+    if network is None or isinstance(network, NetworkOptions):
+        segmenter = (network or NetworkOptions()).load(keep_cues=cued)
+    else:
+        segmenter = network
+    if cued and not segmenter.keep_cues:
+        raise InputError("this segmenter keeps no cues: make it with keep_cues=True")
+    writers += open_cues(
+        outputs.cue_names,
+        outputs.cue_frames,
+        source=source,
+        masks=masks,
+        config=segmenter.config,
+        direction=request.direction,
+        beside=writers,
+        keep=[*mask_files, *outputs.keep],
+        overwrite=outputs.overwrite,
+    )
+    settings = run_settings(segmenter, source, masks, request.direction)
+    is_complete = outputs.resume and outputs_complete(settings, writers)
+    journal = None
+    if outputs.resumable and not is_complete:
+        journal = open_journal(
+            *(settings, segmenter, source, writers),
+            resume=outputs.resume,
+            overwrite=outputs.overwrite,
+        )
+    return Run(request, source, masks, segmenter, None, writers, settings, journal, is_complete)
+
+
+def _to_render(
+    request: VideoRequest,
+    outputs: OutputOptions,
+    network: NetworkOptions | Segmenter | None,
+    source: FrameSource,
+    writers: list[ResultWriter],
+) -> Run:
+    from ddeal_core.runs.known_masks import KnownMasks
+    from ddeal_core.runs.records import render_settings
+    from ddeal_core.runs.resuming import outputs_complete
+    from ddeal_core.tracking.segmenter import resolve_device
+
+    if network is None or isinstance(network, NetworkOptions):
+        device = resolve_device("auto" if network is None else network.device)
+    else:
+        device = network.device
+    known = KnownMasks(request, source, device)
+    settings = render_settings(known.identity(), source)
+    is_complete = outputs.resume and outputs_complete(settings, writers)
+    return Run(request, source, {}, None, known, writers, settings, None, is_complete)
 
 
 def run_video(
@@ -254,9 +317,9 @@ def run_video(
             seconds=time.monotonic() - began,
             damaged=run.source.damage.count,
             size=run.source.size,
-            object_ids=tuple(sorted({i for mask in run.masks.values() for i in mask.object_ids})),
+            object_ids=run.object_ids,
             outputs=tuple(writer.path for writer in run.writers),
-            device=str(run.segmenter.device),
+            device=None if run.segmenter is None else str(run.segmenter.device),
             was_complete=run.is_complete,
         )
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["from_uint16", "quantise", "to_uint16"]
+__all__ = ["from_uint16", "quantise", "to_uint16", "with_background"]
 
 _ONE = 65535  # stands for a probability of 1
 
@@ -20,7 +20,7 @@ def quantise(merged: Tensor) -> Tensor:
     Objects are rounded down, so that their sum never exceeds 1, however many there are; the
     background takes what they leave.
     """
-    return _with_background((merged[:, 1:].float() * _ONE).floor())
+    return _completed((merged[:, 1:].float() * _ONE).floor())
 
 
 def to_uint16(merged: Tensor) -> NDArray[np.uint16]:
@@ -30,10 +30,15 @@ def to_uint16(merged: Tensor) -> NDArray[np.uint16]:
 
 def from_uint16(objects: NDArray[np.uint16], device: torch.device) -> Tensor:
     """Undo `to_uint16`: probabilities ``[1, 1 + K, h, w]`` on a device."""
-    return _with_background(torch.from_numpy(objects.astype(np.float32))[None].to(device))
+    return _completed(torch.from_numpy(objects.astype(np.float32))[None].to(device))
 
 
-def _with_background(objects: Tensor) -> Tensor:
+def with_background(objects: Tensor) -> Tensor:
+    """Give objects ``[1, K, h, w]`` that are quantised already the background that they leave."""
+    return _completed((objects.float() * _ONE).round())
+
+
+def _completed(objects: Tensor) -> Tensor:
     # Sums of whole numbers below 2**24 are exact in float32, which holds for 254 objects.
     background = (_ONE - objects.sum(dim=1, keepdim=True)).clamp(min=0)
     return torch.cat([background, objects], dim=1) / _ONE

@@ -1,6 +1,6 @@
 """What the tracker says of one frame."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import Self
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from ddeal_core.cues.frame_cues import FrameCues
 from ddeal_core.tracking.maps import Given, Maps
 from ddeal_core.tracking.merging import soft_aggregation
-from ddeal_core.tracking.quantisation import quantise
+from ddeal_core.tracking.quantisation import quantise, with_background
 
 __all__ = ["Result"]
 
@@ -35,6 +35,7 @@ class Result:
         maps: As above.
         index: As above.
         object_ids: As above.
+        is_final: Whether the edges are as they shall be: a matte, not the network's answer.
         read_cues: Reads the cues of the frame; None where there are none.
     """
 
@@ -44,9 +45,11 @@ class Result:
         *,
         index: int,
         object_ids: tuple[int, ...],
+        is_final: bool = False,
         read_cues: Callable[[], FrameCues | None] | None = None,
     ) -> None:
         self.index, self.object_ids, self.maps = index, object_ids, maps
+        self.is_final = is_final
         self._read_cues = read_cues
         self.labels: NDArray[np.uint8] = np.array([0, *object_ids], np.uint8)[maps.labels()]
 
@@ -66,6 +69,38 @@ class Result:
         merged = merged.expand(-1, -1, *labels.shape)  # enlarging would round
         given = Given(labels, list(object_ids)) if object_ids else None
         return cls(Maps(merged, labels.shape, given), index=index, object_ids=object_ids)
+
+    @classmethod
+    def of_mattes(
+        cls, mattes: NDArray[np.float32], *, index: int, object_ids: tuple[int, ...]
+    ) -> Self:
+        """Make a result of a matte an object, whose edges are final.
+
+        Args:
+            mattes: ``[K, H, W]`` float32, 0 to 1; where they add up to more, each gives way.
+            index: See the class.
+            object_ids: The K ids.
+        """
+        objects = torch.from_numpy(mattes)[None]
+        objects = objects / objects.sum(1, keepdim=True).clamp(min=1)
+        merged = torch.cat([1 - objects.sum(1, keepdim=True), objects], dim=1)
+        size = (mattes.shape[1], mattes.shape[2])
+        return cls(Maps(merged, size, None), index=index, object_ids=object_ids, is_final=True)
+
+    def only(self, object_ids: Collection[int]) -> "Result":
+        """Keep some objects; the others fall to the background."""
+        places = [k for k, number in enumerate(self.object_ids, start=1) if number in object_ids]
+        kept = tuple(self.object_ids[k - 1] for k in places)
+        if kept == self.object_ids:
+            return self
+        given = self.maps.given
+        if given is not None:
+            own = [number for number in given.ids if number in kept]
+            given = Given(given.labels, own) if own else None
+        if not kept:
+            return Result.of_labels(np.zeros(self.labels.shape, np.uint8), index=self.index)
+        maps = Maps(with_background(self.maps.merged[:, places]), self.labels.shape, given)
+        return Result(maps, index=self.index, object_ids=kept, is_final=self.is_final)
 
     def joined(self, other: "Result") -> "Result":
         """Add another result's objects of the same frame; none may be in both.

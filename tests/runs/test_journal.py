@@ -310,7 +310,7 @@ def record(tmp_path):
         log = ResultLog.at(path)
         log.recover(1, path.stat().st_size)
         with closing(log):
-            return log.get(7, (3, 5), None, torch.device("cpu"))
+            return log.get(7, (3, 5), torch.device("cpu"))
 
     return make
 
@@ -352,14 +352,14 @@ def test_a_log_gives_back_what_it_was_given(make_network, tiny_clip):
             log.add(index, result)
         log.add(90, results[3], (9,))
         for index, result in reversed(list(enumerate(results))):
-            found = log.get(index, (96, 128), two, torch.device("cpu"))
+            found = log.get(index, (96, 128), torch.device("cpu"))
             assert (found.index, found.object_ids) == (result.index, result.object_ids)
             np.testing.assert_array_equal(found.labels, result.labels)
             np.testing.assert_array_equal(found.probabilities, result.probabilities)
-        one = log.get(90, (96, 128), None, torch.device("cpu"))
+        one = log.get(90, (96, 128), torch.device("cpu"))
         assert one.object_ids == (9,)
         np.testing.assert_array_equal(one.probabilities[1], results[3].probabilities[2])
-        assert log.get(91, (96, 128), None, torch.device("cpu")) is None
+        assert log.get(91, (96, 128), torch.device("cpu")) is None
 
 
 def test_records_behind_the_last_state_are_found_again(segmenter, tiny_clip, masks, tmp_path):

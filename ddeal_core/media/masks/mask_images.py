@@ -91,17 +91,7 @@ def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = No
             scaling loses them.
     """
     where = Path(path)
-    if not where.exists():
-        raise MaskError(f"there is no mask file {where}")
-    try:
-        with opened_picture(where, named=f"the mask {where}") as opened:
-            lossy = _is_lossy(where, opened.format)
-            image = ImageOps.exif_transpose(opened)
-            image.load()
-            if opened.format == "GIF":
-                image = _by_colours(image)
-    except MediaError as error:
-        raise MaskError(error) from None
+    image, lossy = loaded_mask(where)
     try:
         reading = _read(image, lossy=lossy)
         if size is not None and reading.labels.shape != size:
@@ -120,6 +110,26 @@ def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = No
     )
 
 
+def loaded_mask(where: Path) -> tuple[Image.Image, bool]:
+    """Load an image that is to be a mask, upright, and say whether it was stored with losses.
+
+    Raises:
+        MaskError: It is missing or no image.
+    """
+    if not where.exists():
+        raise MaskError(f"there is no mask file {where}")
+    try:
+        with opened_picture(where, named=f"the mask {where}") as opened:
+            lossy = _is_lossy(where, opened.format)
+            image = ImageOps.exif_transpose(opened)
+            image.load()
+            if opened.format == "GIF":
+                image = _by_colours(image)
+    except MediaError as error:
+        raise MaskError(error) from None
+    return image, lossy
+
+
 def counted(ids: tuple[int, ...]) -> str:
     """Say "1 object: id 3" or "2 objects: ids 1, 38"."""
     if len(ids) == 1:
@@ -130,6 +140,22 @@ def counted(ids: tuple[int, ...]) -> str:
 def _scaled(reading: Reading, size: tuple[int, int], path: Path) -> Reading:
     """Bring labels to (height, width) without making up ids between two."""
     height, width = reading.labels.shape
+    warn_of_shape(path, (height, width), size)
+    labels = np.asarray(
+        cv2.resize(reading.labels, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
+    )
+    lost = sorted(set(np.unique(reading.labels)) - set(np.unique(labels)) - {0})
+    if lost:
+        raise MaskError(
+            f"at the video's size {size[1]}x{size[0]} nothing is left of object "
+            f"{', '.join(map(str, lost))}: give a mask of the video's size"
+        )
+    return Reading(labels, f"{reading.kind}, scaled from {width}x{height}")
+
+
+def warn_of_shape(path: Path, own: tuple[int, ...], size: tuple[int, int]) -> None:
+    """Warn of a mask of (height, width) that is stretched to fit a video."""
+    height, width = own
     across, down = size[1] / width, size[0] / height
     # half a pixel may be lost to rounding on either side
     slack = 0.01 + 0.5 / min(height, width, *size)
@@ -143,16 +169,6 @@ def _scaled(reading: Reading, size: tuple[int, int], path: Path) -> Reading:
             size[1],
             size[0],
         )
-    labels = np.asarray(
-        cv2.resize(reading.labels, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
-    )
-    lost = sorted(set(np.unique(reading.labels)) - set(np.unique(labels)) - {0})
-    if lost:
-        raise MaskError(
-            f"at the video's size {size[1]}x{size[0]} nothing is left of object "
-            f"{', '.join(map(str, lost))}: give a mask of the video's size"
-        )
-    return Reading(labels, f"{reading.kind}, scaled from {width}x{height}")
 
 
 def _is_lossy(path: Path, file_format: str | None) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ddeal_core.errors import MaskError
 from ddeal_core.media.masks.palette import davis_palette
 
-__all__ = ["Reading", "from_alpha", "from_colours", "from_grey", "from_indices"]
+__all__ = ["Reading", "from_alpha", "from_colours", "from_grey", "from_indices", "is_soft"]
 
 _THRESHOLD = 128
 _MANY = 32  # more distinct values than a person paints by hand
@@ -79,6 +79,16 @@ def from_grey(grey: NDArray[np.uint8], *, lossy: bool) -> Reading:
             "give the object of value 255 another one"
         )
     return _without_ignored(grey, "grey values as ids")
+
+
+def is_soft(grey: NDArray[np.uint8], *, lossy: bool) -> bool:
+    """Whether grey values are a soft mask: many of them, or few that line edges only."""
+    between = (grey > 0) & (grey < 255)
+    count = np.count_nonzero(between)
+    if lossy or not count:
+        return lossy
+    lines = np.count_nonzero(between & _flat(grey)) * 2 < count
+    return bool((grey == 255).any()) and (len(np.unique(grey)) > _MANY or lines)
 
 
 def from_colours(rgb: NDArray[np.uint8], *, lossy: bool) -> Reading:

@@ -20,7 +20,7 @@ Named = str | os.PathLike[str]
 
 
 def mask_files(
-    words: Sequence[Named], *, source: FrameSource, at: int | None = None
+    words: Sequence[Named], *, source: FrameSource, at: int | None = None, first: int = 0
 ) -> dict[int, Path]:
     """Find the file of each frame that has a mask.
 
@@ -30,6 +30,7 @@ def mask_files(
             folder of images by the image's own name. A file of that very name wins.
         source: The video.
         at: Frame of a mask that does not say; the first of `source` if None.
+        first: Number that stands for frame 0 in the names of a folder of masks of a video.
 
     Returns:
         Files by frame, in order. Of a folder, those of frames outside the range are left out.
@@ -55,14 +56,14 @@ def mask_files(
         if match is not None and not Path(text).exists():
             take(int(match[1]), Path(text[match.end() :]))
         elif Path(text).is_dir():
-            for index, path in _in_folder(Path(text), source).items():
+            for index, path in _in_folder(Path(text), source, first).items():
                 take(index, path)
         else:
             take(source.start if at is None else at, Path(text))
     return dict(sorted(files.items()))
 
 
-def _in_folder(folder: Path, source: FrameSource) -> dict[int, Path]:
+def _in_folder(folder: Path, source: FrameSource, first: int) -> dict[int, Path]:
     images = sorted(
         filter(is_image, folder.iterdir()),
         key=lambda path: natural_key(path.name),
@@ -73,7 +74,7 @@ def _in_folder(folder: Path, source: FrameSource) -> dict[int, Path]:
         index = source.frame_named(path.stem)
         if index is None and source.is_video:
             numbers = re.findall(r"[0-9]+", path.stem)
-            index = int(numbers[-1][:18]) if numbers else None
+            index = int(numbers[-1][:18]) - first if numbers else None
         if index is None:
             unnamed.append(path.name)
         elif index in found:

@@ -31,6 +31,7 @@ class Cutout:
         image: HxWx3 uint8 or uint16 RGB.
         labels: HxW uint8, 0 background, else the object's id (1..254).
         object_ids: Ids of the objects known by now, whether in this frame or not.
+        record: Gives what `SoftWriter` keeps of the frame.
 
     Args:
         image: See above.
@@ -69,6 +70,8 @@ class Cutout:
         self._shallow: Cutout | None = None
         self._ask: Callable[[], NDArray[np.float32]] | None = None
         self._ask_cues: Callable[[], FrameCues | None] | None = None
+        self._is_final = False
+        self.record: Callable[[], bytes] = lambda: b""
 
     @classmethod
     def of(
@@ -78,6 +81,8 @@ class Cutout:
         probabilities: Callable[[], NDArray[np.float32]],
         object_ids: tuple[int, ...],
         *,
+        is_final: bool = False,
+        record: Callable[[], bytes] = lambda: b"",
         cues: Callable[[], FrameCues | None] | None = None,
     ) -> Cutout:
         """Take a `Result` of the tracker.
@@ -88,6 +93,8 @@ class Cutout:
             probabilities: Gives ``[1 + K, H, W]`` float32, background first; called once, if an
                 output wants more than labels.
             object_ids: The K ids, in the order of the probabilities.
+            is_final: Whether edges stay as they are: the probabilities are mattes.
+            record: Gives what `SoftWriter` keeps of the result.
             cues: Gives the frame's cues; called if an output wants them.
 
         Raises:
@@ -95,6 +102,7 @@ class Cutout:
         """
         cutout = cls(image, labels, object_ids=object_ids)
         cutout._ask = probabilities
+        cutout._is_final, cutout.record = is_final, record
         cutout._ask_cues = cues
         return cutout
 
@@ -147,7 +155,8 @@ class Cutout:
             return self._shallow._soft
         if self._probabilities is None:
             return None
-        return refined(self.image, 1 - self._probabilities[0])
+        opacity = 1 - self._probabilities[0]
+        return opacity if self._is_final else refined(self.image, opacity)
 
     @cached_property
     def alpha(self) -> NDArray[Any]:

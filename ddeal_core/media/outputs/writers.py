@@ -12,17 +12,21 @@ from ddeal_core.media.outputs.coco_writer import CocoWriter
 from ddeal_core.media.outputs.mask_folder import MaskFolderWriter
 from ddeal_core.media.outputs.picture_folders import MatteFolderWriter, RgbaFolderWriter
 from ddeal_core.media.outputs.result_writer import ResultWriter
+from ddeal_core.media.outputs.soft_writer import SOFT_ENDING, SoftWriter
 from ddeal_core.media.outputs.video_recipes import WRITTEN_ENDINGS, VideoKind, recipe_for
 from ddeal_core.media.outputs.video_writer import VideoWriter
 from ddeal_core.media.sources.frame_source import FrameSource
 
 __all__ = ["Kind", "fits", "is_folder", "open_writer"]
 
-Kind = Literal["masks", "mattes", "exr", "rgba", "coco", "alpha", "overlay", "matte", "background"]
+Kind = Literal[
+    "masks", "mattes", "exr", "rgba", "coco", "soft", "alpha", "overlay", "matte", "background"
+]
 """What an output holds; see `open_writer`."""
 
 FolderKind = Literal["masks", "mattes", "exr", "rgba"]
 _FOLDERS = get_args(FolderKind)
+_FILES = {".json": "coco", SOFT_ENDING: "soft"}  # kinds whose files have an ending of their own
 
 
 def open_writer(
@@ -47,6 +51,7 @@ def open_writer(
     exr           a folder            a folder an object (its id), half-float OpenEXR
     rgba          a folder            RGBA PNG
     coco          .json               COCO annotations with run lengths
+    soft          .soft               what was found, for ``ddeal render``
     alpha         .mov, .webm         the cut-out with alpha: ProRes 4444, VP9
     overlay       .mp4, .mkv, ...     objects tinted and outlined
     matte         .mp4, .mkv, ...     alpha of all objects as grey video
@@ -93,18 +98,22 @@ def open_writer(
             return MatteFolderWriter(where, hard=hard, form="exr")
         if kind == "rgba":
             return RgbaFolderWriter(where, hard=hard, deep=deep)
-        name = "file.json" if kind == "coco" else "file.mp4"
+        name = next((f"file{end}" for end, own in _FILES.items() if own == kind), "file.mp4")
         raise OutputError(f"{where} is a folder, which cannot hold {kind}: name a {name}")
     if kind in _FOLDERS:
         raise OutputError(
             f"{where} is named like a file, but {kind} go to a folder: give it another name"
         )
-    if where.suffix.lower() == ".json":
-        if kind not in (None, "coco"):
-            raise OutputError(f"{where} is JSON, which cannot hold {kind}")
+    own = _FILES.get(where.suffix.lower())
+    if own is not None and kind not in (None, own):
+        raise OutputError(f"{where} holds {own} by its ending, and cannot hold {kind}")
+    if own == "coco":
         return CocoWriter(where, source=source)
-    if kind == "coco":
-        raise OutputError(f"{where} is no JSON file: give a name that ends in .json")
+    if own == "soft":
+        return SoftWriter(where, size=source.size)
+    for ending, other in _FILES.items():
+        if kind == other:
+            raise OutputError(f"{where} cannot hold {kind}: give a name that ends in {ending}")
     if not 0 <= opacity <= 1:
         raise OutputError(f"the overlay's opacity is 0 to 1, not {opacity}")
     if kind is None and background is not None and where.suffix.lower() in (".mp4", ".mkv"):
@@ -139,10 +148,14 @@ def fits(kind: Kind, path: Path) -> bool:
     """Whether an output of this name could be of that kind, going by its ending."""
     ending = path.suffix.lower()
     if kind in _FOLDERS:  # shots are called "S01E03.v2"
-        return path.is_dir() or ending not in (".json", *WRITTEN_ENDINGS)
+        return path.is_dir() or ending not in (*_FILES, *WRITTEN_ENDINGS)
     if path.is_dir():
         return False
-    return ending == ".json" if kind == "coco" else ending in WRITTEN_ENDINGS
+    return (
+        _FILES[ending] == kind
+        if ending in _FILES
+        else (ending in WRITTEN_ENDINGS and kind not in _FILES.values())
+    )
 
 
 def _same(first: Path, second: Path) -> bool:
