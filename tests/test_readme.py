@@ -71,7 +71,8 @@ def home(tiny_clip, tmp_path_factory) -> Path:
     shutil.copy(BUNDLED, home / "mine.safetensors")
     for folder in ("DAVIS/JPEGImages/480p", "DAVIS/Annotations/480p", "my-method"):
         (home / folder / "square").mkdir(parents=True)
-    for index, (frame, mask) in enumerate(zip(tiny_clip.frames, tiny_clip.masks, strict=True)):
+    for index in range(4):
+        frame, mask = tiny_clip.frames[index], tiny_clip.masks[index]
         Image.fromarray(frame).save(home / f"DAVIS/JPEGImages/480p/square/{index:05d}.jpg")
         write_mask(home / f"DAVIS/Annotations/480p/square/{index:05d}.png", mask)
         write_mask(home / f"my-method/square/{index:05d}.png", np.roll(mask, 1, axis=1))
@@ -118,6 +119,7 @@ def test_a_command_of_the_readme_works(line, home, monkeypatch, capsys):
             shutil.copy("a.json", "b.json")
         else:
             words += small[2:] if "clip.mp4" in words else small
+            words += ["--objects", "1", "--objects", "2"] if "--growth" in words else []
     if words[0] == "segment" and "-o" not in words:
         words += ["--overwrite"]  # the default folder, again
     assert main(words) == 0, capsys.readouterr().err

@@ -21,7 +21,7 @@ def davis(tiny_clip, tmp_path):
         images, masks = (root / kind / "480p" / name for kind in ("JPEGImages", "Annotations"))
         images.mkdir(parents=True)
         masks.mkdir(parents=True)
-        for i, (image, mask) in enumerate(zip(tiny_clip.frames, tiny_clip.masks, strict=True)):
+        for i, (image, mask) in enumerate(zip(tiny_clip.frames[:4], tiny_clip.masks)):  # noqa: B905
             Image.fromarray(np.roll(image, shift, axis=1)).save(images / f"{i:05d}.jpg", quality=95)
             write_mask(masks / f"{i:05d}.png", np.roll(mask, shift, axis=1))
     sets = root / "ImageSets" / "2017"
@@ -43,7 +43,7 @@ def test_baselines_and_model_side_by_side_are_the_librarys_numbers(
     ddeal, davis, tiny_weights, tmp_path
 ):
     words = ["eval", davis, "--baselines", "-w", tiny_weights, "--device", "cpu", "-o", "out"]
-    run = ddeal(*words, "--json")
+    run = ddeal(*words, "--json", "--report", "page.html")
     assert run.status == 0, run.err
     segmenter = Segmenter.load(tiny_weights, device="cpu")
     methods = {
@@ -70,6 +70,12 @@ def test_baselines_and_model_side_by_side_are_the_librarys_numbers(
         assert kept == {"global_results-all.csv", "per-sequence_results-all.csv", "results.json"}
         assert json.loads((folder / "results.json").read_text())["global"] == record["global"]
     assert "copy J&F" in run.err  # the table, out of the machine's way
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for name in ("copy", "flow", "model"):
+        assert f'href="page-{name}.html"' in page
+        assert (tmp_path / f"page-{name}.html").is_file()
+    for name in ("left", "right"):
+        assert f"<td>{name}</td>" in page
 
 
 def test_the_table_is_plain_text_in_a_pipe(ddeal, davis):
@@ -194,15 +200,3 @@ def test_the_lines_of_table_v(ddeal, davis, tiny_weights, tmp_path):
     assert (tmp_path / "out" / "ablation.csv").is_file()
     assert ddeal("eval", davis, "--baseline", "copy", "-o", "out").status == 0
     assert not (tmp_path / "out" / "ablation.csv").exists()
-
-
-def test_methods_are_compared_on_a_page(ddeal, davis, tiny_weights, tmp_path):
-    run = ddeal("eval", davis, "--baselines", "-w", tiny_weights, "--device", "cpu", "-o", "out",
-                "--report", "page.html")  # fmt: skip
-    assert run.status == 0, run.err
-    page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    for name in ("copy", "flow", "model"):
-        assert f'href="page-{name}.html"' in page
-        assert (tmp_path / f"page-{name}.html").is_file()
-    for name in ("left", "right"):
-        assert f"<td>{name}</td>" in page

@@ -11,43 +11,40 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ddeal_cli.main import main
 from ddeal_core.weights import load_checkpoint
 
 SMALL = ["--size", "64x48", "--frames", 3, "--clips", 1, "--workers", 0, "--device", "cpu"]
 SMALL += ["--precision", "float32"]
+NAMED = ["clips", "--held-out", "clips:train", "--cutouts", "emoji", "--cutouts", "things",
+         "--moving", "clips:train", "--option", "max_objects=2",
+         "--validation-frames", "4"]  # fmt: skip
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def clips(ddeal, tmp_path):
-    run = ddeal(
-        "make-synthetic", tmp_path / "clips", "--clips", 2, "--frames", 5, "--size", "64x48"
-    )
-    assert run.status == 0, run.err
-    return tmp_path / "clips"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with data/, their words, and what was packed of them; to be copied."""
+    home = tmp_path_factory.mktemp("packed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        small = ["--clips", "2", "--frames", "5", "--size", "64x48", "--quiet"]
+        assert main(["make-synthetic", "clips", *small]) == 0
+        rgba = np.zeros((24, 24, 4), np.uint8)
+        rgba[4:20, 4:20] = 255
+        Path("emoji").mkdir()
+        Image.fromarray(rgba).save("emoji/a.png")
+        Path("things/cube").mkdir(parents=True)
+        for side in range(3):
+            Image.fromarray(np.roll(rgba, side, 1)).save(f"things/cube/{side}.png")
+        assert main(["pack-data", "packed", *NAMED, "--jobs", "1", "--quiet"]) == 0
+    return home
 
 
 @pytest.fixture
-def named(clips, tmp_path):
-    """The words that name the data."""
-    (tmp_path / "emoji").mkdir()
-    rgba = np.zeros((24, 24, 4), np.uint8)
-    rgba[4:20, 4:20] = 255
-    Image.fromarray(rgba).save(tmp_path / "emoji" / "a.png")
-    (tmp_path / "things" / "cube").mkdir(parents=True)
-    for side in range(3):
-        Image.fromarray(np.roll(rgba, side, 1)).save(tmp_path / "things" / "cube" / f"{side}.png")
-    return [clips, "--held-out", f"{clips}:train", "--cutouts", tmp_path / "emoji",
-            "--cutouts", tmp_path / "things", "--moving", f"{clips}:train",
-            "--option", "max_objects=2", "--validation-frames", 4]  # fmt: skip
-
-
-@pytest.fixture
-def packed(ddeal, named, tmp_path):
-    run = ddeal("pack-data", "packed", *named, "--jobs", 1, "--json")
-    assert run.status == 0, run.err
-    assert run.json["bytes"] == sum(part["bytes"] for part in run.json["parts"]) > 0
-    assert run.json["short_side"] == 240  # 192 lines of clips that are cropped to 0.8
+def packed(made, tmp_path):
+    """What was packed, with the data, in the current folder."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     return tmp_path / "packed"
 
 
@@ -55,37 +52,49 @@ def held_out(run):
     return [line.split(";")[0] for line in run.err.splitlines() if "held-out J" in line]
 
 
-def provenance(run):
-    return load_checkpoint(run / "weights.safetensors").provenance["data"]
+def saved(run):
+    return load_checkpoint(run / "weights.safetensors")
 
 
-def test_a_run_from_packed_data_moves_house(ddeal, named, packed, tmp_path):
-    words = [*SMALL, "--steps", 1]
-    run = ddeal("train", "--packed", packed, *words, "-o", "run")
+def test_packed_data_stand_for_their_folders_and_a_run_that_stops_in_time_goes_on(
+    ddeal, packed, tmp_path
+):
+    words = [*SMALL, "--steps", 2]
+    run = ddeal("train", "--packed", packed, *words, "-o", "run", "--minutes", 0, "--json")
     assert run.status == 0, run.err
-    plain = ddeal("train", *named, *words, "-o", "plain")
+    assert "time is up at step 1" in run.err
+    assert run.json["steps"] == 1
+    for name in ("weights", "best", "log", "curves"):
+        assert (tmp_path / run.json[name]).is_file()
+    plain = ddeal("train", *NAMED, *SMALL, "--steps", 1, "-o", "plain")
     assert held_out(run) == held_out(plain) != []  # from files that are copies
-    assert provenance(tmp_path / "run") == provenance(tmp_path / "plain")
-    assert "packed" not in "".join(provenance(tmp_path / "run"))
-    again = ["train", "-o", "run", "--resume", "--workers", 0, "--device", "cpu"]
-    assert ddeal(*again, "--steps", 2).status == 0
+    data = saved(tmp_path / "run").provenance["data"]
+    assert data == saved(tmp_path / "plain").provenance["data"]
+    assert "packed" not in "".join(data)
+
+    # It goes on where the data were moved to, as if nothing had happened.
     packed.rename(tmp_path / "elsewhere")
-    run = ddeal(*again, "--steps", 3)
-    assert run.status == 2
-    assert "--packed" in run.complaint
-    run = ddeal(*again, "--steps", 3, "--packed", "elsewhere")
+    again = ["train", "-o", "run", "--resume", "--workers", 0, "--device", "cpu"]
+    refused = ddeal(*again)
+    assert refused.status == 2
+    assert "--packed" in refused.complaint
+    run = ddeal(*again, "--packed", "elsewhere")
     assert run.status == 0, run.err
     assert "warning" not in run.err
+    assert ddeal("train", "--packed", "elsewhere", *words, "-o", "whole").status == 0
+    whole = saved(tmp_path / "whole").state
+    for name, tensor in saved(tmp_path / "run").state.items():
+        assert tensor.equal(whole[name]), name
+
     # A run begun with the folders themselves goes on with what was packed of them.
-    run = ddeal("train", "-o", "plain", "--resume", "--packed", "elsewhere", *words, "--steps", 2)
+    run = ddeal("train", "-o", "plain", "--resume", "--packed", "elsewhere", *words)
     assert run.status == 0, run.err
     assert "warning" not in run.err
-
-
-def test_other_packed_data_are_told_of(ddeal, clips, packed):
-    assert ddeal("train", "--packed", packed, *SMALL, "--steps", 1, "-o", "run").status == 0
-    assert ddeal("pack-data", "other", clips, "--jobs", 1).status == 0
-    run = ddeal("train", "--packed", "other", *SMALL, "--steps", 2, "-o", "run", "--resume")
+    run = ddeal("pack-data", "other", "clips", "--jobs", 1, "--json")
+    assert run.status == 0, run.err
+    assert run.json["bytes"] == sum(part["bytes"] for part in run.json["parts"]) > 0
+    assert run.json["short_side"] == 240  # 192 lines of clips that are cropped to 0.8
+    run = ddeal("train", "-o", "plain", "--resume", "--packed", "other", *words)
     assert run.status == 0, run.err
     assert "warning: the data differ" in run.err
 
@@ -124,52 +133,44 @@ def test_an_index_that_leads_out_of_its_folder_is_refused(ddeal, packed):
         (["clips", "--recipe", "huge"], "huge"),
     ],
 )
-def test_refusals_of_pack_data(ddeal, clips, tmp_path, words, part):
-    run = ddeal("pack-data", "packed", *words)
+def test_refusals_of_pack_data(ddeal, made, monkeypatch, words, part):
+    monkeypatch.chdir(made)
+    run = ddeal("pack-data", "new", *words)
     assert run.status == 2, run.err
     assert part in run.complaint
-    assert not (tmp_path / "packed").exists()
-
-
-def test_a_run_stops_in_time_and_goes_on_as_if_it_had_not(ddeal, clips, tmp_path):
-    words = ["train", clips, *SMALL, "--steps", 3]
-    run = ddeal(*words, "-o", "short", "--minutes", 0, "--json")
-    assert run.status == 0, run.err
-    assert "time is up at step 1" in run.err
-    assert run.json["steps"] == 1
-    for name in ("weights", "best", "log", "curves"):
-        assert (tmp_path / run.json[name]).is_file()
-    assert ddeal("train", "-o", "short", "--resume", "--workers", 0, "--device", "cpu").status == 0
-    assert ddeal(*words, "-o", "whole").status == 0
-    ends = [load_checkpoint(tmp_path / name / "weights.safetensors") for name in ("short", "whole")]
-    for name, tensor in ends[0].state.items():
-        assert tensor.equal(ends[1].state[name]), name
+    assert not Path("new").exists()
 
 
 @pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("bash") is None, reason="needs bash and GNU split"
 )
-def test_the_script_for_rented_machines(packed, tmp_path):
-    def call(*words, **variables):
-        environment = {"PYTHON": sys.executable, "WORKERS": "0", "DEVICE": "cpu"}
-        environment |= {"SECONDS_LEFT": "31", "OUT": "results", "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            ["bash", str(ROOT / "scripts" / "train_on_gpu.sh"), *map(str, words)],
-            env={**os.environ, **environment, **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
+def test_the_script_for_rented_machines(ddeal, packed, tmp_path):
+    """It unpacks a tar, goes on from the pieces of a checkpoint, and leaves such pieces."""
+    small = [*SMALL[:6], "--steps", "20000"]
+    words = [*SMALL[:-1], "bfloat16", "--minutes", 0, "-o", "run"]
+    run = ddeal("train", "--packed", packed, *words)
+    assert run.status == 0, run.err
+    (tmp_path / "results").mkdir()
+    for path in [*(tmp_path / "run").glob("*.safetensors"), tmp_path / "run/log.csv"]:
+        path.rename(tmp_path / "results" / path.name)
+    content = (tmp_path / "run/checkpoint.pt").read_bytes()
+    for piece in range(2):
+        half = slice(piece * (len(content) // 2), None if piece else len(content) // 2)
+        (tmp_path / f"results/checkpoint.pt.0{piece}").write_bytes(content[half])
     shutil.make_archive("packed", "tar", tmp_path, "packed")
-    small = ["--size", "64x48", "--frames", "3", "--clips", "1", "--steps", "20000"]
-    begun = call("packed.tar", "compact", *small)
-    assert begun["steps"] >= 1
-    names = {path.name for path in (tmp_path / "results").iterdir()}
+    environment = {"PYTHON": sys.executable, "WORKERS": "0", "DEVICE": "cpu", "OUT": "more"}
+    environment |= {"SECONDS_LEFT": "31", "CHECKPOINT_FROM": "results", "OMP_NUM_THREADS": "1"}
+    words = ["bash", ROOT / "scripts" / "train_on_gpu.sh", "packed.tar", "compact", *small]
+    done = subprocess.run(
+        list(map(str, words)),
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["steps"] > 1
+    names = {path.name for path in (tmp_path / "more").iterdir()}
     assert names >= {"log.csv", "log.png", "weights.safetensors", "best.safetensors"}
     assert "checkpoint.pt.00" in names
-    assert all(path.stat().st_size < 16 << 20 for path in (tmp_path / "results").iterdir())
-    more = call("packed", "compact", *small, CHECKPOINT_FROM="results", OUT="more")
-    assert more["steps"] > begun["steps"]
+    assert all(path.stat().st_size < 16 << 20 for path in (tmp_path / "more").iterdir())

@@ -37,14 +37,14 @@ def test_torch_out_of_memory_is_one_line(ddeal, tiny_clip, tiny_weights, tmp_pat
 
     from PIL import Image
 
-    Image.new("RGB", (6000, 6000)).save(tmp_path / "big.png")
-    mask = Image.new("L", (6000, 6000))
-    mask.paste(255, (0, 0, 3000, 3000))
+    Image.new("RGB", (4200, 4200)).save(tmp_path / "big.png")
+    mask = Image.new("L", (4200, 4200))
+    mask.paste(255, (0, 0, 2000, 2000))
     mask.save(tmp_path / "mask.png")
     before = resource.getrlimit(resource.RLIMIT_AS)
     with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
         used = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30), before[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 29), before[1]))
     try:
         run = ddeal(
             *("segment", "big.png", "--mask", "mask.png", "-o", "masks", "--resolution", "native"),

@@ -1,10 +1,6 @@
-import csv
 import json
-import re
-import signal
 
 import pytest
-from waiting import wait_for
 
 from ddeal_core.training import RECIPES, Recipe
 from ddeal_core.weights import load_checkpoint
@@ -23,84 +19,54 @@ def clips(ddeal, tmp_path):
     return tmp_path / "clips"
 
 
-def losses(path):
-    with path.open(newline="") as file:
-        names = ("step", "stage", "learning_rate", "loss", "jaccard", "held_out_j", "held_out_f")
-        return [{name: row[name] for name in names} for row in csv.DictReader(file)]
-
-
-def test_a_run_without_a_break(ddeal, clips, tmp_path):
-    run = ddeal("train", clips, *SMALL, "--steps", 2, "-o", "run", "--json")
+def test_a_run_from_its_beginning_to_another_that_begins_with_its_weights(ddeal, clips, tmp_path):
+    words = [
+        "train", clips, *SMALL, "--steps", 1, "-o", "run", "--held-out", f"{clips}:train",
+        "--synthetic", "--option", "max_objects=1", "--validation-frames", 3,
+    ]  # fmt: skip
+    run = ddeal(*words, "--resume", "--json")
     assert run.status == 0, run.err
-    assert run.json["steps"] == 2
+    assert "run holds no checkpoint" in run.err
+    assert "step 1: held-out J" in run.err
+    assert run.json["steps"] == 1
     assert 0 <= run.json["held_out_J"] <= 1
     for name in ("weights", "best", "log", "curves"):
         assert (tmp_path / run.json[name]).is_file()
         assert run.json[name] in run.err
-
-
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(ddeal, start, clips, tmp_path):
-    words = ["train", clips, *SMALL, "--steps", 5, "--checkpoint-every", 2, "--seed", 2]
-    assert ddeal(*words, "-o", "whole").status == 0
-    process = start(*words, "-o", "killed")
-    log = tmp_path / "killed" / "log.csv"
-    # Its header and three steps: there is a checkpoint of step 2.
-    wait_for(lambda: log.is_file() and len(log.read_text().splitlines()) >= 4)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert (tmp_path / "killed" / "checkpoint.pt").exists()
-    # Recipe and data are the run's own: no need to name them again.
-    run = ddeal("train", "-o", "killed", "--resume", "--workers", 0, "--device", "cpu")
-    assert run.status == 0, run.err
-    assert re.search(r"from step [24],", run.err) or "reached its end" in run.err
-    rows = losses(tmp_path / "whole" / "log.csv")
-    assert [row["step"] for row in rows] == ["0", "1", "2", "3", "4"]
-    assert losses(tmp_path / "killed" / "log.csv") == rows
-
-
-def test_a_run_is_not_overwritten(ddeal, clips):
-    words = ["train", clips, *SMALL, "--steps", 1, "-o", "run"]
-    assert ddeal(*words).status == 0
-    run = ddeal(*words)
-    assert run.status == 2
-    assert "run" in run.complaint
-    again = ddeal(*words, "--resume")
-    assert again.status == 0
-    assert "reached its end" in again.err
-
-
-def test_data_are_named_in_the_weights_without_their_paths(ddeal, clips, tmp_path):
-    run = ddeal(
-        "train", clips, *SMALL, "--steps", 1, "-o", "run", "--held-out", f"{clips}:train",
-        "--synthetic", "--option", "max_objects=1",
-    )  # fmt: skip
-    assert run.status == 0, run.err
-    assert "step 1: held-out J" in run.err
-    provenance = load_checkpoint(tmp_path / "run" / "weights.safetensors").provenance
+    weights = tmp_path / "run" / "weights.safetensors"
+    provenance = load_checkpoint(weights).provenance
     assert provenance["data"] == [
         "2 sequences of clips", "synthetic clips of made-up shapes", "held out: clips:train"
     ]  # fmt: skip
-    assert str(tmp_path) not in json.dumps(provenance)
-    chosen = json.loads((tmp_path / "run" / "data.json").read_text())
-    assert chosen["datasets"] == [[str(clips), None]]
-    assert chosen["options"] == ["max_objects=1"]
+    assert str(tmp_path) not in json.dumps(provenance)  # data are named without their paths
 
+    def chosen():
+        return json.loads((tmp_path / "run" / "data.json").read_text())
 
-def test_initial_weights_and_youtube_layout(ddeal, clips, tmp_path):
-    run = ddeal("train", *SMALL, "--steps", 1, "-o", "first", "--json")
-    assert run.status == 0, run.err
-    assert "synthetic clips of made-up shapes" in run.err
-    assert (tmp_path / run.json["curves"]).is_file()  # with nothing to validate on, too
+    assert chosen()["datasets"] == [[str(clips), None]]
+    assert chosen()["options"] == ["max_objects=1"]
+    refused = ddeal(*words)  # not overwritten
+    assert refused.status == 2
+    assert "run" in refused.complaint
+    # Recipe and data are the run's own: no need to name them again.
+    again = ["train", "-o", "run", "--resume", "--workers", 0, "--device", "cpu"]
+    assert "reached its end" in ddeal(*again).err
+    assert ddeal(*again, "--steps", 2).status == 0
+    assert chosen()["validation_frames"] == 3
+    assert ddeal(*again, "--validation-frames", 4).status == 0
+    assert chosen()["validation_frames"] == 4
+    assert chosen()["datasets"], "naming the frames is not naming other data"
+
     tube = tmp_path / "tube"
     for kind in ("JPEGImages", "Annotations"):
         (tube / kind).parent.mkdir(exist_ok=True)
         (clips / kind / "480p").rename(tube / kind)
     videos = {p.name: {"objects": {}} for p in (tube / "JPEGImages").iterdir()}
     (tube / "meta.json").write_text(json.dumps({"videos": videos}))
-    weights = tmp_path / "first" / "weights.safetensors"
     run = ddeal("train", tube, *SMALL, "--steps", 1, "-o", "second", "--initial", weights)
     assert run.status == 0, run.err
     assert "2 sequences of tube" in run.err
+    assert (tmp_path / "second/log.png").is_file()  # with nothing to validate on, too
 
 
 class TestRecipes:

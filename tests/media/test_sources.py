@@ -149,7 +149,7 @@ def test_aspect_and_rotation_together(tmp_path, make_clip):
     assert source.size == frames[0].size == (128, 64)
 
 
-@pytest.mark.parametrize("size", [(65, 97), (64, 97), (65, 96)])
+@pytest.mark.parametrize("size", [(65, 97), (64, 97)])
 def test_odd_sizes(tmp_path, make_clip, size):
     clip = make_clip(tmp_path / "odd.webm", [quadrants(*size)] * 2, codec="libvpx-vp9")
     source, frames = read(clip)
@@ -190,9 +190,16 @@ def test_b_frames_come_in_order_of_display(tmp_path, make_clip):
     assert [f.time for f in frames] == [Fraction(i, 24) for i in range(16)]
 
 
-@pytest.mark.parametrize("matrix", [1, 6, 9])
-@pytest.mark.parametrize("full_range", [False, True])
-@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
+@pytest.mark.parametrize(
+    ("matrix", "full_range", "pix_fmt"),
+    [
+        (1, False, "yuv420p"),
+        (6, True, "yuv420p"),
+        (9, False, "yuv420p10le"),
+        (1, True, "yuv420p10le"),
+        (6, False, "yuv420p10le"),
+    ],
+)
 def test_colours_are_those_encoded(tmp_path, make_clip, matrix, full_range, pix_fmt):
     clip = make_clip(
         tmp_path / "colour.mp4",
@@ -421,7 +428,7 @@ def test_pattern_and_single_image(tiny_clip):
     refuse(tiny_clip.images / "*.jpg", match="no image fits")
 
 
-@pytest.mark.parametrize("ending", ["jpg", "jpeg", "png", "webp", "bmp", "tif", "PNG"])
+@pytest.mark.parametrize("ending", ["jpg", "webp", "bmp", "tif", "PNG"])
 def test_image_formats(tmp_path, ending):
     Image.fromarray(quadrants()).save(tmp_path / f"a.{ending}")
     _, frames = read(tmp_path)

@@ -113,7 +113,7 @@ def test_absurd_stamps_are_an_error_or_a_video(tmp_path, pts):
 @given(
     rows=st.integers(1, 9), columns=st.integers(1, 9), seed=st.integers(0, 999), full=st.booleans()
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_run_lengths_say_the_mask(rows, columns, seed, full):
     rng = np.random.default_rng(seed)
     mask = np.ones((rows, columns), bool) if full else rng.random((rows, columns)) < 0.5

@@ -95,7 +95,7 @@ def test_masked_maximum_and_its_gradient(monkeypatch, chunk, with_scale, with_sh
         torch.testing.assert_close(ours, theirs)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     groups=st.integers(1, 2),
     objects=st.integers(1, 3),

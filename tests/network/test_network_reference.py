@@ -80,9 +80,10 @@ def compare(plain, tracker, frames, given):
     assert spread > 0.3, "a network that says the same everywhere proves nothing"
 
 
-@pytest.mark.parametrize("size", [(93, 118), (33, 50), (48, 64)], ids="{0[0]}x{0[1]}".format)
 @pytest.mark.parametrize(
-    "preset", ["paper-resnet50", "released-resnet50", "compact"], ids=lambda name: name
+    ("preset", "size"),
+    [("paper-resnet50", (33, 50)), ("released-resnet50", (48, 64)), ("compact", (93, 118))],
+    ids=str,
 )
 def test_three_objects_one_of_them_later(make_network, preset, size):
     frames = make_video(*size)
@@ -90,9 +91,7 @@ def test_three_objects_one_of_them_later(make_network, preset, size):
     check(make_network(preset), frames, given)
 
 
-@pytest.mark.parametrize(
-    "preset", ["paper-resnet101", "released-resnet101", "compact"], ids=lambda name: name
-)
+@pytest.mark.parametrize("preset", ["paper-resnet101", "compact"])
 def test_one_object(make_network, preset):
     check(make_network(preset, seed=3), make_video(64, 81), {0: make_mask(64, 81, [1])})
 
@@ -102,8 +101,10 @@ def test_objects_before_which_there_is_nothing(make_network):
     check(make_network("released-resnet50"), frames, {1: make_mask(40, 56, [3])})
 
 
-@pytest.mark.parametrize("line", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("preset", ["paper-resnet50", "compact"])
+@pytest.mark.parametrize(
+    ("preset", "line"),
+    [("compact", 1), ("paper-resnet50", 2), ("compact", 3), ("paper-resnet50", 4), ("compact", 5)],
+)
 def test_lines_of_table_v(make_network, preset, line):
     network = make_network(preset, ablation=Ablation.table_v(line))
     check(network, make_video(48, 64, count=3), {0: make_mask(48, 64, [1, 2])})

@@ -63,11 +63,11 @@ def test_samples_are_whole(samples, tmp_path):
 
 def test_an_input_is_the_same_every_time(samples, tmp_path):
     first, second = Inputs(samples, 5), Inputs(make_samples(tmp_path), 5)
-    some = [first.input(number) for number in range(40)]
-    assert some == [second.input(number) for number in range(40)]
+    some = [first.input(number) for number in range(12)]
+    assert some == [second.input(number) for number in range(12)]
     assert len({tried.kind for tried in some}) > 4
     other = Inputs(samples, 6)
-    assert some != [other.input(number) for number in range(40)]
+    assert some != [other.input(number) for number in range(12)]
     rng = np.random.default_rng(0)
     assert any(damaged(b"abc" * 99, b"", rng) != b"abc" * 99 for _ in range(3))
 
@@ -88,7 +88,7 @@ def test_what_once_was_a_traceback_is_among_the_inputs():
 
 
 def test_fuzzing_finds_nothing(capsys, tmp_path):
-    words = ["--inputs", "60", "--seed", "3", "--workers", "1", "--seconds", str(HANG), "--json"]
+    words = ["--inputs", "25", "--seed", "3", "--workers", "1", "--seconds", str(HANG), "--json"]
     assert main([*words, "--keep", str(tmp_path / "kept")]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["bad"] == 0
@@ -102,18 +102,8 @@ def case(tmp_path_factory):
     return faults.Case(tmp_path_factory.mktemp("case"))
 
 
-def test_killed_runs_leave_nothing_half_written(case):
-    assert list(faults.killed(case, range(1), seed=4)) == [None]
-
-
 def test_a_file_that_is_cut_off(case):
     assert [finding for finding in faults.cut_off(case) if finding is not None] == []
-
-
-def test_a_full_disk(case):
-    if not faults.can_mount():
-        pytest.skip("mounting a disk needs root")
-    assert [f for f in faults.full_disk(case, (8,), ("cut.mov",)) if f is not None] == []
 
 
 def test_half_written_files_would_be_noticed(case, tmp_path):
@@ -127,11 +117,11 @@ def test_half_written_files_would_be_noticed(case, tmp_path):
 
 
 def test_memory_stays_flat(tmp_path):
-    long = soak.one_long(tmp_path, 120, every=4)
+    long = soak.one_long(tmp_path, 60, every=2)
     assert len(long) == 30
     # tens of kilobytes a frame would be a frame that is kept
     assert soak.growth(long) < 4608 * 3
-    short = soak.many_short(tmp_path, 6, frames=4)
+    short = soak.many_short(tmp_path, 4, frames=3)
     assert {reading.threads for reading in short[2:]} == {short[1].threads}
     assert {reading.files for reading in short[2:]} == {short[1].files}
 

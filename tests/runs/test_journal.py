@@ -79,8 +79,7 @@ def run(segmenter, clip, masks, folder, *, frames=None, **options):
         return kept
 
 
-@pytest.mark.parametrize("look_ahead", [1, 3])
-@pytest.mark.parametrize("preset", ["compact", "paper-resnet50"])
+@pytest.mark.parametrize(("preset", "look_ahead"), [("compact", 1), ("paper-resnet50", 3)])
 def test_broken_off_twice_it_ends_with_the_bytes_of_an_unbroken_run(
     make_network, tiny_clip, masks, tmp_path, look_ahead, preset
 ):
@@ -206,7 +205,6 @@ def garble(folder, name):
     [
         lambda folder: cut_short(folder, "forward.safetensors", 50),
         lambda folder: cut_short(folder, "forward.log", 100),
-        lambda folder: (folder / "forward.safetensors").unlink(),
         lambda folder: (folder / "run.json").write_text("{"),
     ],
 )
@@ -232,11 +230,8 @@ def test_a_frame_that_rotted_is_an_error_and_no_wrong_result(segmenter, tiny_cli
     ("name", "kind"),
     [
         ("", "link"),
-        ("lock", "link"),
         ("run.json", "pipe"),
-        ("forward.log", "link"),
         ("forward.log", "hard link"),
-        ("forward.safetensors", "pipe"),
     ],
 )
 def test_nothing_elsewhere_is_changed(segmenter, tiny_clip, masks, tmp_path, name, kind):
@@ -275,10 +270,8 @@ def planted(segmenter, tiny_clip, masks, folder, change):
     "change",
     [
         lambda record: record["notes"].update(done=-5),
-        lambda record: record["notes"].update(done=10**30),
         lambda record: record["notes"].update(offset=10**30),
         lambda record: record.update(object_ids=[300, 301, 302]),
-        lambda record: record.update(object_ids=[1, 2, 3, 4, 5, 6]),
     ],
 )
 def test_absurd_states_are_begun_anew(segmenter, tiny_clip, masks, tmp_path, change):
@@ -441,8 +434,7 @@ def test_a_live_source_is_not_resumed(segmenter, tiny_clip, tmp_path):
                     assert len(list(made.steps())) == 8
 
 
-@pytest.mark.parametrize("look_ahead", [1, 3])
-@pytest.mark.parametrize("direction", ["backward", "both"])
+@pytest.mark.parametrize(("direction", "look_ahead"), [("backward", 3), ("both", 1)])
 def test_both_ways_go_on_where_they_were_broken_off(
     make_network, tiny_clip, masks, tmp_path, direction, look_ahead
 ):

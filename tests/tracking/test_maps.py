@@ -35,7 +35,7 @@ def plain(merged, size, labels, ids):
     size=st.tuples(sides, sides),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_parts_say_what_the_whole_says(pixels, objects, given_now, small, size, seed):
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -70,7 +70,7 @@ def test_parts_say_what_the_whole_says(pixels, objects, given_now, small, size, 
     objects=st.integers(1, 5),
     scale=st.sampled_from([0.0, 1e-3, 1.0, 30.0, 1e4, 3e38]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_merging_gives_probabilities(seed, objects, scale):
     torch.manual_seed(seed)
     log_odds = (torch.randn(1, objects, 3, 4) * scale).clamp(-3e38, 3e38)

@@ -12,7 +12,7 @@ from ddeal_core.tracking.padding import Padding
 sides = st.integers(1, 70)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(height=sides, width=sides)
 def test_cropping_undoes_padding(height, width):
     padding = Padding(height, width)
@@ -24,7 +24,7 @@ def test_cropping_undoes_padding(height, width):
     assert torch.equal(padding.crop(padded), x)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(height=st.integers(9, 70), width=st.integers(9, 70))
 def test_padding_reflects_with_the_extra_pixel_left_and_on_top(height, width):
     missing_y, missing_x = -height % 16, -width % 16

@@ -45,7 +45,7 @@ def check_result(result, frame):
     np.testing.assert_allclose(result.foreground, 1 - result.probabilities[0], atol=1e-6)
 
 
-PRESETS = ["compact", "paper-resnet50", "released-resnet50"]
+PRESETS = ["compact", "released-resnet50"]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -228,8 +228,16 @@ def test_before_the_first_mask_all_is_background(make_network):
     )
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("size", [(1, 1), (5, 7), (16, 16), (17, 2), (9, 200)], ids=str)
+@pytest.mark.parametrize(
+    ("preset", "size"),
+    [
+        ("compact", (1, 1)),
+        ("compact", (9, 200)),
+        ("released-resnet50", (17, 2)),
+        ("paper-resnet50", (16, 16)),
+    ],
+    ids=str,
+)
 def test_small_and_odd_frames(make_network, preset, size):
     tracker = Tracker(make_network(preset))
     frames = make_frames(4, *size)
@@ -241,8 +249,15 @@ def test_small_and_odd_frames(make_network, preset, size):
         check_result(tracker.step(frame), frame)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("what", ["one pixel", "whole frame", "flat", "black"])
+@pytest.mark.parametrize(
+    ("preset", "what"),
+    [
+        ("compact", "one pixel"),
+        ("released-resnet50", "whole frame"),
+        ("paper-resnet50", "flat"),
+        ("compact", "black"),
+    ],
+)
 def test_extreme_objects_and_frames(make_network, preset, what):
     tracker = Tracker(make_network(preset))
     frames = make_frames(4, 40, 56)
@@ -273,7 +288,7 @@ def test_any_size(make_network, height, width, seed):
             np.testing.assert_array_equal(result.labels, mask)
 
 
-@pytest.mark.parametrize("size", [(96, 128), (97, 64), (50, 181)], ids=str)
+@pytest.mark.parametrize("size", [(97, 64), (50, 181)], ids=str)
 def test_results_have_the_frames_size_when_the_network_sees_less(make_network, size):
     network = make_network("compact")
     seen = []
@@ -361,7 +376,7 @@ def test_masks_that_do_not_fit(make_network, mask, message):
     assert tracker.step(frame, make_mask([1])).index == 0
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint16, np.int32, np.int64, np.uint64])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int64, np.uint64])
 def test_masks_of_any_integer_type(make_network, dtype):
     tracker = Tracker(make_network("compact"))
     mask = make_mask([1, 100]).astype(dtype)
@@ -456,14 +471,14 @@ def test_the_state_does_not_grow(make_network, preset):
     # every position is remembered: a memory is full after eight frames
     network = make_network(preset, memory_interval=1, memory_similarity=1.0)
     tracker = Tracker(network)
-    frames, sizes = make_frames(30), []
+    frames, sizes = make_frames(18), []
     for index, frame in enumerate(frames):
         given = {0: make_mask([1, 2]), 2: make_mask([5])}.get(index)
         tracker.step(frame, given)
         sizes.append(tensor_bytes(tracker, skip=network))
     assert sizes[0] > 1000
     assert sizes[2] > sizes[1]  # a third object
-    assert max(sizes[15:]) == max(sizes[3:15])
+    assert max(sizes[12:]) == max(sizes[3:12])
 
 
 def test_corrections_do_not_pile_up(make_network):

@@ -105,9 +105,9 @@ def test_files(straight):
     assert torch.equal(checkpoint.state[name], average[name].half().float())
 
 
-@pytest.mark.parametrize("stop", [1, 3, 4, 6])
+@pytest.mark.parametrize("stop", [3, 4])
 def test_resuming_is_exact(straight, root, tmp_path, stop):
-    """Left in mid-stage or between stages, on a checkpoint (4, 6) or past one (1, 3)."""
+    """Left in mid-stage or between stages, on a checkpoint (4) or past one (3)."""
     folder, _rows, state = straight
     run(make_trainer(root, tmp_path / "run"), stop)
     torch.manual_seed(99)  # nothing may hang on the global random state

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import write_davis
+from tiny_run import TINY, make_data, make_recipe, write_davis
 from waiting import HANG
 
+from ddeal_core.network import PRESETS
+from ddeal_core.training import Trainer, World
 from ddeal_core.weights import load_checkpoint
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SCRIPT = Path(__file__).with_name("tiny_run.py")
 # The library is found where this test found it, installed or not.
@@ -43,10 +47,20 @@ def finish(process):
     return out
 
 
+def train(folder, root, **options):
+    """The same run in this process, to its end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "tiny", TINY)
+        world = World(0, 1, torch.device("cpu"))
+        trainer = Trainer(make_recipe(), make_data(root), folder, world=world, workers=0, **options)
+        for _ in trainer.run():
+            pass
+
+
 @pytest.fixture(scope="module")
 def straight(root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("straight") / "run"
-    finish(start([SCRIPT, folder, root]))
+    train(folder, root)
     return folder
 
 
@@ -60,11 +74,12 @@ def read_rows(folder):
 
 def test_killed_and_resumed(straight, root, tmp_path):
     folder = tmp_path / "run"
-    process = start([SCRIPT, folder, root, "--pause-after", 4])
+    words = [SCRIPT, folder, root, "--pause-after", 4, "--workers", 1]
+    process = start(words, start_new_session=True)
     for line in process.stdout:
         if "step 4 " in line:
             break
-    os.kill(process.pid, signal.SIGKILL)  # step 4 is in the log, the checkpoint is of step 3
+    os.killpg(process.pid, signal.SIGKILL)  # step 4 is in the log, the checkpoint is of step 3
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert len(read_rows(folder)) == 5
@@ -72,24 +87,11 @@ def test_killed_and_resumed(straight, root, tmp_path):
     with (folder / "log.csv").open("a") as file:
         file.write("5,large,0.1")
     (folder / f".checkpoint.pt.{process.pid}.part").write_bytes(b"half a checkpoint")
-    finish(start([SCRIPT, folder, root, "--resume"]))
+    train(folder, root, resume=True)
     assert read_rows(folder) == read_rows(straight)
     ours, theirs = (load_checkpoint(f / "weights.safetensors") for f in (folder, straight))
     assert all(torch.equal(ours.state[name], x) for name, x in theirs.state.items())
     assert not list(folder.glob("*.part"))
-
-
-def test_killed_while_it_works(straight, root, tmp_path):
-    """At some moment, with a worker: whatever it was doing, the curve is the same."""
-    folder = tmp_path / "run"
-    process = start([SCRIPT, folder, root, "--workers", 1], start_new_session=True)
-    for line in process.stdout:
-        if "step 2 " in line:
-            break
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    finish(start([SCRIPT, folder, root, "--resume"]))
-    assert read_rows(folder) == read_rows(straight)
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")

@@ -35,7 +35,7 @@ def ask(where, method, path, body=None):
 def test_ctrl_c_ends_it_at_once_while_it_runs_and_masks_are_saved(
     start, make_clip, tiny_clip, tiny_weights, tmp_path
 ):
-    video = make_clip(tmp_path / "long.mp4", list(tiny_clip.frames) * 200)
+    video = make_clip(tmp_path / "long.mp4", list(tiny_clip.frames) * 25)
     process = start("annotate", video, "--no-open", "--weights", tiny_weights, "--device", "cpu",
                     "--mask", tiny_clip.first_mask)  # fmt: skip
     where = opened(process)
@@ -63,15 +63,6 @@ def test_ctrl_c_ends_it_at_once_while_it_runs_and_masks_are_saved(
     assert "Traceback" not in err
     assert err.splitlines()[-1] == "masks are in long_annotated/session"
     assert {path.name for path in session.iterdir()} == {"00000.png", "00004.png", "objects.json"}
-
-    # and it goes on from there
-    process = start("annotate", video, "--no-open", "--weights", tiny_weights, "--device", "cpu")
-    state = ask(opened(process), "GET", "/api/project")
-    assert state["objects"][0]["name"] == "square"
-    assert list(state["marks"]) == ["0", "4"]
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=HANG)
-    assert process.returncode == 128 + signal.SIGTERM
 
 
 def test_bad_input_is_told_before_a_server_starts(
