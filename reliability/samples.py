@@ -21,7 +21,7 @@ from ddeal_core.datasets.packed_index import PackedIndex, PackedPart
 from ddeal_core.media import write_mask
 from ddeal_core.media.outputs.manifest import FileRecord, FrameRecord, Manifest
 from ddeal_core.media.outputs.run_lengths import pack_counts
-from ddeal_core.network import Ddeal, NetworkConfig
+from ddeal_core.network import Ddeal, NetworkConfig, TrackerConfig
 from ddeal_core.training import RECIPES
 from ddeal_core.training.log import LogRow
 from ddeal_core.weights import Checkpoint, save_checkpoint
@@ -36,7 +36,7 @@ TINY = replace(
     propagation_channels=10,
     fusion_channels=(14, 6),
     dense_channels=8,
-    short_side=None,
+    tracker=TrackerConfig(reach=0.1),
 )
 """The default network with as few channels as it works with."""
 

@@ -185,7 +185,7 @@ TINY_SHAPES: dict[str, Any] = {
 def make_tiny_network(preset: str = "compact", *, seed: int = 0, **changes: Any) -> Ddeal:
     """Make a preset's network with few channels and random numbers in all its entries."""
     import zlib
-    from dataclasses import replace
+    from dataclasses import asdict
 
     import torch
 
@@ -195,7 +195,9 @@ def make_tiny_network(preset: str = "compact", *, seed: int = 0, **changes: Any)
     config = NetworkConfig.from_preset(preset)
     if config.dense_channels:
         shapes["dense_channels"] = 8
-    network = Ddeal(replace(config, **{**shapes, **changes})).eval()
+    values = {**config.to_dict(), **shapes, **changes}
+    values["ablation"] = asdict(changes.get("ablation", config.ablation))
+    network = Ddeal(NetworkConfig.from_dict(values)).eval()
     for name, tensor in network.state_dict().items():
         rng = np.random.default_rng([zlib.crc32(name.encode()), seed])
         if name.endswith("num_batches_tracked"):

@@ -14,12 +14,13 @@ from ddeal_core.datasets.packing_jobs import PackConfig
 from ddeal_core.datasets.real import RealConfig
 from ddeal_core.datasets.synthetic_config import SyntheticConfig
 from ddeal_core.errors import ConfigError
-from ddeal_core.network import PRESETS, NetworkConfig
+from ddeal_core.network import PRESETS, NetworkConfig, TrackerConfig
 from ddeal_core.settings import ASCENDING, Range, check_settings, read_settings
 from ddeal_core.training import RECIPES, LossWeights, Recipe, Stage
 
 KINDS = {
     "network": (NetworkConfig, PRESETS["compact"]),
+    "tracker": (TrackerConfig, PRESETS["compact"].tracker),
     "recipe": (Recipe, RECIPES["compact"]),
     "stage": (Stage, RECIPES["compact"].stages[0]),
     "losses": (LossWeights, LossWeights()),
@@ -78,7 +79,7 @@ def damaged(draw, values):
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_json_is_taken_or_refused_in_one_line(name, data):
     kind, good = KINDS[name]

@@ -6,7 +6,13 @@ from ddeal_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from ddeal_core.network.backbone import Backbone
-    from ddeal_core.network.config import DEFAULT_PRESET, PRESETS, Ablation, NetworkConfig
+    from ddeal_core.network.config import (
+        DEFAULT_PRESET,
+        PRESETS,
+        Ablation,
+        NetworkConfig,
+        TrackerConfig,
+    )
     from ddeal_core.network.ddeal import STRIDE, Ddeal
     from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
 else:
@@ -14,7 +20,7 @@ else:
         __name__,
         {
             "backbone": ("Backbone",),
-            "config": ("DEFAULT_PRESET", "PRESETS", "Ablation", "NetworkConfig"),
+            "config": ("DEFAULT_PRESET", "PRESETS", "Ablation", "NetworkConfig", "TrackerConfig"),
             "ddeal": ("STRIDE", "Ddeal"),
             "state": ("FrameEncoding", "ObjectState", "Prediction", "Reference"),
         },
@@ -32,4 +38,5 @@ __all__ = [
     "ObjectState",
     "Prediction",
     "Reference",
+    "TrackerConfig",
 ]

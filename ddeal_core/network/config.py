@@ -7,7 +7,14 @@ from typing import Annotated, Any, Literal
 from ddeal_core.errors import ConfigError
 from ddeal_core.settings import Name, Range, check_settings, read_settings
 
-__all__ = ["DEFAULT_PRESET", "PRESETS", "Ablation", "BackboneName", "NetworkConfig"]
+__all__ = [
+    "DEFAULT_PRESET",
+    "PRESETS",
+    "Ablation",
+    "BackboneName",
+    "NetworkConfig",
+    "TrackerConfig",
+]
 
 BackboneName = Literal["resnet18", "resnet50", "resnet101", "efficientnet-lite0"]
 Channels = Annotated[int, Range(1, 4096)]
@@ -57,6 +64,27 @@ class Ablation:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackerConfig:
+    """How a tracker runs a network from frame to frame; the network computes with none of it.
+
+    Attributes:
+        short_side: Short side in pixels that frames are scaled to by default; None leaves them.
+        keep_given_mask: Whether a frame on which an object is given puts out that object's given
+            mask; the released code puts out its own prediction on all frames but the first.
+        reach: How far an object may move from one frame to the next, as a share of the short
+            side: pieces that appear farther away are taken for look-alikes
+            (`ddeal_core.tracking.motion_gate`). 0, as in the paper, lets it appear anywhere.
+    """
+
+    short_side: Annotated[int, Range(16, 8192)] | None = None
+    keep_given_mask: bool = True
+    reach: Annotated[float, Range(0, 2)] = 0.0
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkConfig:
     """Everything that decides the network's shape and arithmetic.
 
@@ -79,9 +107,6 @@ class NetworkConfig:
             (the text) or under the freshly estimated ones (the released code).
         recurrence: Mask that feeds the next frame: the coarse prediction (the text) or the merged
             fine one, average-pooled (the released code at test time).
-        keep_given_mask: Whether a frame on which an object is given puts out that object's given
-            mask; the released code puts out its own prediction on all frames but the first.
-        short_side: Short side in pixels that frames are scaled to by default; None leaves them.
         dense_channels: Dimensions of the embedding for matching at stride 8 against the first and
             the last frame; 0, as in the paper, is without it.
         memory_frames: Most frames between these two that the matching at stride 8 remembers;
@@ -91,10 +116,8 @@ class NetworkConfig:
         memory_similarity: Cosine from which on two positions at stride 8 say the same: what is
             known from a remembered frame, or from the same one, is not remembered again, the first
             frame included (`DenseMatching.novel`, `DenseMatching.distinct`); 1 keeps everything.
-        reach: How far an object may move from one frame to the next, as a share of the short
-            side: pieces that appear farther away are taken for look-alikes
-            (`ddeal_core.tracking.motion_gate`). 0, as in the paper, lets it appear anywhere.
         ablation: Cues that are switched off.
+        tracker: How a tracker runs it; kept with the network because it was trained for that.
     """
 
     preset: Name
@@ -110,18 +133,16 @@ class NetworkConfig:
     supplementary_features: Literal["unit", "raw"] = "unit"
     residual_posterior: Literal["updated", "fresh"] = "updated"
     recurrence: Literal["coarse", "fine"] = "coarse"
-    keep_given_mask: bool = True
-    short_side: Annotated[int, Range(16, 8192)] | None = None
     dense_channels: Annotated[int, Range(0, 4096)] = 0
     memory_frames: Annotated[int, Range(0, 1024)] = 0
     memory_interval: Annotated[int, Range(1, 1_000_000)] = 5
     memory_similarity: Annotated[float, Range(0, 1, above=True)] = 1.0
-    reach: Annotated[float, Range(0, 2)] = 0.0
     ablation: Ablation = Ablation()
+    tracker: TrackerConfig = TrackerConfig()
 
     def __post_init__(self) -> None:
         check_settings(self)
-        if self.dense_channels and not self.keep_given_mask:
+        if self.dense_channels and not self.tracker.keep_given_mask:
             raise ConfigError(
                 "dense matching needs keep_given_mask: it looks at the last frame, which an "
                 "object that is segmented on its own first frame does not have"
@@ -143,8 +164,10 @@ class NetworkConfig:
         return PRESETS[name]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types, for checkpoints."""
-        return dataclasses.asdict(self)
+        """As plain JSON types, for checkpoints; the tracker's settings stand among the others."""
+        values = dataclasses.asdict(self)
+        tracker = values.pop("tracker")
+        return {**values, **tracker}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "NetworkConfig":
@@ -153,6 +176,12 @@ class NetworkConfig:
         Raises:
             ConfigError: A field is unknown, missing, or out of range.
         """
+        if isinstance(values, dict):
+            names = [field.name for field in dataclasses.fields(TrackerConfig)]
+            tracker = {name: values[name] for name in names if name in values}
+            values = {name: value for name, value in values.items() if name not in tracker}
+            if tracker:
+                values["tracker"] = tracker
         return read_settings(cls, values)
 
 
@@ -169,7 +198,7 @@ def _released(backbone: BackboneName) -> NetworkConfig:
         supplementary_features="raw",
         residual_posterior="fresh",
         recurrence="fine",
-        keep_given_mask=False,
+        tracker=TrackerConfig(keep_given_mask=False),
     )
 
 
@@ -190,10 +219,9 @@ PRESETS: dict[str, NetworkConfig] = {
         concentrations="per-class",
         mask_resize="average",
         recurrence="fine",
-        short_side=384,
         dense_channels=64,
         memory_frames=8,
         memory_similarity=0.9,
-        reach=0.1,
+        tracker=TrackerConfig(short_side=384, reach=0.1),
     ),
 }

@@ -131,7 +131,7 @@ class Segmenter:
             record=CudaGraphs(network.device) if cuda_graphs else None,
         )
         if resolution is None:
-            self._short_side = network.config.short_side
+            self._short_side = network.config.tracker.short_side
         elif resolution == "native":
             self._short_side = None
         elif not isinstance(resolution, int):

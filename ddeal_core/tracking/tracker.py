@@ -221,7 +221,7 @@ class Tracker:
             fresh = self._network.start(encoding, masks)
             self._forget(ids)
         known = self._state
-        keep_given = self._network.config.keep_given_mask or known is None
+        keep_given = self._network.config.tracker.keep_given_mask or known is None
 
         if fresh is not None and not keep_given:
             self._add(ids, fresh)
@@ -240,7 +240,8 @@ class Tracker:
                 )
             merged = soft_aggregation(prediction.log_odds)
             self._check_numbers(merged)
-            merged = apply_motion_gate(merged, known.last_shares, self._network.config.reach)
+            reach = self._network.config.tracker.reach
+            merged = apply_motion_gate(merged, known.last_shares, reach)
             if fresh is not None:
                 merged = torch.cat([merged, torch.zeros_like(masks)], dim=1)
                 merged = _impose(merged, masks)

@@ -15,7 +15,7 @@ import torch
 
 import ddeal_core
 from ddeal_cli.main import main
-from ddeal_core.network import Ddeal, NetworkConfig
+from ddeal_core.network import Ddeal, NetworkConfig, TrackerConfig
 from ddeal_core.weights import Checkpoint, save_checkpoint
 
 TINY = NetworkConfig(
@@ -25,7 +25,7 @@ TINY = NetworkConfig(
     directional_channels=16,
     propagation_channels=16,
     fusion_channels=(16, 8),
-    short_side=64,
+    tracker=TrackerConfig(short_side=64),
 )
 
 

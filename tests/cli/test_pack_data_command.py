@@ -1,10 +1,7 @@
 """``ddeal pack-data``, ``ddeal train --packed`` and ``--minutes``."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +16,6 @@ SMALL += ["--precision", "float32"]
 NAMED = ["clips", "--held-out", "clips:train", "--cutouts", "emoji", "--cutouts", "things",
          "--moving", "clips:train", "--option", "max_objects=2",
          "--validation-frames", "4"]  # fmt: skip
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -139,38 +135,3 @@ def test_refusals_of_pack_data(ddeal, made, monkeypatch, words, part):
     assert run.status == 2, run.err
     assert part in run.complaint
     assert not Path("new").exists()
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux" or shutil.which("bash") is None, reason="needs bash and GNU split"
-)
-def test_the_script_for_rented_machines(ddeal, packed, tmp_path):
-    """It unpacks a tar, goes on from the pieces of a checkpoint, and leaves such pieces."""
-    small = [*SMALL[:6], "--steps", "20000"]
-    words = [*SMALL[:-1], "bfloat16", "--minutes", 0, "-o", "run"]
-    run = ddeal("train", "--packed", packed, *words)
-    assert run.status == 0, run.err
-    (tmp_path / "results").mkdir()
-    for path in [*(tmp_path / "run").glob("*.safetensors"), tmp_path / "run/log.csv"]:
-        path.rename(tmp_path / "results" / path.name)
-    content = (tmp_path / "run/checkpoint.pt").read_bytes()
-    for piece in range(2):
-        half = slice(piece * (len(content) // 2), None if piece else len(content) // 2)
-        (tmp_path / f"results/checkpoint.pt.0{piece}").write_bytes(content[half])
-    shutil.make_archive("packed", "tar", tmp_path, "packed")
-    environment = {"PYTHON": sys.executable, "WORKERS": "0", "DEVICE": "cpu", "OUT": "more"}
-    environment |= {"SECONDS_LEFT": "31", "CHECKPOINT_FROM": "results", "OMP_NUM_THREADS": "1"}
-    words = ["bash", ROOT / "scripts" / "train_on_gpu.sh", "packed.tar", "compact", *small]
-    done = subprocess.run(
-        list(map(str, words)),
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["steps"] > 1
-    names = {path.name for path in (tmp_path / "more").iterdir()}
-    assert names >= {"log.csv", "log.png", "weights.safetensors", "best.safetensors"}
-    assert "checkpoint.pt.00" in names
-    assert all(path.stat().st_size < 16 << 20 for path in (tmp_path / "more").iterdir())

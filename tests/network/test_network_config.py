@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ddeal_core.errors import ConfigError
-from ddeal_core.network import DEFAULT_PRESET, PRESETS, Ablation, NetworkConfig
+from ddeal_core.network import DEFAULT_PRESET, PRESETS, Ablation, NetworkConfig, TrackerConfig
 
 
 def test_presets_by_name():
@@ -85,11 +85,12 @@ def test_lines_of_table_v():
         ("concentrations", "both"),
         ("recurrence", "merged"),
         ("short_side", 15),
+        ("reach", 3),
     ],
 )
 def test_bad_values_are_named(field, value):
     with pytest.raises(ConfigError, match=field):
-        replace(PRESETS["compact"], **{field: value})
+        NetworkConfig.from_dict({**PRESETS["compact"].to_dict(), field: value})
 
 
 @pytest.mark.parametrize(
@@ -115,4 +116,12 @@ def test_settings_that_do_not_fit(values):
 
 def test_dense_matching_needs_a_last_frame_for_every_object():
     with pytest.raises(ConfigError, match="keep_given_mask"):
-        replace(PRESETS["compact"], keep_given_mask=False)
+        replace(PRESETS["compact"], tracker=TrackerConfig(keep_given_mask=False))
+
+
+def test_a_checkpoints_text_is_flat():
+    values = PRESETS["compact"].to_dict()
+    assert (values["short_side"], values["keep_given_mask"], values["reach"]) == (384, True, 0.1)
+    assert "tracker" not in values
+    del values["reach"]  # as before there was one
+    assert NetworkConfig.from_dict(values).tracker == TrackerConfig(short_side=384)

@@ -1,14 +1,12 @@
 """The network and the tracker against the plain network."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
 from ddeal_cli.bench.plain.network import PlainNetwork
 from ddeal_core.inference.network import for_inference
-from ddeal_core.network import PRESETS, Ablation, Ddeal
+from ddeal_core.network import PRESETS, Ablation, Ddeal, NetworkConfig
 from ddeal_core.network.efficientnet import EfficientNetLite0
 from ddeal_core.network.resnet import ResNet
 from ddeal_core.tracking import Tracker
@@ -142,8 +140,9 @@ def test_every_choice_alone(make_network, preset, choice):
     check(network, frames, given)
     # The choice decides something: without it the answer is another one.
     plain = list(PlainNetwork(network.state_dict(), network.config).track(frames, given))
-    default = getattr(PRESETS[preset], next(iter(choice)))
-    config = replace(network.config, **{next(iter(choice)): default})
+    name = next(iter(choice))
+    default = PRESETS[preset].to_dict()[name]
+    config = NetworkConfig.from_dict({**network.config.to_dict(), name: default})
     state = dict(network.state_dict())
     if "concentrations" in choice:
         state["appearance.raw_concentration"] = state["appearance.raw_concentration"][:1]

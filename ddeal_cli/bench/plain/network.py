@@ -234,7 +234,7 @@ class PlainNetwork(PlainMatching):
             new = {} if labels is None else self.masks(labels)
             for i in new:  # one that is corrected begins anew
                 items.pop(i, None)
-            keep = not items or self.config.keep_given_mask
+            keep = not items or self.config.tracker.keep_given_mask
             if not keep:
                 items |= self.start(frame, new)
 
@@ -243,9 +243,10 @@ class PlainNetwork(PlainMatching):
             if answers:
                 probabilities = {i: fine.double().softmax(0)[1] for i, (_, fine) in answers.items()}
                 merged = merge(probabilities)
-                if self.config.reach:
+                reach = self.config.tracker.reach
+                if reach:
                     before = {i: item.last_share for i, item in items.items()}
-                    merged = without_jumps(merged, before, self.config.reach)
+                    merged = without_jumps(merged, before, reach)
             if keep and new:
                 taken = torch.stack(list(new.values())).sum(0)
                 merged = {i: p * (1 - taken) for i, p in merged.items()} | new
