@@ -49,6 +49,9 @@ class AppearanceModel(nn.Module):
             ``[G, K, M, L]``.
         """
         groups, objects, components, _ = means.shape
+        # Here features are divided by their length itself, where estimates (`per_unit` below) add
+        # 1/L^2 to it: the released code does both, and its weights know no other way. 1e-12 only
+        # spares a zero vector the division by zero.
         cosines = means.flatten(1, 2) @ features.raw / features.length.clamp_min(1e-12)
         kappa = self.concentration.repeat(components // 2)
         return cosines.view(groups, objects, components, -1) * kappa[:, None]
@@ -72,7 +75,9 @@ class AppearanceModel(nn.Module):
         base = self._mix(None if previous is None else previous[:, :, :2], fresh)
 
         judged = fresh if self.config.residual_posterior == "fresh" else base
-        posterior = self(features, judged).softmax(dim=2)  # Eq. (13), base components only
+        # Eq. (13), base components only. With one kappa, Z_p(kappa) of Eq. (12) cancels; with one a
+        # class ("per-class") it does not, but the released code leaves it out all the same.
+        posterior = self(features, judged).softmax(dim=2)
         missed = F.relu(labels - posterior)  # Eq. (16)
         scale = per_unit if self.config.supplementary_features == "unit" else None
         fresh = self._mean_directions(features, missed, scale)

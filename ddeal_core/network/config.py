@@ -27,7 +27,8 @@ class Ablation:
     A cue that is off reaches the fusion module as zeros, so that one checkpoint serves all lines.
 
     Attributes:
-        matching: Global directional matching (GDMM).
+        matching: Global directional matching (GDMM), and with it all other matching: dense
+            matching at stride 8 and its memory, which the paper does not have.
         base: Base components of the appearance model (BC).
         supplementary: Supplementary components of the appearance model (SC).
     """
@@ -99,8 +100,9 @@ class NetworkConfig:
         update_rate: Learning rate lambda of Eq. (14).
         concentration: Initial value of the trainable kappa of Eq. (13).
         concentrations: One kappa for all components (the text) or one a class (the released code).
-        mask_resize: How a full-size mask reaches stride 16: its nearest pixel, so that it stays
-            0 or 1 (the text), or the average of 16 x 16 pixels (the released code).
+        mask_resize: How a given mask is made smaller, for a scaled frame and to stride 16: its
+            nearest pixel, so that it stays 0 or 1 (the text), or the average of the pixels (the
+            released code).
         supplementary_features: Features averaged into the supplementary mean directions: unit
             ones (the text) or those before normalisation (the released code).
         residual_posterior: Base posterior of Eq. (16) under the means after the update of Eq. (14)

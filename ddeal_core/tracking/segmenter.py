@@ -17,6 +17,7 @@ from ddeal_core.inference.network import InferenceNetwork, for_inference
 from ddeal_core.inference.replay import CudaGraphs
 from ddeal_core.media.identity import sha256_of_array, sha256_of_file
 from ddeal_core.media.masks.mask_images import Mask
+from ddeal_core.network.blank import blank_network
 from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.settings import Range, check_value
@@ -176,7 +177,7 @@ class Segmenter:
         config = checkpoint.config
         if ablation is not None:
             config = replace(config, ablation=ablation)
-        network = Ddeal(config)
+        network = blank_network(config)
         network.load_state_dict(checkpoint.state)
         return cls(
             network.to(target),

@@ -305,11 +305,13 @@ class Tracker:
     def _masks_to_tensor(
         self, given: NDArray[np.integer], ids: list[int], size: tuple[int, int]
     ) -> Tensor:
+        nearest = self._network.config.mask_resize == "nearest"  # so that masks stay 0 or 1
+        way = cv2.INTER_NEAREST_EXACT if nearest else cv2.INTER_AREA
         masks = np.empty((len(ids), *size), np.float32)
         for mask, object_id in zip(masks, ids, strict=True):
             inside = (given == object_id).astype(np.float32)
             if inside.shape != size:
-                inside = cv2.resize(inside, size[::-1], interpolation=cv2.INTER_AREA)
+                inside = cv2.resize(inside, size[::-1], interpolation=way)
             mask[:] = inside
         return torch.from_numpy(masks)[None].to(self._device)
 

@@ -55,14 +55,14 @@ def saved(run):
 def test_packed_data_stand_for_their_folders_and_a_run_that_stops_in_time_goes_on(
     ddeal, packed, tmp_path
 ):
-    words = [*SMALL, "--steps", 2]
+    words = [*SMALL, "--steps", 2, "--validate-every", 1]
     run = ddeal("train", "--packed", packed, *words, "-o", "run", "--minutes", 0, "--json")
     assert run.status == 0, run.err
     assert "time is up at step 1" in run.err
     assert run.json["steps"] == 1
     for name in ("weights", "best", "log", "curves"):
         assert (tmp_path / run.json[name]).is_file()
-    plain = ddeal("train", *NAMED, *SMALL, "--steps", 1, "-o", "plain")
+    plain = ddeal("train", *NAMED, *words, "--minutes", 0, "-o", "plain")
     assert held_out(run) == held_out(plain) != []  # from files that are copies
     data = saved(tmp_path / "run").provenance["data"]
     assert data == saved(tmp_path / "plain").provenance["data"]

@@ -516,3 +516,13 @@ def test_half_precision_is_close(make_network):
         check_result(y, frame)
         assert np.abs(x.probabilities - y.probabilities).mean() < 0.05
     assert not np.array_equal(x.probabilities, y.probabilities)
+
+
+@pytest.mark.parametrize(("preset", "hard"), [("paper-resnet50", True), ("compact", False)])
+def test_given_masks_of_scaled_frames_stay_0_or_1_where_the_network_wants_it(
+    make_network, preset, hard
+):
+    tracker = Tracker(make_network(preset), short_side=32)
+    tracker.step(make_frames(1, 50, 181)[0], make_mask([1, 2], 50, 181))
+    shares = set(tracker.state.last_masks.unique().tolist())
+    assert (shares == {0, 1}) is hard
