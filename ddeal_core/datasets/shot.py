@@ -10,7 +10,7 @@ from ddeal_core.datasets.rendering import Layer
 from ddeal_core.datasets.sources import Sources
 from ddeal_core.datasets.synthetic_config import SyntheticConfig
 
-__all__ = ["Background", "Composition", "Shot"]
+__all__ = ["Composition", "SceneBackground", "Shot"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Shot:
         return int(self.rng.integers(2, most + 1))
 
 
-class Background(Protocol):
+class SceneBackground(Protocol):
     """What layers are drawn on."""
 
     def draw(self, t: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -58,5 +58,5 @@ class Background(Protocol):
 class Composition:
     """A background and the layers on it, the last on top."""
 
-    background: Background
+    background: SceneBackground
     layers: list[Layer]

@@ -179,7 +179,7 @@ def _score(
     """Score predictions of (stem, labels, what to call them in an error)."""
     binary = plan.protocol == "davis2016"
     by_presence = plan.protocol in ("vos-benchmark", "every-frame")
-    tracks = {i: _Track(plan.begins.get(i, 0), awaited=by_presence) for i in plan.object_ids}
+    tracks = {i: _ObjectScores(plan.begins.get(i, 0), awaited=by_presence) for i in plan.object_ids}
     strange = np.ones(256, np.uint8)
     strange[[0, *plan.known_ids]] = 0
     left_out = strange.copy()
@@ -243,7 +243,7 @@ def _among(marked: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Iterator[int
         yield from (i for i in ids_in(labels) if marked[i])
 
 
-class _Track:
+class _ObjectScores:
     """J and F of one object, gathered.
 
     Args:

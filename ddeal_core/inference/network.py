@@ -21,7 +21,7 @@ from ddeal_core.network.backbone import Backbone
 from ddeal_core.network.config import Ablation
 from ddeal_core.network.convolution import ConcatConv2d
 from ddeal_core.network.ddeal import Ddeal, Projections
-from ddeal_core.network.dense.memory import Memory, fill_up
+from ddeal_core.network.dense.memory import Memory, pad_to_bucket
 from ddeal_core.network.directional import DirectionalFeatures
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
 from ddeal_core.operators.fused_convolution import FusedConv2d
@@ -105,8 +105,8 @@ class InferenceNetwork(Ddeal):
 class ReplayedNetwork(InferenceNetwork):
     """What it does for every frame is recorded once for each shape, and replayed.
 
-    Shapes change when objects come or go, and as the memory grows: what is remembered is filled up
-    to few sizes.
+    Shapes change when objects come or go, and as the memory grows: what is remembered is padded
+    to one of few sizes.
     """
 
     def __init__(self, network: Ddeal, precision: torch.dtype, record: Record) -> None:
@@ -116,8 +116,8 @@ class ReplayedNetwork(InferenceNetwork):
         self._encode = Replayed(partial(InferenceNetwork.encode, me), record)
         self._segment = Replayed(partial(InferenceNetwork.segment, me), record)
         self._follow = Replayed(partial(InferenceNetwork.follow, me), record)
-        self._memory = _LastAnswer(_filled_up_memory)
-        self._references = _LastAnswer(_filled_up_references)
+        self._memory = _LastAnswer(_padded_memory)
+        self._references = _LastAnswer(_padded_references)
 
     def encode(self, images: Tensor) -> FrameEncoding:
         """As `Ddeal.encode`."""
@@ -131,7 +131,7 @@ class ReplayedNetwork(InferenceNetwork):
             state,
             references=self._references(state.references),
             memory=self._memory(state.memory),
-            age=0,  # any is as good
+            age=0,  # `segment` does not look at it, and each age would be recorded anew
         )
         return self._segment(encoding, state, ablation=ablation)
 
@@ -161,17 +161,17 @@ class _LastAnswer(Generic[T]):
         return last[1]
 
 
-def _filled_up_memory(memory: Memory | None) -> Memory | None:
-    return None if memory is None or memory.is_empty else memory.filled_up()
+def _padded_memory(memory: Memory | None) -> Memory | None:
+    return None if memory is None or memory.is_empty else memory.padded_to_bucket()
 
 
-def _filled_up_references(references: tuple[Reference, ...]) -> tuple[Reference, ...]:
+def _padded_references(references: tuple[Reference, ...]) -> tuple[Reference, ...]:
     found = []
     for reference in references:
-        keys, weights = reference.dense_keys, reference.dense_weights
-        if keys is not None and weights is not None:
-            keys, weights = fill_up(keys.flatten(2), weights)
-        found.append(replace(reference, dense_keys=keys, dense_weights=weights))
+        keys, log_masks = reference.dense_keys, reference.dense_log_masks
+        if keys is not None and log_masks is not None:
+            keys, log_masks = pad_to_bucket(keys.flatten(2), log_masks)
+        found.append(replace(reference, dense_keys=keys, dense_log_masks=log_masks))
     return tuple(found)
 
 

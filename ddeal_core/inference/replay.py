@@ -118,7 +118,7 @@ class Replayed(Generic[P, T]):
 
     def __init__(self, function: Callable[P, T], record: Record) -> None:
         self._function, self._record = function, record
-        self._recordings: OrderedDict[Hashable, _Recording] = OrderedDict()
+        self._recordings: OrderedDict[Hashable, _RecordedCall] = OrderedDict()
         self._met: OrderedDict[Hashable, None] = OrderedDict()
 
     @property
@@ -135,7 +135,7 @@ class Replayed(Generic[P, T]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call it."""
         given: list[Tensor] = []
-        shape = _take_apart((args, tuple(sorted(kwargs.items()))), given)
+        shape = _flatten((args, tuple(sorted(kwargs.items()))), given)
         key = (shape, tuple(_layout(tensor) for tensor in given), _numbers(given))
         with _PLAYING, torch.inference_mode():
             recording = self._recordings.pop(key, None)
@@ -154,13 +154,13 @@ class Replayed(Generic[P, T]):
             self._recordings[key] = recording
             return cast(T, recording(given))
 
-    def _recorded(self, shape: Hashable, given: list[Tensor]) -> "_Recording":
+    def _recorded(self, shape: Hashable, given: list[Tensor]) -> "_RecordedCall":
         inputs = [torch.empty_like(tensor).copy_(tensor) for tensor in given]
-        args, kwargs = _put_together(shape, inputs)
+        args, kwargs = _unflatten(shape, inputs)
         call = cast(Callable[..., T], self._function)
         results, play = self._record(lambda: call(*args, **dict(kwargs)))
         outputs: list[Tensor] = []
-        return _Recording(inputs, _take_apart(results, outputs), outputs, play)
+        return _RecordedCall(inputs, _flatten(results, outputs), outputs, play)
 
 
 def _shorten(entries: OrderedDict[Hashable, Any], most: int) -> None:
@@ -169,7 +169,7 @@ def _shorten(entries: OrderedDict[Hashable, Any], most: int) -> None:
         entries.popitem(last=False)
 
 
-class _Recording:
+class _RecordedCall:
     """One recording, and the memory that it reads and writes."""
 
     def __init__(
@@ -191,38 +191,38 @@ class _Recording:
         results = [torch.empty_like(tensor) for tensor in self._outputs]
         if results:
             torch._foreach_copy_(results, self._outputs)
-        return _put_together(self._shape, results)
+        return _unflatten(self._shape, results)
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a tensor was, in what has been taken apart."""
+class _TensorSlot:
+    """Stands for a tensor of the list in a value that was flattened."""
 
     index: int
 
 
-def _take_apart(value: Any, tensors: list[Tensor]) -> Hashable:
-    """What is left of a value when its tensors are put into a list."""
+def _flatten(value: Any, tensors: list[Tensor]) -> Hashable:
+    """Move the tensors of a value into a list; what is returned is hashable and has slots."""
     if isinstance(value, Tensor):
         tensors.append(value)
-        return _Place(len(tensors) - 1)
+        return _TensorSlot(len(tensors) - 1)
     if is_dataclass(value) and not isinstance(value, type):
         return (
             type(value),
-            tuple(_take_apart(getattr(value, f.name), tensors) for f in fields(value)),
+            tuple(_flatten(getattr(value, f.name), tensors) for f in fields(value)),
         )
     if isinstance(value, tuple):
-        return type(value), tuple(_take_apart(item, tensors) for item in value)
+        return type(value), tuple(_flatten(item, tensors) for item in value)
     return cast(Hashable, value)
 
 
-def _put_together(shape: Any, tensors: list[Tensor]) -> Any:
-    if isinstance(shape, _Place):
+def _unflatten(shape: Any, tensors: list[Tensor]) -> Any:
+    if isinstance(shape, _TensorSlot):
         return tensors[shape.index]
     if not isinstance(shape, tuple):
         return shape
     kind, parts = shape
-    items = [_put_together(part, tensors) for part in parts]
+    items = [_unflatten(part, tensors) for part in parts]
     if kind is tuple:
         return tuple(items)
     return kind(*items)  # a dataclass or a named tuple
@@ -230,7 +230,7 @@ def _put_together(shape: Any, tensors: list[Tensor]) -> Any:
 
 def _layout(tensor: Tensor) -> Hashable:
     strides = zip(tensor.shape, tensor.stride(), strict=True)
-    # how far it is to the next of one element is nothing to anybody
+    # The stride of a dimension of length 1 decides nothing.
     return tensor.shape, tuple(s for n, s in strides if n > 1), tensor.dtype, tensor.device
 
 

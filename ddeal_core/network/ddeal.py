@@ -140,18 +140,18 @@ class Ddeal(nn.Module):
             masks: 1 on the object and 0 elsewhere, ``[G, K, H, W]``.
         """
         coarse = _background_and_object(self._to_stride_16(masks))  # [G, K, 2, h, w]
-        weights = None if self.dense_matching is None else self.dense_matching.weights(masks)
-        keys, of_keys = encoding.dense, weights
-        if keys is not None and of_keys is not None:
-            keys, of_keys = self._kept(keys, of_keys)
-        reference = Reference(encoding.matching, coarse.flatten(3), keys, of_keys)
+        log_masks = None if self.dense_matching is None else self.dense_matching.log_masks(masks)
+        keys, kept = encoding.dense, log_masks
+        if keys is not None and kept is not None:
+            keys, kept = self._kept(keys, kept)
+        reference = Reference(encoding.matching, coarse.flatten(3), keys, kept)
         return ObjectState(
             references=(reference,),
             mean_directions=self._estimate(encoding.appearance, coarse),
             propagation_first=self.propagation.encode_first(encoding.s16, coarse),
             last_masks=coarse,
             last_dense_keys=encoding.dense,
-            last_dense_weights=weights,
+            last_dense_log_masks=log_masks,
         )
 
     def segment(
@@ -258,7 +258,7 @@ class Ddeal(nn.Module):
             merged: Object probabilities after merging, at full size, ``[G, K, H, W]``.
             remember: Whether the frame enters the memory; None leaves that to the interval.
         """
-        means, masks, weights = self.follow(
+        means, masks, log_masks = self.follow(
             encoding.appearance, state.mean_directions, prediction.coarse, merged
         )
         age = state.age + 1
@@ -268,8 +268,10 @@ class Ddeal(nn.Module):
             propagation_first=state.propagation_first,
             last_masks=masks,
             last_dense_keys=encoding.dense,
-            last_dense_weights=weights,
-            memory=self._remember(state.memory, encoding, prediction.cues, weights, age, remember),
+            last_dense_log_masks=log_masks,
+            memory=self._remember(
+                state.memory, encoding, prediction.cues, log_masks, age, remember
+            ),
             age=age,
         )
 
@@ -285,22 +287,22 @@ class Ddeal(nn.Module):
             merged: See `update`.
 
         Returns:
-            Mean directions; (background, object) at stride 16; log-weights at stride 8, or None:
+            Mean directions; (background, object) at stride 16; log-masks at stride 8, or None:
             see `ObjectState`.
         """
         if self.config.recurrence == "coarse":
             masks = coarse.softmax(dim=2)
         else:
             masks = _background_and_object(_pool(merged))
-        weights = None if self.dense_matching is None else self.dense_matching.weights(merged)
-        return self._estimate(appearance, masks, means), masks, weights
+        log_masks = None if self.dense_matching is None else self.dense_matching.log_masks(merged)
+        return self._estimate(appearance, masks, means), masks, log_masks
 
     def _remember(
         self,
         memory: Memory | None,
         encoding: FrameEncoding,
         cues: Cues,
-        weights: Tensor | None,
+        log_masks: Tensor | None,
         age: int,
         remember: bool | None,
     ) -> Memory | None:
@@ -309,37 +311,37 @@ class Ddeal(nn.Module):
             return memory
         assert encoding.dense is not None
         assert cues.dense is not None
-        assert weights is not None
+        assert log_masks is not None
         interval = config.memory_interval if memory is None else memory.interval
         if not (age % interval == 0 if remember is None else remember):
             return memory
-        keys, weights = self._kept(encoding.dense, weights, cues.dense)
+        keys, log_masks = self._kept(encoding.dense, log_masks, cues.dense)
         if memory is None:
-            return Memory.of(keys, weights, interval=interval)
-        return memory.add(keys, weights, age=age, most=config.memory_frames)
+            return Memory.of(keys, log_masks, interval=interval)
+        return memory.add(keys, log_masks, age=age, most=config.memory_frames)
 
     def _kept(
-        self, keys: Tensor, weights: Tensor, scores: Tensor | None = None
+        self, keys: Tensor, log_masks: Tensor, scores: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Leave out the positions of a frame that say nothing new: see `memory_similarity`.
 
         Args:
             keys: Unit features at stride 8.
-            weights: Log-weights for them.
+            log_masks: Log-masks for them.
             scores: What `DenseMatching` said of the frame; None where nothing is known yet.
         """
         assert self.dense_matching is not None
         similarity = self.config.memory_similarity
         if similarity == 1:
-            return keys.flatten(2), weights
-        novel = None if scores is None else self.dense_matching.novel(scores, weights, similarity)
+            return keys.flatten(2), log_masks
+        novel = None if scores is None else self.dense_matching.novel(scores, log_masks, similarity)
         with self._float32():
-            kept = self.dense_matching.distinct(keys, weights, similarity, novel)
+            kept = self.dense_matching.distinct(keys, log_masks, similarity, novel)
         places = kept.any(0).nonzero()[:, 0]
-        keys, weights = keys.flatten(2)[:, :, places], weights[..., places]
+        keys, log_masks = keys.flatten(2)[:, :, places], log_masks[..., places]
         if len(keys) > 1:  # what one video keeps is nothing to the others
-            weights = weights.masked_fill(~kept[:, None, None, places], UNKNOWN)
-        return keys, weights
+            log_masks = log_masks.masked_fill(~kept[:, None, None, places], UNKNOWN)
+        return keys, log_masks
 
     def _estimate(
         self, features: DirectionalFeatures, masks: Tensor, previous: Tensor | None = None
@@ -375,11 +377,11 @@ class Ddeal(nn.Module):
         first: list[tuple[Tensor, Tensor]] = []
         for reference in state.references:
             assert reference.dense_keys is not None
-            assert reference.dense_weights is not None
-            first.append((reference.dense_keys, reference.dense_weights))
+            assert reference.dense_log_masks is not None
+            first.append((reference.dense_keys, reference.dense_log_masks))
         assert state.last_dense_keys is not None
-        assert state.last_dense_weights is not None
-        last = (state.last_dense_keys, state.last_dense_weights)
+        assert state.last_dense_log_masks is not None
+        last = (state.last_dense_keys, state.last_dense_log_masks)
         maps = self.dense_matching(encoding.dense, tuple(first), last, state.memory)
         return maps.view(-1, state.objects, *maps.shape[1:])  # type: ignore[no-any-return]
 

@@ -52,13 +52,13 @@ class Reference:
         kernels: Unit features, ``[G, C, L]``: F^0 of Eq. (1), (2).
         masks: (background, object) at stride 16, ``[G, K, 2, L]``: M^0.
         dense_keys: Unit features at stride 8, all 4L of them or some, ``[G, Cd, N]``; or None.
-        dense_weights: Log-weights for them, ``[G, K, 2, N]``, or None.
+        dense_log_masks: Log-masks for them, ``[G, K, 2, N]``, or None.
     """
 
     kernels: Tensor
     masks: Tensor
     dense_keys: Tensor | None
-    dense_weights: Tensor | None
+    dense_log_masks: Tensor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class ObjectState:
             ``[G, K, P, H/16, W/16]``.
         last_masks: (background, object) of the last frame, ``[G, K, 2, H/16, W/16]``.
         last_dense_keys: Unit features of the last frame at stride 8, ``[G, Cd, H/8, W/8]``.
-        last_dense_weights: Log-weights for them, ``[G, K, 2, 4L]``.
+        last_dense_log_masks: Log-masks for them, ``[G, K, 2, 4L]``.
         memory: Frames between the first and the last one; None while there is none.
         age: Frames since the first one.
     """
@@ -82,7 +82,7 @@ class ObjectState:
     propagation_first: Tensor
     last_masks: Tensor
     last_dense_keys: Tensor | None
-    last_dense_weights: Tensor | None
+    last_dense_log_masks: Tensor | None
     memory: Memory | None = None
     age: int = 0
 
@@ -97,9 +97,9 @@ class ObjectState:
 
         ``[G, K, H/8, W/8]`` where there is matching at stride 8, else ``[G, K, H/16, W/16]``.
         """
-        if self.last_dense_keys is None or self.last_dense_weights is None:
+        if self.last_dense_keys is None or self.last_dense_log_masks is None:
             return self.last_masks[:, :, 1]
-        shares = self.last_dense_weights[:, :, 1].exp()
+        shares = self.last_dense_log_masks[:, :, 1].exp()
         return shares.view(*shares.shape[:2], *self.last_dense_keys.shape[-2:])
 
     def select(self, indices: list[int]) -> "ObjectState":
@@ -114,7 +114,7 @@ class ObjectState:
                     replace(
                         reference,
                         masks=reference.masks[:, kept],
-                        dense_weights=_of_objects(reference.dense_weights, kept),
+                        dense_log_masks=_of_objects(reference.dense_log_masks, kept),
                     )
                 )
             begin = end
@@ -124,7 +124,7 @@ class ObjectState:
             propagation_first=self.propagation_first[:, indices],
             last_masks=self.last_masks[:, indices],
             last_dense_keys=self.last_dense_keys,
-            last_dense_weights=_of_objects(self.last_dense_weights, indices),
+            last_dense_log_masks=_of_objects(self.last_dense_log_masks, indices),
             memory=None if self.memory is None else self.memory.select(indices),
             age=self.age,
         )

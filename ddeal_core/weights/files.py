@@ -15,6 +15,7 @@ from ddeal_core.errors import ConfigError, OutputError, WeightsError
 from ddeal_core.network.blank import blank_network
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
+from ddeal_core.network.dense.matching import RENAMED
 from ddeal_core.text_files import parse_json
 from ddeal_core.weights.bundled import weights_file
 from ddeal_core.whole_files import write_whole
@@ -106,11 +107,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
             provenance = parse_json(metadata.get("provenance", "{}"))
             if not isinstance(provenance, dict):
                 raise ValueError("its provenance is not a list of named values")
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            stored = {_present_name(name): name for name in file.keys()}  # noqa: SIM118
+            found = {name: tuple(file.get_slice(at).get_shape()) for name, at in stored.items()}
             check_entries(str(path), config, found)
             state = {}
-            for name in found:
-                tensor = file.get_tensor(name)
+            for name, at in stored.items():
+                tensor = file.get_tensor(at)
                 check_values(str(path), name, tensor)
                 counts = name.endswith("num_batches_tracked")
                 state[name] = tensor if counts else tensor.float()
@@ -127,6 +129,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     ) as error:
         raise WeightsError(f"{path} is no whole weights file: {_first_line(error)}") from None
     return Checkpoint(config, state, provenance)
+
+
+def _present_name(entry: str) -> str:
+    module, _, name = entry.rpartition(".")
+    return f"{module}.{RENAMED.get(name, name)}" if module == "dense_matching" else entry
 
 
 def load_network(path: Path | None = None) -> Ddeal:

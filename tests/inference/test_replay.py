@@ -18,7 +18,7 @@ from ddeal_core import Segmenter
 from ddeal_core.errors import InputError
 from ddeal_core.inference.network import for_inference
 from ddeal_core.inference.replay import Replayed
-from ddeal_core.network.dense.memory import Memory, fill_up
+from ddeal_core.network.dense.memory import Memory, pad_to_bucket
 from ddeal_core.tracking.merging import soft_aggregation, to_labels
 from ddeal_core.tracking.tracker import Tracker
 
@@ -107,7 +107,7 @@ def test_networks_and_their_recordings_go_at_once(make_network, tiny_clip):
         gc.enable()
 
 
-def test_first_frames_of_several_videos_are_filled_up_alike(make_network, tiny_clip):
+def test_first_frames_of_several_videos_are_padded_alike(make_network, tiny_clip):
     network = for_inference(make_network("compact"), record=in_place)
     kept = set()
     for shift in (0, 10, 20):
@@ -120,15 +120,15 @@ def test_first_frames_of_several_videos_are_filled_up_alike(make_network, tiny_c
     assert network._segment.recordings == 1
 
 
-def test_a_memory_that_is_filled_up_matches_the_same(make_network):
+def test_a_memory_that_is_padded_matches_the_same(make_network):
     dense = make_network("compact").dense_matching
     rng = torch.Generator().manual_seed(0)
     query = torch.randn(1, 8, 4, 5, generator=rng)
     keys = torch.randn(1, 8, 33, generator=rng)
     weights = torch.rand(1, 2, 2, 33, generator=rng).log()
     memory = Memory.of(keys, weights, interval=1)
-    filled = memory.filled_up()
-    assert filled.keys.shape[2] == filled.weights.shape[3] == 2048
+    filled = memory.padded_to_bucket()
+    assert filled.keys.shape[2] == filled.log_masks.shape[3] == 2048
     low = weights[..., :20] - 100  # the memory alone decides
     with torch.inference_mode():
         plain, padded = (
@@ -145,12 +145,12 @@ class Pair(NamedTuple):
 def test_kernels_come_in_few_numbers():
     sizes = set()
     for count in range(1, 40_000, 97):
-        keys, weights = fill_up(torch.zeros(1, 1, count), torch.zeros(1, 1, 2, count))
+        keys, weights = pad_to_bucket(torch.zeros(1, 1, count), torch.zeros(1, 1, 2, count))
         assert keys.shape[2] == weights.shape[3] < max(count + 2048, count * 1.25)
         assert (weights[0, 0, 0] < -1e3).sum() == keys.shape[2] - count
         sizes.add(keys.shape[2])
     assert len(sizes) <= 14
-    whole, _ = fill_up(torch.zeros(1, 1, 4096), torch.zeros(1, 1, 2, 4096))
+    whole, _ = pad_to_bucket(torch.zeros(1, 1, 4096), torch.zeros(1, 1, 2, 4096))
     assert whole.shape[2] == 4096
 
 
@@ -271,7 +271,7 @@ def test_the_work_of_a_frame_stays_on_its_device(make_network, preset):
                     torch.empty(1, 8, 40, device="meta"),
                     torch.empty(1, 2, 2, 40, device="meta"),
                     interval=5,
-                ).filled_up(),
+                ).padded_to_bucket(),
             )
         prediction = network.segment(encoding, state)
         merged = soft_aggregation(prediction.log_odds)

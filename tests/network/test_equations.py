@@ -121,7 +121,7 @@ def test_dense_matching_prefers_what_is_near():
     same = F.normalize(torch.ones(1, 5, 6, 8), dim=1)  # all features alike: only places differ
     mask = torch.zeros(1, 1, 48, 64)
     mask[..., :24] = 1  # the object is on the left
-    weights = module.weights(mask)
+    weights = module.log_masks(mask)
     scores = module(same, ((same, weights),), (same, weights))
     first, last = scores[:, :2], scores[:, 2:]
     torch.testing.assert_close(first[0, 0], first[0, 1])  # the first frame knows no places
@@ -135,7 +135,7 @@ def test_dense_matching_is_trained():
     module = DenseMatching(4, 6, 5)
     s8, s16, mask = draw(1, 4, 6, 8), draw(1, 6, 3, 4), torch.zeros(1, 2, 48, 64)
     mask[:, 0, :24], mask[:, 1, :, 40:] = 1, 1
-    frame, weights = module.encode_frame(s8, module.project_s16(s16)), module.weights(mask)
+    frame, weights = module.encode_frame(s8, module.project_s16(s16)), module.log_masks(mask)
     torch.testing.assert_close(frame.norm(dim=1), torch.ones(1, 6, 8), atol=1e-4, rtol=0)
     query = module.encode_frame(s8.roll(1, dims=3), module.project_s16(s16))
     module(query, ((frame, weights),), (frame, weights)).square().sum().backward()

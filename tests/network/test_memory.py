@@ -14,7 +14,7 @@ POSITIONS = 6
 
 
 def frame(age):
-    """Keys that say which frame they are of, and log-weights of two objects."""
+    """Keys that say which frame they are of, and log-masks of two objects."""
     keys = torch.full((1, 3, POSITIONS), float(age))
     return keys, torch.full((1, 2, 2, POSITIONS), -float(age))
 
@@ -24,18 +24,18 @@ def remember(ages, *, most, interval=1):
     for age in range(1, ages + 1):
         if age % (interval if memory is None else memory.interval):
             continue
-        keys, weights = frame(age)
+        keys, log_masks = frame(age)
         if memory is None:
-            memory = Memory.of(keys, weights, interval=interval)
+            memory = Memory.of(keys, log_masks, interval=interval)
         else:
-            memory = memory.add(keys, weights, age=age, most=most)
+            memory = memory.add(keys, log_masks, age=age, most=most)
     return memory
 
 
 def ages_in(memory):
     keys = memory.keys[0, 0].view(memory.frames, POSITIONS)
     assert torch.equal(keys, keys[:, :1].expand_as(keys)), "a frame's positions stay together"
-    assert torch.equal(memory.weights[0, 1, 0], -memory.keys[0, 0]), "so do keys and weights"
+    assert torch.equal(memory.log_masks[0, 1, 0], -memory.keys[0, 0]), "so do keys and log_masks"
     return keys[:, 0].int().tolist()
 
 
@@ -63,21 +63,21 @@ def test_it_never_outgrows_its_bound(most):
     for ages in range(1, 70):
         memory = remember(ages, most=most)
         assert memory.frames <= most
-        assert memory.keys.shape[2] == memory.weights.shape[3] == memory.frames * POSITIONS
+        assert memory.keys.shape[2] == memory.log_masks.shape[3] == memory.frames * POSITIONS
 
 
 def test_frames_may_bring_a_part_of_their_positions():
     memory = None
     for age, count in enumerate((2, 0, 3, 1, 6), start=1):
-        keys, weights = (x[..., :count] for x in frame(age))
+        keys, log_masks = (x[..., :count] for x in frame(age))
         if memory is None:
-            memory = Memory.of(keys, weights, interval=1)
+            memory = Memory.of(keys, log_masks, interval=1)
         else:
-            memory = memory.add(keys, weights, age=age, most=4)
+            memory = memory.add(keys, log_masks, age=age, most=4)
         assert not memory.is_empty
     assert memory.positions == (0, 1)  # frames 2 and 4; 5 falls between
     assert memory.keys[0, 0].tolist() == [4]
-    assert memory.weights[0, 1, 1].tolist() == [-4]
+    assert memory.log_masks[0, 1, 1].tolist() == [-4]
     nothing = memory.add(*(x[..., :0] for x in frame(6)), age=6, most=4)
     assert nothing.positions == (0, 1, 0)
     assert Memory.of(*(x[..., :0] for x in frame(1)), interval=1).is_empty
@@ -93,10 +93,10 @@ def test_what_is_known_is_not_remembered_again():
     scores[:, 0, 5, 1, 0] = -kappa  # far from the object, which is there
     shares = torch.zeros(1, 2, 6)
     shares[0, 0] = torch.tensor([0, 1, 0, 1, 0.3, 0])
-    weights = (torch.stack([1 - shares, shares], dim=2) + 1e-3).log()
+    log_masks = (torch.stack([1 - shares, shares], dim=2) + 1e-3).log()
 
     def new(similarity, objects=slice(None)):
-        return matching.novel(scores[:, objects], weights[:, objects], similarity)[0].nonzero()[
+        return matching.novel(scores[:, objects], log_masks[:, objects], similarity)[0].nonzero()[
             :, 0
         ]
 
@@ -112,10 +112,10 @@ def test_a_position_stands_for_those_like_it():
     keys = torch.stack([angle.cos(), angle.sin()])[None]
     shares = torch.zeros(1, 2, 8, 12)
     shares[0, 0, 4, 3:5], shares[0, 1, 4, 6] = 1, 0.04
-    weights = (torch.stack([1 - shares, shares], dim=2) + 1e-3).log().flatten(3)
+    log_masks = (torch.stack([1 - shares, shares], dim=2) + 1e-3).log().flatten(3)
 
     def kept(similarity, wanted=None, objects=slice(None)):
-        found = DenseMatching.distinct(keys, weights[:, objects], similarity, wanted)
+        found = DenseMatching.distinct(keys, log_masks[:, objects], similarity, wanted)
         return [(i // 12, i % 12) for i in found[0].nonzero()[:, 0].tolist()]
 
     coarse = [(0, 0), (0, 8)]
@@ -130,8 +130,8 @@ def test_a_position_stands_for_those_like_it():
     only[0, [1, 2, 13, 60]] = True
     assert kept(0.9, only) == [(0, 2), (5, 0)]
     two = torch.cat([keys.flip(2), keys])  # each video for itself
-    both = DenseMatching.distinct(two, weights.expand(2, -1, -1, -1), 0.9)
-    assert torch.equal(both[1:], DenseMatching.distinct(keys, weights, 0.9))
+    both = DenseMatching.distinct(two, log_masks.expand(2, -1, -1, -1), 0.9)
+    assert torch.equal(both[1:], DenseMatching.distinct(keys, log_masks, 0.9))
     assert not torch.equal(both[0], both[1])
 
 
@@ -152,9 +152,9 @@ def test_what_is_alike_is_judged_in_float32(make_network):
 
 def test_an_object_that_comes_later_is_not_in_it():
     memory = remember(3, most=4).join(1)
-    assert memory.weights.shape == (1, 3, 2, 3 * POSITIONS)
-    assert memory.weights[:, 2].max() < -1e3
-    assert torch.equal(memory.select([0, 1]).weights, remember(3, most=4).weights)
+    assert memory.log_masks.shape == (1, 3, 2, 3 * POSITIONS)
+    assert memory.log_masks[:, 2].max() < -1e3
+    assert torch.equal(memory.select([0, 1]).log_masks, remember(3, most=4).log_masks)
 
 
 def test_what_a_memory_needs():

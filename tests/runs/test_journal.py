@@ -122,7 +122,7 @@ def test_a_memory_in_which_nothing_was_new_survives_the_file(make_network, tiny_
     empty = replace(
         tracker.state.memory,
         positions=(0,),
-        **{name: getattr(tracker.state.memory, name)[..., :0] for name in ("keys", "weights")},
+        **{name: getattr(tracker.state.memory, name)[..., :0] for name in ("keys", "log_masks")},
     )
     tracker._state = replace(tracker.state, memory=empty)
     state, _ = unpack(pack(tracker.snapshot()), torch.device("cpu"))

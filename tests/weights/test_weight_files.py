@@ -274,3 +274,16 @@ def test_a_configuration_decides_nothing_but_its_fields(path, network):
     """The preset's name is for people; files outlive presets."""
     rewrite(path, metadata=settings(network, preset="of long ago"))
     assert load_checkpoint(path).config == replace(network.config, preset="of long ago")
+
+
+def test_names_of_earlier_versions_are_read(make_network, tmp_path):
+    """As `log_sigma` was called before; in files of weights and in checkpoints of training."""
+    network = make_network("compact")
+    state = dict(network.state_dict())
+    state["dense_matching.log_reach"] = state.pop("dense_matching.log_sigma") + 1
+    path = tmp_path / "old.safetensors"
+    save_checkpoint(Checkpoint(network.config, state), path)
+    network.load_state_dict(state)
+    for found in (load_checkpoint(path).state, load_network(path).state_dict(),
+                  network.state_dict()):  # fmt: skip
+        assert torch.equal(found["dense_matching.log_sigma"], state["dense_matching.log_reach"])

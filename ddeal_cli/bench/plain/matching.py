@@ -64,7 +64,7 @@ class PlainMatching(PlainFeatures):
         assert other.dense is not None
         height, width = frame.dense.shape[-2:]
         kappa = self.state["dense_matching.log_concentration"].exp()
-        sigma = self.state["dense_matching.log_reach"].exp()
+        sigma = self.state["dense_matching.log_sigma"].exp()
         scores = kappa * other.dense.flatten(1).T @ frame.dense.flatten(1)  # [kernels, pixels]
         if near:
             index = torch.arange(height * width, device=self.device)

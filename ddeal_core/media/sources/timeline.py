@@ -39,7 +39,7 @@ class _Recording:
 
 
 @dataclass(slots=True)
-class _Place:
+class _StreamPosition:
     """How far a stream has come, in seconds that run on.
 
     Attributes:
@@ -56,7 +56,7 @@ class _Place:
     due: Fraction
     end: Fraction
     delay: Fraction
-    before: _Place | None = None
+    before: _StreamPosition | None = None
 
 
 class Timeline:
@@ -81,7 +81,7 @@ class Timeline:
         # in other formats the time stamps of a pause go on behind it
         self._jumps = Flags.ts_discont in Flags(container.format.flags)
         self._recordings: list[_Recording] = []
-        self._places: dict[int, _Place] = {}
+        self._places: dict[int, _StreamPosition] = {}
         # of streams that have just entered a recording: time stamp of the first key frame, or None
         self._entered: dict[int, int | None] = {}
 
@@ -186,7 +186,7 @@ class Timeline:
             lasts = min(max(Fraction(0), at + shift - place.last), _BACK)
         end = shown + shift + lasts
         entered = place is not None and place.recording is not recording
-        self._places[packet.stream.index] = _Place(
+        self._places[packet.stream.index] = _StreamPosition(
             recording,
             last=at + shift,
             due=at + shift + lasts,

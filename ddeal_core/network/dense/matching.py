@@ -6,6 +6,8 @@ a preference for near positions: a Gaussian in the distance instead of a hard wi
 between, a memory of a few frames keeps, in the manner of STM.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,7 +17,10 @@ from ddeal_core.network.dense.memory import Memory
 from ddeal_core.network.directional import unit
 from ddeal_core.operators.masked_maximum import masked_maximum
 
-__all__ = ["DenseMatching"]
+__all__ = ["RENAMED", "DenseMatching"]
+
+RENAMED = {"log_reach": "log_sigma"}
+"""Parameters by the names that they had in earlier checkpoints."""
 
 _GRIDS = (8, 4, 2, 1)  # Steps.
 _SAME_SHARE = 0.05
@@ -46,7 +51,16 @@ class DenseMatching(nn.Module):
         for conv in (self.project_s8, self.project_s16, self.embed):
             initialise(conv)
         self.log_concentration = nn.Parameter(torch.tensor(2.3))  # kappa = 10
-        self.log_reach = nn.Parameter(torch.tensor(-1.9))  # sigma = 0.15 frame heights
+        self.log_sigma = nn.Parameter(torch.tensor(-1.9))  # sigma = 0.15 frame heights
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Load, also what was saved under the names of earlier versions."""
+        for old, new in RENAMED.items():
+            if prefix + old in state_dict:
+                state_dict[prefix + new] = state_dict.pop(prefix + old)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def encode_frame(self, s8: Tensor, context: Tensor) -> Tensor:
         """Embed a frame, once a frame.
@@ -63,8 +77,8 @@ class DenseMatching(nn.Module):
         return unit(x, dim=1, eps=1e-6)
 
     @staticmethod
-    def weights(masks: Tensor) -> Tensor:
-        """Log-weights of the kernels of a remembered frame.
+    def log_masks(masks: Tensor) -> Tensor:
+        """Log-masks of the kernels of a remembered frame.
 
         Args:
             masks: Object probabilities at full size, ``[G, K, H, W]``.
@@ -76,29 +90,30 @@ class DenseMatching(nn.Module):
         return (torch.stack([1 - share, share], dim=2) + _EPS).log()
 
     @torch.no_grad()
-    def novel(self, scores: Tensor, weights: Tensor, similarity: float) -> Tensor:
+    def novel(self, scores: Tensor, log_masks: Tensor, similarity: float) -> Tensor:
         """Find the positions of a frame that a memory does not know yet.
 
-        A position is known if, for each object, its best match in the class that it is rather of,
-        on any remembered frame, has a cosine of at least ``similarity``.
+        A position belongs to an object or to its background, whichever share is larger. It is
+        known if, for each object, its best match in that class on any remembered frame has a
+        cosine of at least ``similarity``.
 
         Args:
             scores: What `forward` said of the frame, ``[G, K, 6, H/8, W/8]``.
-            weights: From `weights`, of the frame's masks.
+            log_masks: From `log_masks`, of the frame's masks.
             similarity: Cosine in (0, 1).
 
         Returns:
             Whether each position is new, ``[G, H*W/64]`` bool.
         """
         background, foreground = scores[:, :, 4:6].flatten(3).unbind(2)
-        own = torch.where(weights[:, :, 1] > weights[:, :, 0], foreground, background)
+        own = torch.where(log_masks[:, :, 1] > log_masks[:, :, 0], foreground, background)
         known = own >= similarity * self.log_concentration.exp()
         return ~known.all(1)
 
     @staticmethod
     @torch.no_grad()
     def distinct(
-        keys: Tensor, weights: Tensor, similarity: float, wanted: Tensor | None = None
+        keys: Tensor, log_masks: Tensor, similarity: float, wanted: Tensor | None = None
     ) -> Tensor:
         """Find the positions of a frame that say something of their own.
 
@@ -108,14 +123,14 @@ class DenseMatching(nn.Module):
 
         Args:
             keys: Unit features of the frame, ``[G, Cd, H/8, W/8]``.
-            weights: From `weights`, of its masks.
+            log_masks: From `log_masks`, of its masks.
             similarity: Cosine in (0, 1).
             wanted: Whether each position is looked at, ``[G, H*W/64]`` bool; None for all.
 
         Returns:
             Whether each position is kept, ``[G, H*W/64]`` bool.
         """
-        flat, shares = keys.flatten(2), weights[:, :, 1].exp()
+        flat, shares = keys.flatten(2), log_masks[:, :, 1].exp()
         grids = _coarsest_grids(*keys.shape[2:], device=keys.device).expand(len(keys), -1)
         if wanted is not None:
             grids = torch.where(wanted, grids, len(_GRIDS))
@@ -134,8 +149,8 @@ class DenseMatching(nn.Module):
 
         Args:
             query: Embedded current frame, ``[G, C, H/8, W/8]``.
-            first: Embedded first frames and log-weights of the objects that began there.
-            last: Embedded last frame and log-weights of all objects.
+            first: Embedded first frames and log-masks of the objects that began there.
+            last: Embedded last frame and log-masks of all objects.
             memory: Frames between these, for a network that has a memory; None while it is empty.
 
         Returns:
@@ -146,19 +161,20 @@ class DenseMatching(nn.Module):
         kappa = self.log_concentration.exp()
         flat = query.flatten(2) * kappa
         scores_first = torch.cat(
-            [masked_maximum(flat, keys.flatten(2), shift=weights) for keys, weights in first], dim=1
+            [masked_maximum(flat, keys.flatten(2), shift=log_masks) for keys, log_masks in first],
+            dim=1,
         )
-        keys, weights = last
+        keys, log_masks = last
         # -|p - q|^2 / (2 sigma^2) is an inner product of longer vectors: one product does both.
         near_query, near_key = _position_terms(height, width, query)
-        precision = (-2 * self.log_reach).exp()
+        precision = (-2 * self.log_sigma).exp()
         near = torch.cat([flat, precision * near_query.expand(len(query), -1, -1)], dim=1)
         keys = torch.cat([keys.flatten(2), near_key.expand(len(query), -1, -1)], dim=1)
-        scores = [scores_first, masked_maximum(near, keys, shift=weights)]
+        scores = [scores_first, masked_maximum(near, keys, shift=log_masks)]
         if self.outputs > 4:
             scores.append(scores_first)
             if memory is not None and not memory.is_empty:
-                found = masked_maximum(flat, memory.keys, shift=memory.weights)
+                found = masked_maximum(flat, memory.keys, shift=memory.log_masks)
                 scores[-1] = torch.maximum(scores_first, found)
         # [G, K, outputs, L]
         return torch.cat(scores, dim=2).view(-1, self.outputs, height, width)
