@@ -101,12 +101,14 @@ def test_codings_in_containers(tmp_path, coding, endings, caplog):
         ("in.mkv", {"audio": "pcm_s16le", "begins": 1, "sound_begins": 0}),
     ],
 )
-def test_what_cameras_write(tmp_path, name, settings):
+def test_what_cameras_write(tmp_path, name, settings, caplog):
     path = record(tmp_path / name, **settings)
     for ending in ("mp4", "webm"):
         pictures, heard = written(path, tmp_path / f"out.{ending}")
         assert pictures == settings.get("frames", 8)
         assert heard == [pytest.approx(length(path), abs=0.15)]
+    surround = settings.get("layout") in ("5.1", "7.1", "2.1")
+    assert ("channels as stereo" in caplog.text) is surround
 
 
 def test_one_track_of_several_that_cannot_be_kept(tmp_path, caplog):

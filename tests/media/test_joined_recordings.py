@@ -80,6 +80,23 @@ def test_packets_with_arrival_times(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
+    ("ending", "codec", "audio"), [("ts", "libx264", "aac"), ("vob", "mpeg2video", None)]
+)
+def test_a_gap_of_a_few_seconds_stays_and_is_told(tmp_path, caplog, ending, codec, audio):
+    """Nobody can say whether something is missing there or another recording begins."""
+    parts = pair(tmp_path, ending, 20, 24, codec=codec, audio=audio)
+    path = joined(tmp_path / f"both.{ending}", *parts)
+    caplog.clear()
+    times, greys = frames_of(path)
+    assert greys == [grey for part in parts for grey in frames_of(part)[1]]
+    gaps = [b - a for a, b in pairwise(times)]
+    assert sorted(gaps)[-1] == pytest.approx(4 - 7 / 25, abs=0.1)
+    assert sorted(gaps)[-2] < 0.1
+    assert caplog.text.count("no pictures and no sound for 3.") == 1
+    assert "was joined from" not in caplog.text
+
+
+@pytest.mark.parametrize(
     ("ending", "audio", "begin", "second"),
     [("vob", "ac3", 100, 20), ("mpg", "mp2", 1, 1), ("vob", None, 5, 900), ("mpg", None, 100, 20)],
 )

@@ -185,7 +185,7 @@ def test_a_grey_matte_video(tiny_clip, tmp_path):
     [
         (["out.json"], {"background": "white"}, "no output shows the background"),
         (["a.mov", "a.mov"], {}, "named twice"),
-        (["mattes=a.mp4"], {}, "go to a folder"),
+        (["a.mp4"], {"kind": "mattes"}, "write mattes=a.mp4 for a folder of this name"),
         (["a.png"], {}, "png"),
         (["b.mp4"], {"background": "no such colour"}, "no such colour"),
     ],
@@ -214,7 +214,9 @@ def test_a_word_that_is_no_output_is_refused(tiny_clip, tmp_path, monkeypatch, w
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("word", [".", "./rbga=frames", "date=2024", "masks=../here"])
+@pytest.mark.parametrize(
+    "word", [".", "./rbga=frames", "date=2024", "masks=../here", "masks=shot.mov"]
+)
 def test_unusual_names_are_taken(tiny_clip, tmp_path, monkeypatch, word):
     folder = tmp_path / "here"
     folder.mkdir()

@@ -349,8 +349,6 @@ def test_a_full_disk_is_named(tmp_path):
         ("o.png", None, "no writer for the ending"),
         ("o.mp4", "alpha", "no alpha"),
         ("o.mkv", "alpha", "no alpha"),
-        ("o.mp4", "masks", "go to a folder"),
-        ("o.mov", "masks", "go to a folder"),
         ("folder", "overlay", "a folder, which cannot hold"),
         ("folder", "alpha", "a folder, which cannot hold"),
     ],

@@ -51,7 +51,13 @@ def open_outputs(
     """
     named = [_parted(word) for word in words]
     if kind is not None and not any(own is None and fits(kind, path) for own, path in named):
-        # none is left for it: let the first say why it does not fit
+        # None is left for it: the first says why it does not fit.
+        first = named[0][1]
+        if fits(kind, Path("folder")):
+            raise InputError(
+                f"{first} is named like a file, but {kind} go to a folder: write {kind}={first} "
+                "for a folder of this name"
+            )
         named = [(own or kind, path) for own, path in named[:1]] + named[1:]
     kept = list(keep)
     writers: list[ResultWriter] = []

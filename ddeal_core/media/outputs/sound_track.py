@@ -97,6 +97,8 @@ class SoundTrack:
             return None
         way = _Transcoder(stream, encoder)
         changed = "" if way.rate == context.sample_rate else f" at {way.rate} Hz"
+        if context.layout.nb_channels > way.channels:
+            changed += f", its {context.layout.nb_channels} channels as stereo"
         _log.warning(
             "%s cannot hold %s sound: it is coded as %s%s",
             self._named,
@@ -186,7 +188,7 @@ class _Transcoder(_Way):
         super().__init__(source)
         self.rate = _rate_for(encoder, source.codec_context.sample_rate)
         self._name = encoder
-        self._channels = 1 if source.codec_context.layout.nb_channels == 1 else 2
+        self.channels = 1 if source.codec_context.layout.nb_channels == 1 else 2
         self._resampler: AudioResampler | None = None
         self._kind: object = None
         self._end: Fraction | None = None
@@ -195,8 +197,8 @@ class _Transcoder(_Way):
         stream = container.add_stream(
             self._name,
             rate=self.rate,
-            layout="mono" if self._channels == 1 else "stereo",
-            options={"b": f"{96 * self._channels}k"},
+            layout="mono" if self.channels == 1 else "stereo",
+            options={"b": f"{96 * self.channels}k"},
         )
         assert isinstance(stream, AudioStream)
         self._stream, self._encoder = stream, stream.codec_context

@@ -58,7 +58,7 @@ def open_writer(
     background    .mp4, .mkv, ...     the cut-out before `background`
     ============  ==================  =====================================================
 
-    Folders may have any name that does not end like a file's. Without a kind: masks in a folder
+    Folders may have any name where the kind is said. Without a kind: masks in a folder
     (one that is there, or a name without ending), coco in .json, alpha in .mov and .webm, and in
     .mp4 and .mkv background if one is given, else overlay.
 
@@ -100,10 +100,6 @@ def open_writer(
             return RgbaFolderWriter(where, hard=hard, deep=deep)
         name = next((f"file{end}" for end, own in _FILES.items() if own == kind), "file.mp4")
         raise OutputError(f"{where} is a folder, which cannot hold {kind}: name a {name}")
-    if kind in _FOLDERS:
-        raise OutputError(
-            f"{where} is named like a file, but {kind} go to a folder: give it another name"
-        )
     own = _FILES.get(where.suffix.lower())
     if own is not None and kind not in (None, own):
         raise OutputError(f"{where} holds {own} by its ending, and cannot hold {kind}")
@@ -136,12 +132,8 @@ def open_writer(
 
 
 def is_folder(path: Path, kind: Kind | None = None) -> bool:
-    """Whether an output is a folder: by its kind, unless its name ends like that of a file."""
-    return (
-        path.is_dir()
-        or not path.suffix
-        or (kind is not None and kind in _FOLDERS and fits(kind, path))
-    )
+    """Whether an output is a folder: by its kind if that is known, else by its name."""
+    return path.is_dir() or not path.suffix or kind in _FOLDERS
 
 
 def fits(kind: Kind, path: Path) -> bool:

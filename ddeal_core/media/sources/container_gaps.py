@@ -7,7 +7,7 @@ is told. Their packets follow each other closely, so a hole between two of them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from ddeal_core.media.sources.damage import DamageRecord
 from ddeal_core.media.sources.decoding import damage
 from ddeal_core.media.sources.ebml import extent_of
-from ddeal_core.media.sources.timeline import Timeline
+from ddeal_core.media.sources.timeline import OnJoin, Timeline
 
 __all__ = ["without_holes"]
 
@@ -32,7 +32,7 @@ def without_holes(
     *,
     path: Path,
     record: DamageRecord | None = None,
-    on_join: Callable[[], None] | None = None,
+    on_join: OnJoin | None = None,
 ) -> Iterator[Packet[VideoStream]]:
     """Give the packets of one stream, the empty one of the end included; times run on.
 

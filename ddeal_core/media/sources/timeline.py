@@ -21,12 +21,16 @@ from av.packet import Packet
 from ddeal_core.media.rational import to_fraction
 from ddeal_core.media.sources.transport_stream import restarts_between
 
-__all__ = ["Timeline", "tell_of_join"]
+__all__ = ["OnJoin", "Timeline", "tell_of_join"]
+
+OnJoin = Callable[[Fraction], None]
+"""Told of a place where recordings meet: see `Timeline`."""
 
 _log = logging.getLogger(__name__)
 
 # As in the ffmpeg program: what goes back by more, or ahead by more, is another clock.
 _BACK, _AHEAD = Fraction(1, 10), Fraction(10)  # seconds
+_GAP = Fraction(1)  # seconds without anything that are told of
 _JUST = Fraction(1, 4)  # seconds after which a stream goes on where one time stamp was wrong
 _APART = Fraction(5)  # seconds by which streams of one recording may be apart in a file
 
@@ -67,7 +71,8 @@ class Timeline:
     Args:
         container: What is read, from its beginning; not sought in.
         path: The file, to look at the bytes where recordings meet; None for a stream.
-        on_join: Called where the second recording begins.
+        on_join: Called where the second recording begins with 0, and where the clock of all
+            streams jumps ahead by less than would show another clock with the seconds of the gap.
     """
 
     def __init__(
@@ -75,7 +80,7 @@ class Timeline:
         container: InputContainer,
         *,
         path: Path | None = None,
-        on_join: Callable[[], None] | None = None,
+        on_join: OnJoin | None = None,
     ) -> None:
         self._container, self._path, self._on_join = container, path, on_join
         # in other formats the time stamps of a pause go on behind it
@@ -181,6 +186,8 @@ class Timeline:
             if packet.stream.type == "video" and 0 < lack <= _APART:
                 recording.shift += lack  # pictures come one after the other
         shift = recording.shift
+        if place is not None and place.recording is recording:
+            self._look_for_gap(at + shift)
         lasts = (packet.duration or 0) * time_base
         if not lasts and place is not None:
             lasts = min(max(Fraction(0), at + shift - place.last), _BACK)
@@ -196,6 +203,14 @@ class Timeline:
         )
         _move(packet, shift)
         return entered
+
+    def _look_for_gap(self, begins: Fraction) -> None:
+        """Tell of a jump ahead of all streams that stays: nobody can say what was in between."""
+        if self._on_join is None or not self._jumps:
+            return
+        gap = begins - max(place.due for place in self._places.values())
+        if gap > _GAP:
+            self._on_join(gap)
 
     def _recording(self, index: int, at: Fraction, shown: Fraction, slack: Fraction) -> _Recording:
         """Find the recording that a packet of a stream belongs to, or begin another."""
@@ -235,15 +250,24 @@ class Timeline:
         begins = max(other.end for other in self._places.values())
         self._recordings.append(_Recording(begins - shown))
         if self._on_join is not None and len(self._recordings) == 2:
-            self._on_join()
+            self._on_join(Fraction(0))
         return self._recordings[-1]
 
 
-def tell_of_join(path: Path) -> None:
-    """Warn that a file holds several recordings."""
-    _log.warning(
-        "%s was joined from recordings with clocks of their own: times run on where they meet", path
-    )
+def tell_of_join(path: Path, gap: Fraction) -> None:
+    """Warn that a file holds several recordings, or that some of one may be missing."""
+    if gap:
+        _log.warning(
+            "%s has no pictures and no sound for %.1f s, where recordings were joined or a part is "
+            "missing: the gap stays",
+            path,
+            float(gap),
+        )
+    else:
+        _log.warning(
+            "%s was joined from recordings with clocks of their own: times run on where they meet",
+            path,
+        )
 
 
 def _is_closed(packet: Packet[Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -73,7 +74,7 @@ class VideoSource(DecodedSource):
     ) -> None:
         super().__init__(path, start=start, end=end, on_error=on_error)
         self._active: list[InputContainer] = []
-        self._joined = False
+        self._told: set[bool] = set()  # of gaps, and of joins without one
         with self._opened() as (container, stream):
             # one packet in, one frame out: frame threads would read ahead
             stream.thread_type = "SLICE"
@@ -174,10 +175,10 @@ class VideoSource(DecodedSource):
         if record.others:
             raise damage(self.path, index + 1, record.others[0])
 
-    def _tell_of_join(self) -> None:
-        if not self._joined:
-            tell_of_join(self.path)
-        self._joined = True
+    def _tell_of_join(self, gap: Fraction) -> None:
+        if (gap > 0) not in self._told:
+            tell_of_join(self.path, gap)
+        self._told.add(gap > 0)
 
     def close(self) -> None:
         """End iterations that were left half-way."""
