@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_by_running"]
 
-_FRAMES = 8
+_FRAMES = 4
 _LEAST_J = 0.8  # a few frames of the sample clip: whoever loses its animals is broken
 _ADVICE = "install ddeal anew; if that does not help, report this with all lines above"
 

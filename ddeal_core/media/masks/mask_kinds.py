@@ -88,7 +88,7 @@ def is_soft(grey: NDArray[np.uint8], *, lossy: bool) -> bool:
     if lossy or not count:
         return lossy
     lines = np.count_nonzero(between & _flat(grey)) * 2 < count
-    return bool((grey == 255).any()) and (len(np.unique(grey)) > _MANY or lines)
+    return bool((grey == 255).any() and (len(np.unique(grey)) > _MANY or lines))
 
 
 def from_colours(rgb: NDArray[np.uint8], *, lossy: bool) -> Reading:
