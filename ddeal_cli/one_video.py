@@ -4,20 +4,22 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ddeal_core.media import FrameSource, Mask
     from ddeal_core.runs import NetworkOptions, OutputOptions, RunSummary, VideoRequest
     from ddeal_core.runs.outputs import Progress
     from ddeal_core.runs.run import Run
+    from ddeal_core.tracking.doubt import Stretch
 
-__all__ = ["run_and_show", "run_and_tell", "tell_masks"]
+__all__ = ["listed", "run_and_show", "run_and_tell", "tell_masks"]
 
 _MASKS_TOLD = 12
 
@@ -82,6 +84,8 @@ def run_and_tell(
             f"{done.frame_rate:.1f} frames/s{where}",
             quiet=quiet,
         )
+    if done.doubts:
+        say(f"look at {listed(done.doubts)}: they may be wrong", quiet=quiet)
     if json:
         emit_json(
             {
@@ -96,9 +100,21 @@ def run_and_tell(
                 "seconds": round(done.seconds, 3),
                 "frames_per_second": round(done.frame_rate, 3),
                 "device": done.device,
+                "doubts": [asdict(stretch) for stretch in done.doubts],
                 "weights": None if network.weights is None else str(network.weights),
             }
         )
+
+
+def listed(doubts: "Sequence[Stretch]", *, most: int = 6) -> str:
+    """Name the frames to look at: the most doubtful stretches, in order."""
+    if not doubts:
+        return ""
+    worst = sorted(sorted(doubts, key=lambda each: -each.doubt)[:most], key=lambda each: each.first)
+    spans = [str(s.first) if s.first == s.last else f"{s.first} to {s.last}" for s in worst]
+    more = f" and {len(doubts) - most} more stretches" if len(doubts) > most else ""
+    alone = len(worst) == 1 and worst[0].first == worst[0].last
+    return f"frame{'' if alone else 's'} {', '.join(spans)}{more}"
 
 
 def tell_masks(masks: "Mapping[int, Mask]", source: "FrameSource", *, quiet: bool) -> None:

@@ -6,6 +6,16 @@ from dataclasses import replace
 import typer
 
 from ddeal_cli import segment_options as own
+from ddeal_cli.finishing_options import (
+    ChokeOption,
+    FeatherOption,
+    GrowOption,
+    HolesOption,
+    ShrinkOption,
+    SpecksOption,
+    SteadyOption,
+    finishing_of,
+)
 from ddeal_cli.help_pages import epilog
 from ddeal_cli.hint_options import (
     BoxOption,
@@ -71,6 +81,13 @@ def segment(
     green: own.GreenOption = False,
     hard: own.HardOption = False,
     depth: own.DepthOption = None,
+    steady: SteadyOption = False,
+    drop_specks: SpecksOption = False,
+    fill_holes: HolesOption = False,
+    grow: GrowOption = 0,
+    shrink: ShrinkOption = 0,
+    choke: ChokeOption = 0,
+    feather: FeatherOption = 0,
     no_audio: own.AudioOption = False,
     overwrite: Overwrite = False,
     resume: own.ResumeOption = False,
@@ -117,6 +134,7 @@ def segment(
         background=own.backdrop(background, green=green),
         hard=hard,
         depth=None if depth is None else 8 if depth == "8" else 16,
+        finishing=finishing_of(steady, drop_specks, fill_holes, grow, shrink, choke, feather),
         sound=not no_audio,
         cues=cues or (),
         cue_frames=cue_frames,

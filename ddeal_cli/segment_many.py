@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddeal_cli.console import complain, emit_json, say, told
 from ddeal_cli.many_progress import ManyProgress
+from ddeal_cli.one_video import listed
 from ddeal_cli.tables import show_table
 
 if TYPE_CHECKING:
@@ -104,10 +106,11 @@ def _show(outcomes: "Sequence[Outcome]", seconds: float) -> None:
             str(outcome.frames) if outcome.frames else "",
             f"{outcome.frame_rate:.1f}" if outcome.frames else "",
             "complete before" if outcome.status == "complete" else outcome.status,
+            listed(outcome.doubts, most=3),
         ]
         for outcome in outcomes
     ]
-    show_table(["video", "frames", "frames/s", "status"], rows, stderr=True)
+    show_table(["video", "frames", "frames/s", "status", "look at"], rows, stderr=True)
     frames = sum(outcome.frames for outcome in outcomes)
     counts = _counts(outcomes)
     parts = [f"{counts['done']} of {len(outcomes)} videos done"]
@@ -141,5 +144,6 @@ def _video_record(outcome: "Outcome") -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "frames_per_second": round(outcome.frame_rate, 3),
         "device": outcome.device,
+        "doubts": [asdict(stretch) for stretch in outcome.doubts],
         "error": None if outcome.error is None else told(outcome.error, outcome.remedy),
     }

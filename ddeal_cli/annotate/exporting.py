@@ -136,7 +136,8 @@ class Exporter:
             with closing(run.steps(results=stored if known else None)) as steps:
                 for step in steps:
                     if not known and step.frame.index >= given.frames[0]:
-                        project.results.put(step.frame.index, step.result, given)
+                        doubt = 0.0 if run.meter is None else run.meter.doubts[step.frame.index]
+                        project.results.put(step.frame.index, step.result, given, doubt)
                     yield step.frame.index
         self.written.update(paths)
 

@@ -19,6 +19,7 @@ from ddeal_core.errors import DdealError, MaskError
 from ddeal_core.media.masks.label_images import read_labels
 from ddeal_core.media.masks.mask_images import write_mask
 from ddeal_core.runs.result_log import ResultLog
+from ddeal_core.tracking.doubt import Stretch, stretches
 from ddeal_core.tracking.result import Result
 
 __all__ = ["GivenMasks", "ResultStore"]
@@ -79,6 +80,7 @@ class ResultStore:
         self._lock = threading.Lock()
         self._codes: dict[str, int] = {"": 0}  # a small number for each state of the masks
         self._known = np.zeros(count, np.int64)  # 0: no result
+        self._doubts: dict[int, float] = {}
         self._soft = ResultLog.at(self._folder / "soft.log")
 
     @property
@@ -86,8 +88,8 @@ class ResultStore:
         """Where the files are."""
         return self._folder
 
-    def put(self, index: int, result: Result, given: GivenMasks) -> None:
-        """Keep a frame's result.
+    def put(self, index: int, result: Result, given: GivenMasks, doubt: float = 0.0) -> None:
+        """Keep a frame's result, and how doubtful it is.
 
         Raises:
             OutputError: The disk is full.
@@ -95,6 +97,7 @@ class ResultStore:
         write_mask(self._file(index), result.labels)
         with self._lock:
             self._soft.add(index, result)
+            self._doubts[index] = doubt
             self._known[index] = self._code(given.until(index))
 
     def labels(self, index: int) -> Labels | None:
@@ -113,6 +116,12 @@ class ResultStore:
                 return self._soft.get(index, self._size, device)
             except ValueError as error:
                 raise DdealError(f"the result of frame {index} is gone: {error}") from None
+
+    def doubts(self, given: GivenMasks) -> tuple[Stretch, ...]:
+        """Frames with fresh results to look at."""
+        fresh = self.fresh(given)
+        with self._lock:
+            return stretches({i: doubt for i, doubt in self._doubts.items() if fresh[i]})
 
     def fresh(self, given: GivenMasks) -> NDArray[np.bool_]:
         """One value a frame: whether its result follows from the masks that are given.

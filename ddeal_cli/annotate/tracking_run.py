@@ -13,6 +13,7 @@ from ddeal_cli.annotate.snapshots import Snapshots
 from ddeal_core.errors import InputError
 from ddeal_core.media.sources.opening import open_source
 from ddeal_core.runs.stages import ahead
+from ddeal_core.tracking.doubt import DoubtMeter
 from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = ["RunRange", "TrackingRun"]
@@ -73,6 +74,7 @@ class TrackingRun:
             MediaError: A frame cannot be read.
             OutputError: A result cannot be kept.
         """
+        meter = DoubtMeter()
         begin, tracker = self._snapshots.nearest(what.first, what.given)
         with (
             open_source(project.frames.source.path, start=begin) as source,
@@ -82,7 +84,9 @@ class TrackingRun:
                 self._snapshots.offer(frame.index, tracker, what.given)
                 result = tracker.step(frame.image, what.given.at(frame.index))
                 if frame.index >= what.first:
-                    project.results.put(frame.index, result, what.given)
+                    project.results.put(
+                        frame.index, result, what.given, meter.add(frame.index, result)
+                    )
                 yield frame.index
                 if frame.index + 1 >= what.stop:
                     return

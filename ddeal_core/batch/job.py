@@ -1,11 +1,16 @@
 """One video of many: what is to be done with it, how far it is, and how it ended."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ddeal_core.errors import Remedy
 from ddeal_core.runs.request import OutputOptions, VideoRequest
+
+if TYPE_CHECKING:
+    from ddeal_core.tracking.doubt import Stretch
 
 __all__ = ["Job", "OnProgress", "Outcome", "Position"]
 
@@ -62,6 +67,7 @@ class Outcome:
         objects: Ids that were followed.
         seconds: From opening the video to closing the last output.
         device: Where the network ran.
+        doubts: Frames to look at.
         error: Of a failure, one line that says what is wrong.
         remedy: What lifts a refusal: see `DdealError`.
         bad_input: Whether the caller can mend it, as with `InputError`.
@@ -74,6 +80,7 @@ class Outcome:
     objects: tuple[int, ...] = ()
     seconds: float = 0.0
     device: str | None = None
+    doubts: tuple[Stretch, ...] = ()
     error: str | None = None
     remedy: Remedy | None = None
     bad_input: bool = False
@@ -84,6 +91,6 @@ class Outcome:
         return self.frames / max(self.seconds, 1e-9)
 
     @classmethod
-    def fault(cls, job: Job, error: str, *, bad_input: bool = False) -> "Outcome":
+    def fault(cls, job: Job, error: str, *, bad_input: bool = False) -> Outcome:
         """A video that failed before its first frame, or took its process with it."""
         return cls(job, "failed", error=error, bad_input=bad_input)

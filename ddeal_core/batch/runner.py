@@ -82,7 +82,13 @@ class Runner:
         else:
             if done.was_complete:
                 return replace(outcome, status="complete")
-            outcome = replace(outcome, status="done", size=done.size, objects=done.object_ids)
+            outcome = replace(
+                outcome,
+                status="done",
+                size=done.size,
+                objects=done.object_ids,
+                doubts=done.doubts,
+            )
         return replace(outcome, frames=frames, seconds=time.monotonic() - began)
 
 

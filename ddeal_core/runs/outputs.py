@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 
 from ddeal_core.errors import DdealError, OutputError
+from ddeal_core.finishing import Finisher
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
 from ddeal_core.runs.journal import Journal
 from ddeal_core.runs.records import RunRecord
 from ddeal_core.runs.result_log import encode_result
+from ddeal_core.tracking.doubt import DoubtMeter
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker_state import TrackerState
 
@@ -47,14 +49,22 @@ class RunOutputs:
     Args:
         writers: Of the outputs.
         journal: Where results are kept until all outputs are whole, or None.
+        meter: Is shown every result.
+        finisher: Finishes every cut-out.
 
     Attributes:
         record: What manifests say; None while it is not known.
     """
 
-    def __init__(self, writers: Sequence[ResultWriter], journal: Journal | None) -> None:
+    def __init__(
+        self,
+        writers: Sequence[ResultWriter],
+        journal: Journal | None,
+        meter: DoubtMeter | None = None,
+        finisher: Finisher | None = None,
+    ) -> None:
         self._writers = tuple(writers)
-        self._journal = journal
+        self._journal, self._meter, self._finisher = journal, meter, finisher
         self.record: RunRecord | None = None
 
     def write(self, step: Progress) -> None:
@@ -69,6 +79,8 @@ class RunOutputs:
         if kept is not None and not step.restored:
             payload = record() if step.forward is None else None
             kept.log.add(frame.index, step.forward or result, payload=payload)
+        if self._meter is not None:
+            self._meter.add(frame.index, result)
         cutout = Cutout.of(
             frame.image,
             result.labels,
@@ -78,6 +90,8 @@ class RunOutputs:
             record=record,
             cues=lambda: result.cues,
         )
+        if self._finisher is not None:
+            cutout = self._finisher.finish(cutout)
         for writer in self._writers:
             writer.write(frame, cutout)
         if self.record is not None:

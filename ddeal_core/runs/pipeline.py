@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MaskError, MediaError, StoppedError
+from ddeal_core.finishing import UNFINISHED, Finisher, Finishing
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
 from ddeal_core.media.outputs.result_writer import ResultWriter
@@ -24,6 +25,7 @@ from ddeal_core.runs.records import RunRecord, run_settings
 from ddeal_core.runs.request import Direction, Labels
 from ddeal_core.runs.result_log import ResultLog
 from ddeal_core.runs.stages import Consumer, ahead
+from ddeal_core.tracking.doubt import DoubtMeter
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
@@ -45,6 +47,8 @@ def segment_video(
     on_back: Callable[[int, int], None] = lambda *_: None,
     journal: Journal | None = None,
     stop: Callable[[], bool] = lambda: False,
+    meter: DoubtMeter | None = None,
+    finishing: Finishing = UNFINISHED,
 ) -> Generator[Progress]:
     """Segment a video and write it, frame by frame.
 
@@ -75,6 +79,8 @@ def segment_video(
             holds is not computed again. It belongs to this call.
         stop: Asked after each frame. True ends a live source as if it had no more frames; a run
             on files ends as after an error, once the frames in hand are written.
+        meter: Is shown every result.
+        finishing: What is done to masks before outputs are made of them.
 
     Yields:
         Each frame, once it is written.
@@ -87,12 +93,13 @@ def segment_video(
         OutputError: An output cannot be written; the message names it.
         StoppedError: `stop` said so.
     """
-    outputs = RunOutputs(writers, journal)
+    outputs = RunOutputs(writers, journal, meter, Finisher(finishing))
     try:
         check_direction(direction, source)
         by_frame = masks if isinstance(masks, Mapping) else {anchor(direction, source): masks}
         given = check_masks(by_frame, source)
-        outputs.record = RunRecord(run_settings(segmenter, source, given, direction), source)
+        settings = run_settings(segmenter, source, given, direction, finishing)
+        outputs.record = RunRecord(settings, source)
     except BaseException:
         outputs.abandon()
         raise
@@ -115,6 +122,7 @@ def render_video(
     settings: Settings,
     *,
     stop: Callable[[], bool] = lambda: False,
+    finishing: Finishing = UNFINISHED,
 ) -> Generator[Progress]:
     """Write a video whose results are known, as `segment_video` writes what it finds.
 
@@ -124,6 +132,7 @@ def render_video(
         writers: See `segment_video`.
         settings: What manifests say of the run.
         stop: See `segment_video`.
+        finishing: See `segment_video`.
 
     Yields:
         Each frame, once it is written.
@@ -131,7 +140,7 @@ def render_video(
     Raises:
         DdealError: What `results` raises, and as `segment_video` raises it.
     """
-    outputs = RunOutputs(writers, None)
+    outputs = RunOutputs(writers, None, finisher=Finisher(finishing))
     outputs.record = RunRecord(settings, source)
 
     def compute(frames: Iterator[Frame]) -> Generator[Progress]:

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
+from ddeal_core.finishing.options import UNFINISHED, Finishing
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings, sha256_of_array
 from ddeal_core.media.masks.mask_images import Mask
@@ -28,6 +29,7 @@ def run_settings(
     source: FrameSource,
     masks: Mapping[int, Labels],
     direction: Direction = "forward",
+    finishing: Finishing = UNFINISHED,
 ) -> Settings:
     """Describe input, masks and network as plain JSON types.
 
@@ -36,11 +38,13 @@ def run_settings(
         source: The video; see `FrameSource.identity`.
         masks: By frame; they count by their labels at the video's size.
         direction: Which way objects are followed.
+        finishing: What is done to masks before outputs are made of them.
 
     Raises:
         MediaError: The video cannot be read any more.
     """
     return {
+        **_finished(finishing),
         "input": dict(source.identity()),
         "start": source.start,
         "end": source.end,
@@ -57,23 +61,29 @@ def run_settings(
     }
 
 
-def render_settings(masks: Settings, source: FrameSource) -> Settings:
+def render_settings(masks: Settings, source: FrameSource, finishing: Finishing) -> Settings:
     """Describe what is made of masks that are there already.
 
     Args:
         masks: See `KnownMasks.identity`.
         source: The video.
+        finishing: See `run_settings`.
 
     Raises:
         MediaError: The video cannot be read any more.
     """
     return {
+        **_finished(finishing),
         "input": dict(source.identity()),
         "start": source.start,
         "end": source.end,
         "rendered": dict(masks),
         "on_error": source.on_error,
     }
+
+
+def _finished(finishing: Finishing) -> Settings:
+    return {"finishing": finishing.chosen} if finishing.chosen else {}
 
 
 def output_settings(run: Settings, writer: ResultWriter) -> Settings:

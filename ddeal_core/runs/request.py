@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.errors import InputError
+from ddeal_core.finishing.options import UNFINISHED, Finishing
 from ddeal_core.media.masks.mask_images import Mask
 
 if TYPE_CHECKING:
@@ -98,6 +100,7 @@ class OutputOptions:
             or a video.
         hard: Whether alpha is 0 or 255.
         depth: Bits of mattes and colours where the output can hold them; the source's if None.
+        finishing: What is done to masks before outputs are made of them.
         sound: Whether videos carry the source's sound along.
         cues: Where to draw what led to the answer: see `open_cue_writer`.
         cue_frames: Frames of the cues: see `FrameChoice.parse`.
@@ -113,6 +116,7 @@ class OutputOptions:
     background: Named | Colour | Background | None = None
     hard: bool = False
     depth: Literal[8, 16] | None = None
+    finishing: Finishing = UNFINISHED
     sound: bool = True
     cues: Named | Sequence[Named] = ()
     cue_frames: str | None = None
@@ -124,6 +128,8 @@ class OutputOptions:
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", _names(self.names))
         object.__setattr__(self, "cues", _names(self.cues))
+        if self.hard and (self.finishing.feather or self.finishing.choke):
+            raise InputError("edges cannot be hard, and feathered or choked: choose one")
 
     @property
     def output_names(self) -> tuple[str, ...]:

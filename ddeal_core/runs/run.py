@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ddeal_core.errors import InputError
+from ddeal_core.finishing.options import Finishing
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
 from ddeal_core.media.masks.mask_images import Mask
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ddeal_core.runs.journal import Journal
     from ddeal_core.runs.known_masks import KnownMasks
     from ddeal_core.runs.outputs import Progress
+    from ddeal_core.tracking.doubt import DoubtMeter, Stretch
     from ddeal_core.tracking.result import Result
     from ddeal_core.tracking.segmenter import Segmenter
 
@@ -54,6 +56,7 @@ class RunSummary:
         outputs: Where they are.
         device: Where the network ran; None where nothing was tracked.
         was_complete: Whether nothing was left to do.
+        doubts: Frames to look at, in order; none where nothing was tracked.
     """
 
     frames: int
@@ -65,6 +68,7 @@ class RunSummary:
     outputs: tuple[Path, ...]
     device: str | None
     was_complete: bool
+    doubts: tuple[Stretch, ...] = ()
 
     @property
     def frame_rate(self) -> float:
@@ -86,6 +90,8 @@ class Run:
         settings: What determines their bytes.
         journal: What an interrupted run goes on from, or None where it cannot be resumed.
         is_complete: Whether all outputs are there already, whole.
+        finishing: What is done to masks.
+        meter: Measures the doubt about what is tracked.
     """
 
     request: VideoRequest
@@ -97,6 +103,8 @@ class Run:
     settings: Settings
     journal: Journal | None
     is_complete: bool
+    finishing: Finishing
+    meter: DoubtMeter | None = None
 
     @property
     def kept(self) -> int:
@@ -134,13 +142,19 @@ class Run:
         results = results or self.known
         if results is not None or self.segmenter is None:
             assert results is not None
-            return render_video(self.source, results, self.writers, self.settings, stop=stop)
+            return render_video(
+                *(self.source, results, self.writers, self.settings),
+                stop=stop,
+                finishing=self.finishing,
+            )
         return segment_video(
             *(self.segmenter, self.source, self.masks, self.writers),
             direction=self.request.direction,
             on_back=on_back,
             journal=self.journal,
             stop=stop,
+            meter=self.meter,
+            finishing=self.finishing,
         )
 
 
@@ -221,6 +235,7 @@ def _to_track(
     from ddeal_core.cues.outputs import open_cues
     from ddeal_core.runs.records import run_settings
     from ddeal_core.runs.resuming import open_journal, outputs_complete
+    from ddeal_core.tracking.doubt import DoubtMeter
 
     cued = bool(outputs.cue_names)
     if network is None or isinstance(network, NetworkOptions):
@@ -240,7 +255,7 @@ def _to_track(
         keep=[*mask_files, *outputs.keep],
         overwrite=outputs.overwrite,
     )
-    settings = run_settings(segmenter, source, masks, request.direction)
+    settings = run_settings(segmenter, source, masks, request.direction, outputs.finishing)
     is_complete = outputs.resume and outputs_complete(settings, writers)
     journal = None
     if outputs.resumable and not is_complete:
@@ -249,7 +264,11 @@ def _to_track(
             resume=outputs.resume,
             overwrite=outputs.overwrite,
         )
-    return Run(request, source, masks, segmenter, None, writers, settings, journal, is_complete)
+    return Run(
+        *(request, source, masks, segmenter, None, writers, settings, journal, is_complete),
+        finishing=outputs.finishing,
+        meter=DoubtMeter(),
+    )
 
 
 def _to_render(
@@ -269,9 +288,12 @@ def _to_render(
     else:
         device = network.device
     known = KnownMasks(request, source, device)
-    settings = render_settings(known.identity(), source)
+    settings = render_settings(known.identity(), source, outputs.finishing)
     is_complete = outputs.resume and outputs_complete(settings, writers)
-    return Run(request, source, {}, None, known, writers, settings, None, is_complete)
+    return Run(
+        *(request, source, {}, None, known, writers, settings, None, is_complete),
+        finishing=outputs.finishing,
+    )
 
 
 def run_video(
@@ -321,6 +343,7 @@ def run_video(
             outputs=tuple(writer.path for writer in run.writers),
             device=None if run.segmenter is None else str(run.segmenter.device),
             was_complete=run.is_complete,
+            doubts=() if run.meter is None else run.meter.stretches(),
         )
 
 

@@ -46,12 +46,21 @@ def test_default_output_is_a_folder_of_palette_masks(segment, tiny_clip, tmp_pat
 
 def test_several_outputs_of_one_pass_and_json(segment, tmp_path):
     names = ["masks", "cut.mov", "cut.webm", "over.mp4"]
-    run = segment("--json", *(word for name in names for word in ("-o", tmp_path / name)))
+    run = segment(
+        "--json",
+        "--steady",
+        "--feather",
+        "2",
+        *(word for name in names for word in ("-o", tmp_path / name)),
+    )
     assert run.status == 0, run.err
     assert run.json["outputs"] == [str(tmp_path / name) for name in names]
     assert run.json["frames"] == 8
     assert (run.json["width"], run.json["height"]) == (128, 96)
     assert run.json["objects"] == [1]
+    for stretch in run.json["doubts"]:
+        assert 0 < stretch["first"] <= stretch["worst"] <= stretch["last"] < 8
+    assert ("look at frame" in run.err) == bool(run.json["doubts"])
     assert run.json["frames_per_second"] > 0
     assert len(labels_in(tmp_path / "masks")) == 8
     for name, codec in (("cut.mov", "prores"), ("cut.webm", "vp9"), ("over.mp4", "h264")):

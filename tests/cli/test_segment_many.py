@@ -43,7 +43,7 @@ def test_all_of_a_folder_with_a_summary(ddeal, clips, tiny_weights):
     lines = run.err.splitlines()
     assert lines[0] == "3 videos"
     assert [line.split() for line in lines if "  " in line] == [
-        ["video", "frames", "frames/s", "status"],
+        ["video", "frames", "frames/s", "status", "look", "at"],
         ["clips/a.mp4", "3", *lines[-4].split()[2:]],
         ["clips/b.mp4", "3", *lines[-3].split()[2:]],
         ["clips/c.mp4", "failed"],

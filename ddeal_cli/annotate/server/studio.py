@@ -146,6 +146,7 @@ class Studio:
                 for index, marks in now.frames.items()
             },
             "fresh": _spans(project.fresh()),
+            "doubts": [[s.first, s.last + 1] for s in project.results.doubts(project.given)],
             "there": _spans(project.results.there()),
             "revision": project.revision,
             "undo": project.can_undo,

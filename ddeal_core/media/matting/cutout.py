@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ddeal_core.cues.frame_cues import FrameCues
     from ddeal_core.media.frame import DeepPicture
 
-__all__ = ["Cutout"]
+__all__ = ["Cutout", "nearest_labels"]
 
 
 class Cutout:
@@ -163,15 +163,50 @@ class Cutout:
         """Opacity of all objects together, with refined edges; HxW."""
         if self._alpha is not None:
             return self._alpha
-        if self._soft is None:
-            return self.hard_alpha
+        return self.hard_alpha if self._soft is None else self._rounded(self._soft)
+
+    def _rounded(self, opacity: NDArray[np.float32]) -> NDArray[Any]:
         dtype = self.image.dtype
-        return np.asarray(np.rint(self._soft * np.float32(np.iinfo(dtype).max)), dtype)
+        return np.asarray(np.rint(opacity * np.float32(np.iinfo(dtype).max)), dtype)
+
+    @cached_property
+    def _covered(self) -> NDArray[np.float32] | None:
+        """Opacity that the colours are freed by, where it is not alpha."""
+        return None if self._shallow is None else self._shallow._covered
+
+    def soft(self) -> NDArray[np.float32]:
+        """Opacity of all objects together before it is rounded, HxW, 0 to 1."""
+        if self._alpha is None and self._soft is not None:
+            return self._soft
+        return np.asarray(self.alpha / np.iinfo(self.image.dtype).max, np.float32)
+
+    def planes(self) -> NDArray[np.float32]:
+        """Probability of each object, or its matte where edges are final; ``[K, H, W]``."""
+        if self._probabilities is not None:
+            return self._probabilities[1:]
+        return np.stack([self.labels == i for i in self.object_ids]).astype(np.float32)
+
+    def replaced(
+        self, labels: NDArray[np.uint8], probabilities: Callable[[], NDArray[np.float32]]
+    ) -> Cutout:
+        """The same frame with other labels and probabilities: see `of`."""
+        return Cutout.of(
+            self.image,
+            labels,
+            probabilities,
+            self.object_ids,
+            is_final=self._is_final,
+            record=self.record,
+            cues=self._ask_cues,
+        )
 
     @cached_property
     def colours(self) -> NDArray[Any]:
         """The objects' own colours, the old background taken out of the edges; HxWx3."""
-        return foreground_colours(self.image, self.alpha)
+        covered = self._covered
+        return foreground_colours(
+            self.image, self.alpha if covered is None else self._rounded(covered)
+        )
 
     def opacity(self, *, hard: bool) -> NDArray[Any]:
         """Give alpha, soft or hard."""
@@ -205,25 +240,26 @@ class Cutout:
         if self._probabilities is not None:
             each = self._probabilities[1:]
         else:
-            each = np.stack([self._nearest == i for i in self.object_ids]).astype(np.float32)
+            nearest = nearest_labels(self.labels)
+            each = np.stack([nearest == i for i in self.object_ids]).astype(np.float32)
         sums = np.zeros((len(each) + 1, *self.labels.shape), np.float32)
         np.cumsum(each, axis=0, out=sums[1:])
         sums /= np.maximum(sums[-1], np.float32(1e-9))
         sums[-1] = 1
         return np.asarray(sums, np.float32)
 
-    @cached_property
-    def _nearest(self) -> NDArray[np.uint8]:
-        """The label of each pixel, or that of the nearest object where there is none."""
-        if not self.labels.any():
-            return self.labels
-        _, place = cv2.distanceTransformWithLabels(
-            (self.labels == 0).astype(np.uint8),
-            cv2.DIST_L2,
-            cv2.DIST_MASK_5,
-            labelType=cv2.DIST_LABEL_PIXEL,
-        )
-        marks = np.zeros(int(place.max()) + 1, np.uint8)
-        inside = self.labels > 0
-        marks[place[inside]] = self.labels[inside]
-        return np.asarray(marks[place], np.uint8)
+
+def nearest_labels(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The label of each pixel, or that of the nearest object where there is none; HxW."""
+    if not labels.any():
+        return labels
+    _, place = cv2.distanceTransformWithLabels(
+        (labels == 0).astype(np.uint8),
+        cv2.DIST_L2,
+        cv2.DIST_MASK_5,
+        labelType=cv2.DIST_LABEL_PIXEL,
+    )
+    marks = np.zeros(int(place.max()) + 1, np.uint8)
+    inside = labels > 0
+    marks[place[inside]] = labels[inside]
+    return np.asarray(marks[place], np.uint8)

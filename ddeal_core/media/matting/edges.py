@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["foreground_colours", "refine_alpha", "refined"]
+__all__ = ["Box", "foreground_colours", "refine_alpha", "refined"]
 
 Float = NDArray[np.float32]
 
@@ -30,14 +30,15 @@ _SMOOTH = 1e-3  # variance of colour (of 0..1) below which a window counts as fl
 _STEEPNESS = 2.0  # of the final ramp; 1 leaves it
 
 
-class _Box(NamedTuple):
+class Box(NamedTuple):
     """Rows and columns that an object and its surroundings take up."""
 
     rows: slice
     columns: slice
 
     @classmethod
-    def around(cls, mask: NDArray[np.bool_], margin: int) -> _Box | None:
+    def around(cls, mask: NDArray[np.bool_], margin: int) -> Box | None:
+        """The box of a mask with so many pixels around it; None where it is empty."""
         left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
         if not width:
             return None
@@ -73,7 +74,7 @@ def refined(image: NDArray[np.uint8], probability: Float) -> Float:
     alpha = np.zeros(probability.shape, np.float32)
     short = min(probability.shape)
     radius = max(2, round(short * _WINDOW))
-    box = _Box.around(probability > 1 / 512, 2 * radius)
+    box = Box.around(probability > 1 / 512, 2 * radius)
     if box is None:
         return alpha
     scale = max(1.0, short / _LINES)
@@ -154,7 +155,7 @@ def foreground_colours(image: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]
     out = image.copy()
     short = min(alpha.shape)
     margin = max(4, round(short / 30))
-    box = _Box.around(alpha > 0, 2 * margin)
+    box = Box.around(alpha > 0, 2 * margin)
     if box is None:
         return out
     region, share = out[box], alpha[box]

@@ -90,8 +90,12 @@ export function goTo(index, { byHand = true } = {}) {
 export const step = (by) => goTo(view.frame + by);
 
 /** To the next frame with marks, forward or back. */
-export function goToMark(direction) {
-  const frames = Object.keys(state.marks).map(Number);
+export const goToMark = (direction) => goToNext(Object.keys(state.marks).map(Number), direction);
+
+/** To the next stretch that may be wrong, forward or back. */
+export const goToDoubt = (direction) => goToNext(state.doubts.map(([first]) => first), direction);
+
+function goToNext(frames, direction) {
   const ahead = frames.filter((each) => (each - view.frame) * direction > 0);
   if (ahead.length) goTo(direction > 0 ? Math.min(...ahead) : Math.max(...ahead));
 }

@@ -20,6 +20,7 @@ const TABLE = [
   [["Shift ←", "Shift →"], "ten frames"],
   [["Home", "End"], "first, last frame"],
   [["PageUp", "PageDown"], "frames with marks"],
+  [["J", "Shift J"], "next, last doubtful stretch"],
   [["P"], "play, pause", "short"],
   [["B"], "box", "short"],
   [["C"], "click", "short"],
@@ -54,6 +55,7 @@ const PLAIN = {
   end: () => actions.goTo(state.frames - 1),
   pageup: () => actions.goToMark(-1),
   pagedown: () => actions.goToMark(1),
+  j: (event) => actions.goToDoubt(event.shiftKey ? -1 : 1),
   p: togglePlay,
   b: () => actions.chooseTool("box"),
   c: () => actions.chooseTool("click"),
@@ -138,7 +140,7 @@ function pressed(event) {
   const action = PLAIN[key];
   if (action && !event.altKey) {
     event.preventDefault();
-    action();
+    action(event);
   }
 }
 

@@ -1,6 +1,6 @@
 // What the server says (`state`) and what this page shows of it (`view`), and who wants to know.
 
-export const state = { ready: false, frames: 0, width: 1, height: 1, rate: 24, objects: [], marks: {}, fresh: [], there: [], exports: [], job: null, revision: -1 };
+export const state = { ready: false, frames: 0, width: 1, height: 1, rate: 24, objects: [], marks: {}, fresh: [], there: [], doubts: [], exports: [], job: null, revision: -1 };
 
 export const view = {
   frame: 0,

@@ -26,6 +26,7 @@ function draw() {
   bar(EDGE, w - EDGE, top, thick, colour("--control"));
   for (const [first, stop] of state.there) span(first, stop, top, thick, colour("--stale"));
   for (const [first, stop] of state.fresh) span(first, stop, top, thick, colour("--done"));
+  for (const [first, stop] of state.doubts) span(first, stop, top, thick, colour("--doubt"));
   drawTicks(top + thick, h);
   for (const [frame, marks] of Object.entries(state.marks)) drawMark(Number(frame), marks, top);
   drawHead(h);
