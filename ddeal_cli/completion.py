@@ -14,4 +14,4 @@ def complete_recipes(incomplete: str) -> list[str]:
     """Recipes that come with the package; files are the shell's to complete."""
     from ddeal_core.training import RECIPES
 
-    return [name for name in RECIPES if name.startswith(incomplete)]
+    return [name for name in (*RECIPES, "first-mask") if name.startswith(incomplete)]

@@ -2,14 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
     from ddeal_core.interaction import Hints
 
-__all__ = ["BoxOption", "NotPointOption", "PointOption", "ScribbleOption", "hints_of"]
+__all__ = [
+    "BoxOption",
+    "MethodOption",
+    "NotPointOption",
+    "PointOption",
+    "ScribbleOption",
+    "hints_of",
+]
 
 _PANEL = "First mask from hints"
 
@@ -49,6 +56,13 @@ ScribbleOption = Annotated[
         help="Strokes painted over the frame (PNG of its size). White: on no object. Black or "
         "transparent: unknown. Else as in a mask: the object's id in grey or palette, or one "
         "colour for each object.",
+        rich_help_panel=_PANEL,
+    ),
+]
+MethodOption = Annotated[
+    Literal["network", "grabcut"],
+    typer.Option(
+        help="What makes the mask: the network, or GrabCut, for drawings and plain grounds.",
         rich_help_panel=_PANEL,
     ),
 ]

@@ -13,6 +13,7 @@ import typer
 from ddeal_cli import (
     demo,
     evaluate,
+    evaluate_first_mask,
     make_synthetic,
     mask,
     pack_data,
@@ -59,6 +60,7 @@ annotate.register(app)
 verify.register(app)
 demo.register(app)
 evaluate.register(app)
+evaluate_first_mask.register(app)
 train.register(app)
 bench.register(app)
 pack_data.register(app)

@@ -9,6 +9,7 @@ import typer
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.hint_options import (
     BoxOption,
+    MethodOption,
     NotPointOption,
     PointOption,
     ScribbleOption,
@@ -42,6 +43,7 @@ def mask(
     point: PointOption = None,
     not_point: NotPointOption = None,
     scribble: ScribbleOption = None,
+    method: MethodOption = "network",
     given: Annotated[
         Path | None,
         typer.Option(
@@ -78,7 +80,7 @@ def mask(
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
-    """Make the mask of a frame from boxes, points or strokes, or mend one (GrabCut)."""
+    """Make the mask of a frame from boxes, points or strokes, or mend one."""
     from ddeal_core.batch import default_folder
     from ddeal_core.errors import InputError
     from ddeal_core.interaction import image_at, mask_from_hints
@@ -110,7 +112,7 @@ def mask(
                 "--scribble"
             )
         image = image_at(source)
-        made = mask_from_hints(image, hints, old)
+        made = mask_from_hints(image, hints, old, method=method)
     write_mask(target, made.labels)
     say(f"mask: {made.understood}", quiet=quiet)
     say(f"wrote {target}", quiet=quiet)

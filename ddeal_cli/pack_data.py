@@ -102,9 +102,11 @@ def pack_data(
 
     Takes the options with which train is told its data; train --packed OUT then needs none.
     """
-    from ddeal_cli.train import read_recipe
+    from ddeal_cli.recipes import read_recipe
     from ddeal_core.datasets.packing import PackConfig, Packing, short_side_for
+    from ddeal_core.errors import InputError
     from ddeal_core.processes import cores
+    from ddeal_core.training import FirstMaskRecipe
 
     choice = DataChoice.of(
         datasets=datasets,
@@ -117,7 +119,10 @@ def pack_data(
     )
     read_options(choice.options)  # what is wrong with them is said here, not elsewhere
     if short_side is None:
-        short_side = short_side_for(max(stage.size[0] for stage in read_recipe(recipe).stages))
+        chosen = read_recipe(recipe)
+        if isinstance(chosen, FirstMaskRecipe):
+            raise InputError("the recipe first-mask reads its stills as they are: pack clips only")
+        short_side = short_side_for(max(stage.size[0] for stage in chosen.stages))
     config = PackConfig(short_side, quality, held_out_short_side)
     packing = Packing(config)
     packed = _add(packing, choice)

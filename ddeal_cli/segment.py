@@ -19,6 +19,7 @@ from ddeal_cli.finishing_options import (
 from ddeal_cli.help_pages import epilog
 from ddeal_cli.hint_options import (
     BoxOption,
+    MethodOption,
     NotPointOption,
     PointOption,
     ScribbleOption,
@@ -70,6 +71,7 @@ def segment(
     point: PointOption = None,
     not_point: NotPointOption = None,
     scribble: ScribbleOption = None,
+    method: MethodOption = "network",
     direction: own.DirectionOption = None,
     reverse: own.ReverseOption = False,
     at: own.AtOption = None,
@@ -182,6 +184,7 @@ def segment(
             hints=lambda size, known: hints_of(
                 box, point, not_point, scribble, size=size, known=known
             ),
+            method=method,
         )
     if not output:
         outputs = replace(outputs, names=default_folder(named[0]))

@@ -22,14 +22,13 @@ from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Moving, Sti
 from ddeal_cli.options import DeviceOption, Json, Quiet, parse_size
 from ddeal_cli.packed_data import open_packed
 from ddeal_cli.progress import ProgressLine
+from ddeal_cli.recipes import changed_recipe, imagenet_for, read_recipe
 from ddeal_cli.training_data import DataChoice, open_data
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from ddeal_core.training import FirstMaskTrainer, LogRow, Trainer, World
 
-    from ddeal_core.training import LogRow, Recipe, Trainer, World
-
-__all__ = ["read_recipe", "register"]
+__all__ = ["register"]
 
 _RUN, _DATA, _CHANGES = "The run", "What it learns from", "Changes to the recipe, in all its stages"
 
@@ -44,6 +43,7 @@ def register(app: typer.Typer) -> None:
             "ddeal train -o runs/mine --resume",
             "ddeal train --packed packed -o runs/mine --minutes 25",
             "ddeal train --recipe paper-resnet50 --show-recipe",
+            "ddeal train DAVIS --recipe first-mask --stills photos -o runs/hints",
             "torchrun --nproc-per-node 4 -m ddeal_cli train DAVIS -o runs/mine",
             notes=(
                 "The run's folder holds log.csv, log.png, checkpoint.pt, weights.safetensors and "
@@ -66,7 +66,8 @@ def train(
         typer.Option(
             metavar="NAME|FILE.json",
             autocompletion=complete_recipes,
-            help="compact, paper-resnet50, paper-resnet101, or a file as --show-recipe prints it. "
+            help="compact, paper-resnet50, paper-resnet101; first-mask for the network that makes "
+            "masks from hints; or a file as --show-recipe prints it. "
             "Default: compact; with --resume the run's own.",
             rich_help_panel=_RUN,
         ),
@@ -165,7 +166,8 @@ def train(
         int | None, typer.Option(metavar="T", help="Frames a clip.", rich_help_panel=_CHANGES)
     ] = None,
     clips: Annotated[
-        int | None, typer.Option(metavar="N", help="Clips a step.", rich_help_panel=_CHANGES)
+        int | None,
+        typer.Option(metavar="N", help="Clips a step, or crops.", rich_help_panel=_CHANGES),
     ] = None,
     clips_per_pass: Annotated[
         int | None,
@@ -208,10 +210,10 @@ def train(
     """Train a network on video with masks, on clips made of photographs, or on made-up ones."""
     began = time.monotonic()
     from ddeal_core.errors import InputError
-    from ddeal_core.training.overrides import override
+    from ddeal_core.training import FirstMaskRecipe
     from ddeal_core.weights.bundled import weights_file
 
-    chosen = override(
+    chosen = changed_recipe(
         read_recipe(recipe, run=output if resume else None),
         epochs=epochs,
         size=None if size is None else parse_size(size, clips=True),
@@ -232,6 +234,10 @@ def train(
         raise InputError("name the folder of the run, as in: ddeal train -o runs/mine")
     if initial is not None:
         weights_file(initial)
+    if isinstance(chosen, FirstMaskRecipe):
+        unused = (held_out, synthetic, cutouts, backgrounds, moving, option, packed)
+        if any(value is not None for value in unused):
+            raise InputError("the recipe first-mask learns from DATASET, --stills and --coco alone")
     choice = DataChoice.of(
         datasets=datasets,
         image_set=image_set,
@@ -248,23 +254,30 @@ def train(
     data = open_data(choice, read_options(choice.options))
 
     from ddeal_core.tracking import resolve_device
-    from ddeal_core.training import Trainer, join_world
+    from ddeal_core.training import FirstMaskTrainer, Trainer, join_world
 
     begun = from_scratch or initial is not None or (resume and (output / "checkpoint.pt").is_file())
-    state = _read_imagenet(imagenet, chosen, begun=begun)
+    state = imagenet_for(chosen, imagenet, begun=begun)
     world = join_world(resolve_device(device))
     try:
-        trainer = Trainer(
-            chosen,
-            data,
-            output,
-            world=world,
-            resume=resume,
-            initial=initial,
-            imagenet=state,
-            from_scratch=from_scratch,
-            workers=workers,
-            validation_frames=choice.validation_frames,
+        common: dict[str, Any] = {
+            "world": world,
+            "resume": resume,
+            "initial": initial,
+            "imagenet": state,
+            "workers": workers,
+        }
+        trainer = (
+            FirstMaskTrainer(chosen, data, output, **common)
+            if isinstance(chosen, FirstMaskRecipe)
+            else Trainer(
+                chosen,
+                data,
+                output,
+                from_scratch=from_scratch,
+                validation_frames=choice.validation_frames,
+                **common,
+            )
         )
         if resume and world.leads and not (output / "checkpoint.pt").is_file():
             say(f"warning: {output} holds no checkpoint: the run begins anew")
@@ -278,57 +291,11 @@ def train(
         _show_end(output, last, quiet=quiet, json_=json_)
 
 
-def read_recipe(name: str | None, *, run: Path | None = None) -> "Recipe":
-    """Find a recipe.
-
-    Args:
-        name: One that comes with the package, or a JSON file; None for the run's, else compact.
-        run: Folder of a run that is gone on with.
-
-    Raises:
-        ConfigError: There is none of this name, or the file holds none.
-        WeightsError: The run's checkpoint is damaged.
-    """
-    from ddeal_core.errors import ConfigError
-    from ddeal_core.text_files import parsing, read_json
-    from ddeal_core.training import RECIPES, Recipe
-
-    if name is None:
-        checkpoint = None if run is None else run / "checkpoint.pt"
-        if checkpoint is not None and checkpoint.is_file():
-            from ddeal_core.training.checkpoint import load_run
-
-            return Recipe.from_dict(load_run(checkpoint)["recipe"])
-        name = "compact"
-    if name in RECIPES:
-        return RECIPES[name]
-    path = Path(name)
-    if path.suffix != ".json":
-        raise ConfigError(f"no recipe {name!r}: choose {', '.join(RECIPES)}, or a .json file")
-    values = read_json(path, ConfigError)
-    with parsing(path, "a recipe", ConfigError):
-        return Recipe.from_dict(values)
-
-
-def _read_imagenet(
-    path: Path | None, chosen: "Recipe", *, begun: bool
-) -> "dict[str, Tensor] | None":
-    """Read the file that was named, or what the recipe begins with if nothing else was said."""
-    from ddeal_core.network import NetworkConfig
-    from ddeal_core.weights.imagenet import fetch_imagenet, read_imagenet
-
-    if path is not None:
-        return read_imagenet(path)
-    if begun or not chosen.imagenet:
-        return None
-    return fetch_imagenet(NetworkConfig.from_preset(chosen.preset).backbone)
-
-
 def _run(
-    trainer: "Trainer", world: "World", deadline: float | None, *, quiet: bool
+    trainer: "Trainer | FirstMaskTrainer", world: "World", deadline: float | None, *, quiet: bool
 ) -> "LogRow | None":
     recipe, began = trainer.recipe, trainer.step
-    preset = f"{recipe.name}: {recipe.preset}, {recipe.steps} steps"
+    preset = f"{recipe.name}: {getattr(recipe, 'preset', 'hints')}, {recipe.steps} steps"
     several = "" if world.size == 1 else f" x {world.size}"
     where = f"from step {began}, " if began else ""
     say(f"{preset}, {where}on {world.device}{several}, {trainer.folder}", quiet=quiet)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         StoppedError,
         WeightsError,
     )
-    from ddeal_core.interaction import Hints, grab_cut
+    from ddeal_core.interaction import Hints, first_mask, grab_cut
     from ddeal_core.media import Mask, open_source, open_writer, read_mask, write_mask
     from ddeal_core.network import PRESETS, Ablation, NetworkConfig
     from ddeal_core.runs import cut_out
@@ -59,6 +59,7 @@ __all__ = [
     "__version__",
     "cut_out",
     "cut_out_many",
+    "first_mask",
     "grab_cut",
     "load_network",
     "open_source",
@@ -82,7 +83,7 @@ _HOMES = {
         "StoppedError",
         "WeightsError",
     ),
-    "interaction": ("Hints", "grab_cut"),
+    "interaction": ("Hints", "first_mask", "grab_cut"),
     "media": ("Mask", "open_source", "open_writer", "read_mask", "write_mask"),
     "network": ("PRESETS", "Ablation", "NetworkConfig"),
     "runs": ("cut_out",),

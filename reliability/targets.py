@@ -15,7 +15,7 @@ from PIL import Image
 from ddeal_cli.annotate.session_folder import SessionFolder
 from ddeal_cli.bench.record import compare_records, read_record
 from ddeal_cli.packed_data import open_packed
-from ddeal_cli.train import read_recipe
+from ddeal_cli.recipes import read_recipe
 from ddeal_cli.training_data import DataChoice
 from ddeal_core.datasets import Clip, DavisLayout, SyntheticClips, SyntheticConfig, YouTubeVosLayout
 from ddeal_core.datasets.coco import CocoStills
@@ -29,6 +29,7 @@ from ddeal_core.media.outputs.verification import verify
 from ddeal_core.network import Ddeal, NetworkConfig
 from ddeal_core.settings import read_settings
 from ddeal_core.text_files import parsing, read_json
+from ddeal_core.training import FirstMaskRecipe
 from ddeal_core.training.checkpoint import load_run
 from ddeal_core.training.log import TrainingLog
 from ddeal_core.training.overrides import override
@@ -122,6 +123,9 @@ def _recipe(path: Path, choice: int) -> None:
     """Read a training recipe."""
     del choice
     recipe = read_recipe(str(path))
+    if isinstance(recipe, FirstMaskRecipe):
+        assert all(math.isfinite(recipe.rate(step)) for step in (0, recipe.steps - 1))
+        return
     override(recipe, steps=7)
     for stage in recipe.stages:
         for step in (0, stage.steps - 1):

@@ -121,8 +121,10 @@ def annotate(
         from ddeal_cli.annotate.project import Project
         from ddeal_cli.annotate.server.serving import PageServer, listen
         from ddeal_cli.annotate.server.studio import Studio
+        from ddeal_core.interaction.mask_finder import MaskFinder
         from ddeal_core.tracking import Segmenter
 
+        MaskFinder.bundled()  # so that the first click does not wait for it
         listening = stack.enter_context(listen(port))
         segmenter = Segmenter.load(
             weights,

@@ -1,8 +1,8 @@
 """All that was marked on one frame, and the mask that it makes.
 
 A mask has three layers: what was there before (a mask that was loaded, or the result that is being
-corrected), what GrabCut made of boxes, clicks and scribbles, and the strokes of brush and eraser.
-The upper one wins, so that a further click does not undo what was painted by hand.
+corrected), what the network made of boxes, clicks and scribbles, and the strokes of brush and
+eraser. The upper one wins, so that a further click does not undo what was painted by hand.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_cli.annotate.label_map import LabelMap
 from ddeal_cli.annotate.marks import Box, Click, Mark, Point, Stroke
-from ddeal_core.interaction import Hints, grab_cut
+from ddeal_core.interaction import Hints, first_mask
+
+if TYPE_CHECKING:
+    from ddeal_core.interaction.mask_finder import Picture
 
 __all__ = ["FrameMarks", "ObjectHints"]
 
@@ -29,7 +32,7 @@ _INSIDE, _OUTSIDE = 1, 2  # of a scribble
 
 @dataclass(frozen=True, slots=True)
 class ObjectHints:
-    """Hints about one object on one frame, from which GrabCut works out its mask."""
+    """Hints about one object on one frame, from which the network makes its mask."""
 
     box: tuple[int, int, int, int] | None = None
     inside: tuple[Point, ...] = ()
@@ -46,7 +49,7 @@ class FrameMarks:
         objects: Ids marked here, rising. Only these are given to the network on this frame.
         base: Their masks before any mark.
         hints: By id.
-        cut: What GrabCut made of the hints.
+        cut: What the network made of the hints.
         brush: Painted ids; 255 where the eraser was; 0 where neither.
     """
 
@@ -82,12 +85,12 @@ class FrameMarks:
         """Ids that the mask shows, rising: an object without a pixel cannot be given."""
         return tuple(int(value) for value in np.unique(self.mask.labels()) if value)
 
-    def marked(self, mark: Mark, image: NDArray[np.uint8], before: Labels) -> FrameMarks:
+    def marked(self, mark: Mark, image: NDArray[np.uint8] | Picture, before: Labels) -> FrameMarks:
         """Add a mark.
 
         Args:
             mark: What was done.
-            image: The frame, HxWx3 uint8 RGB.
+            image: The frame, HxWx3 uint8 RGB, or a `Picture` of it.
             before: HxW: the masks of objects not marked here so far, such as the network's.
 
         Raises:
@@ -98,13 +101,15 @@ class FrameMarks:
             return own._painted(mark)
         return own._hinted(mark)._cut_out(image)
 
-    def without(self, object_id: int, image: NDArray[np.uint8] | None = None) -> FrameMarks | None:
+    def without(
+        self, object_id: int, image: NDArray[np.uint8] | Picture | None = None
+    ) -> FrameMarks | None:
         """Forget one object; None if nothing is left.
 
         Args:
             object_id: Whom.
-            image: The frame: what GrabCut made of the other hints is worked out again. If None,
-                it stays.
+            image: The frame: what the network made of the other hints is worked out again. If
+                None, it stays.
         """
         objects = tuple(i for i in self.objects if i != object_id)
         if not objects:
@@ -179,44 +184,17 @@ class FrameMarks:
         brush[brush == object_id] = 0
         return replace(self, base=LabelMap.of(base), brush=LabelMap.of(brush))
 
-    def _cut_out(self, image: NDArray[np.uint8]) -> FrameMarks:
-        hints = {i: self._in_full(i, known) for i, known in self.hints.items()}
-        return replace(self, cut=LabelMap.of(grab_cut(image, hints)))
-
-    def _in_full(self, object_id: int, known: ObjectHints) -> Hints:
-        """Hints with what was there before as a scribble: a click corrects it, where it is."""
-        scribble = np.zeros(self.size, np.uint8)
-        base = self._layer(self.base) == object_id
-        if base.any():
-            short = min(self.size)
-            scribble = _around(base, margin=max(2, short // 60))
-            for x, y in known.inside:
-                _open(scribble, (x, y), short // 8, _OUTSIDE)
-            for x, y in known.outside:
-                _open(scribble, (x, y), short // 12, _INSIDE)
-        if known.scribble is not None:
-            drawn = known.scribble.labels()
-            scribble = np.where(drawn > 0, drawn, scribble)
-        return Hints(
-            box=known.box,
-            inside=known.inside,
-            outside=known.outside,
-            scribble=scribble if scribble.any() else None,
-        )
-
-
-def _around(mask: NDArray[np.bool_], *, margin: int) -> Labels:
-    """A scribble that leaves only a band along the outline open."""
-    plane = mask.astype(np.uint8)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1,) * 2)
-    scribble = np.zeros(mask.shape, np.uint8)
-    scribble[cv2.erode(plane, kernel) > 0] = _INSIDE
-    scribble[cv2.dilate(plane, kernel, iterations=2) == 0] = _OUTSIDE
-    return scribble
-
-
-def _open(scribble: Labels, centre: Point, radius: int, value: int) -> None:
-    """Take a value back near a point that contradicts it."""
-    near = np.zeros(scribble.shape, np.uint8)
-    cv2.circle(near, centre, max(2, radius), 1, -1)
-    scribble[(near > 0) & (scribble == value)] = 0
+    def _cut_out(self, image: NDArray[np.uint8] | Picture) -> FrameMarks:
+        """Find all hinted objects anew, beginning with what was there before."""
+        base = self._layer(self.base)
+        base[~np.isin(base, list(self.hints))] = 0
+        hints = {
+            i: Hints(
+                known.box,
+                known.inside,
+                known.outside,
+                None if known.scribble is None else known.scribble.labels(),
+            )
+            for i, known in self.hints.items()
+        }
+        return replace(self, cut=LabelMap.of(first_mask(image, hints, base)))

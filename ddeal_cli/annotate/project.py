@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from ddeal_cli.annotate.object_list import AnnotatedObject, added, renamed
 from ddeal_cli.annotate.result_store import GivenMasks, ResultStore
 from ddeal_core.errors import InputError
 from ddeal_core.media.sources.frame_reader import FrameReader
+
+if TYPE_CHECKING:
+    from ddeal_core.interaction.mask_finder import Picture
 
 __all__ = ["Project"]
 
@@ -48,6 +52,7 @@ class Project:
         self._history = History(_beginning(frames, masks or {}, names or {}))
         self._used = {each.id for each in self._history.now.objects}
         self._given: tuple[Statement, GivenMasks] | None = None
+        self._marked: tuple[int, Picture] | None = None
         self.results = ResultStore(len(frames), frames.size)
 
     @property
@@ -88,7 +93,7 @@ class Project:
             MediaError: The frame cannot be read.
         """
         by_hand = isinstance(mark, Stroke) and mark.tool in ("brush", "eraser")
-        image = self.frames.read(index) if not by_hand else _nothing(self.frames.size)
+        image = _nothing(self.frames.size) if by_hand else self._picture(index)
         with self._lock:
             self._check(index, mark.object_id)
             now = self._history.now
@@ -104,7 +109,7 @@ class Project:
         Raises:
             InputError: There is no such frame or object.
         """
-        image = self.frames.read(index)
+        image = self._picture(index)
         with self._lock:
             now = self._history.now
             before = now.frames.get(index)
@@ -196,6 +201,20 @@ class Project:
         """Let go of the video and remove the results."""
         self.frames.close()
         self.results.close()
+
+    def _picture(self, index: int) -> Picture:
+        """A frame to be marked; that of the last mark is kept, with what was seen of it.
+
+        Raises:
+            InputError: There is no such frame.
+            MediaError: It cannot be read.
+        """
+        from ddeal_core.interaction.mask_finder import Picture
+
+        with self._lock:
+            if self._marked is None or self._marked[0] != index:
+                self._marked = (index, Picture(self.frames.read(index)))
+            return self._marked[1]
 
     def _check(self, index: int, object_id: int) -> None:
         if not 0 <= index < len(self.frames):

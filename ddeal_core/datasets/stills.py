@@ -90,6 +90,9 @@ class StillSource(Protocol):
     def __len__(self) -> int:
         """Return how many there are."""
 
+    def image_file(self, index: int) -> Path:
+        """Which file the image of a still is."""
+
     def still(self, index: int) -> Still:
         """Decode one."""
 

@@ -157,12 +157,17 @@ class _FoldedEfficientNet(_Folded):
 
     def forward(self, images: Tensor) -> BackboneFeatures:
         """See `Backbone`."""
+        maps = self.maps(images)
+        return BackboneFeatures(maps[1], maps[2], join_scales(maps[4:]))
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """See `EfficientNetLite0.maps`."""
         x = self.stem(images)
-        maps = []
+        found = []
         for stage in self.blocks:
             x = stage(x)
-            maps.append(x)
-        return BackboneFeatures(maps[1], maps[2], join_scales(maps[4:]))
+            found.append(x)
+        return found
 
 
 def _blocks(backbone: Backbone, stage: str) -> Iterator[InvertedResidual]:

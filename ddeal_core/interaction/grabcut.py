@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.errors import InputError, MaskError
-from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints, check_hints, marked
+from ddeal_core.errors import InputError
+from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints, check_image, marked
 from ddeal_core.interaction.region import Region
 from ddeal_core.interaction.trimap import CORE, ellipse, from_box, from_mask, near_marks, with_marks
 from ddeal_core.media.matting.edges import refine_alpha
@@ -98,13 +98,8 @@ def grab_cut(
             left of an object.
         MaskError: An id is out of range, or the mask has another size.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise InputError(f"a frame is HxWx3 uint8 RGB, not {image.dtype} of shape {image.shape}")
+    old = check_image(image, hints, labels)
     size = (image.shape[0], image.shape[1])
-    old = np.zeros(size, np.uint8) if labels is None else labels
-    if old.shape != size or old.dtype != np.uint8:
-        raise MaskError(f"the mask is {size} uint8 like the frame, not {old.shape} {old.dtype}")
-    check_hints(hints, size, known=np.unique(old).tolist())
     kept = np.where(np.isin(old, list(hints)), 0, old).astype(np.uint8)
     cuts = {}
     for number in sorted(hints):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MaskError
 
-__all__ = ["NOT_OBJECT", "OBJECT", "Hints", "check_hints", "marked"]
+__all__ = ["NOT_OBJECT", "OBJECT", "Hints", "check_hints", "check_image", "marked"]
 
 OBJECT, NOT_OBJECT = 1, 2  # in maps of marks; 0 is unknown
 _DISC = 3 / 100  # radius of a point's mark, as a share of the short side of the box or the frame
@@ -123,21 +123,52 @@ def check_hints(
             raise InputError(f"the point {x},{y} is given as on object {number} and as not on it")
 
 
-def marked(hints: Mapping[int, Hints], number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+def check_image(
+    image: NDArray[np.uint8], hints: Mapping[int, Hints], labels: NDArray[np.uint8] | None
+) -> NDArray[np.uint8]:
+    """Hold a frame, hints about it and a mask to mend against each other.
+
+    Args:
+        image: HxWx3 uint8 RGB.
+        hints: By object id.
+        labels: HxW uint8, or None where nothing is mended.
+
+    Returns:
+        The mask to mend, empty where there is none.
+
+    Raises:
+        InputError: It is no frame; or see `check_hints`.
+        MaskError: The mask is of another kind or size; or see `check_hints`.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise InputError(f"a frame is HxWx3 uint8 RGB, not {image.dtype} of shape {image.shape}")
+    size = (image.shape[0], image.shape[1])
+    old = np.zeros(size, np.uint8) if labels is None else labels
+    if old.shape != size or old.dtype != np.uint8:
+        raise MaskError(f"the mask is {size} uint8 like the frame, not {old.shape} {old.dtype}")
+    check_hints(hints, size, known=np.unique(old).tolist())
+    return old
+
+
+def marked(
+    hints: Mapping[int, Hints], number: int, size: tuple[int, int], *, radius: int | None = None
+) -> NDArray[np.uint8]:
     """Draw what is sure about one object; what is on another object is not on this one.
 
     Args:
         hints: By object id.
         number: The object.
         size: (height, width) of the frame.
+        radius: Of a point's disc in pixels; None for one that grows with the box or the frame.
 
     Returns:
         HxW uint8: 0 unknown, 1 on the object, 2 not on it.
     """
     own = hints[number]
     marks = np.zeros(size, np.uint8)
-    short = min(size) if own.box is None else min(own.box[2], own.box[3], *size)
-    radius = max(1, round(short * _DISC))
+    if radius is None:
+        short = min(size) if own.box is None else min(own.box[2], own.box[3], *size)
+        radius = max(1, round(short * _DISC))
     for other, hint in hints.items():
         if other != number:
             if hint.scribble is not None:

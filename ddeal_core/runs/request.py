@@ -21,6 +21,7 @@ from ddeal_core.media.masks.mask_images import Mask
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from ddeal_core.interaction.first_mask import Method
     from ddeal_core.interaction.hints import Hints
     from ddeal_core.media.matting.background import Background, Colour
     from ddeal_core.media.outputs.writers import Kind
@@ -48,6 +49,7 @@ class VideoRequest:
         hints: Boxes, points and strokes by object id, about frame `at`; or a function that gives
             them, once it is told the frame's (height, width) and the ids that have a mask there.
             Of objects that have one the mask is mended.
+        method: What makes masks of the hints: see `mask_from_hints`.
         objects: Ids to keep of those in named masks; all if None.
         direction: Which way objects are followed from their masks. "forward" is on to the end.
             "backward" is back to the beginning: frames after the last mask stay empty. "both"
@@ -67,6 +69,7 @@ class VideoRequest:
     video: Named | BinaryIO
     masks: Named | Sequence[Named] | Mapping[int, Labels] = ()
     hints: Mapping[int, Hints] | HintReader | None = None
+    method: Method = "network"
     objects: Collection[int] | None = None
     direction: Direction = "forward"
     at: int | None = None

@@ -3,10 +3,12 @@
 import dataclasses
 from typing import Any, Literal
 
+from ddeal_core.errors import InputError
 from ddeal_core.settings import Count, check_value
+from ddeal_core.training.first_mask.recipe import FirstMaskRecipe
 from ddeal_core.training.recipe import Recipe, Stage
 
-__all__ = ["override", "with_steps"]
+__all__ = ["override", "override_first_mask", "with_steps"]
 
 
 def override(
@@ -70,6 +72,34 @@ def override(
     changed: dict[str, Any] = {k: v for k, v in of_recipe.items() if v is not None}
     recipe = dataclasses.replace(recipe, stages=tuple(stages), **changed)
     return recipe if steps is None else with_steps(recipe, steps)
+
+
+def override_first_mask(recipe: FirstMaskRecipe, **changes: Any) -> FirstMaskRecipe:
+    """Change what is not None of the recipe for first masks.
+
+    Args:
+        recipe: To begin from.
+        changes: As `override` takes them; those that are about clips are refused.
+
+    Raises:
+        InputError: The recipe has no such number, or the crops are not square.
+        ConfigError: A value is out of range.
+    """
+    changed = {name: value for name, value in changes.items() if value is not None}
+    if "size" in changed:
+        height, width = changed["size"]
+        if height != width:
+            raise InputError(f"crops for first masks are square, not {width}x{height}")
+        changed["size"] = height
+    if "clips" in changed:
+        changed["crops"] = changed.pop("clips")
+    known = {field.name for field in dataclasses.fields(recipe)}
+    for name in changed:
+        if name not in known:
+            raise InputError(
+                f"the recipe first-mask has no {name.replace('_', ' ')}: leave that option out"
+            )
+    return dataclasses.replace(recipe, **changed)
 
 
 def with_steps(recipe: Recipe, steps: int) -> Recipe:

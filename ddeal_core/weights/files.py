@@ -2,6 +2,7 @@
 
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,22 +55,34 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path, *, half: bool = False) -
         OutputError: The file cannot be written.
         WeightsError: A weight is not finite, or too large for half precision.
     """
-    state = {}
-    for name, tensor in checkpoint.state.items():
-        stored = tensor.detach().cpu().contiguous()
-        if half and stored.is_floating_point():
-            stored = stored.half()
-        if not torch.isfinite(stored).all():
-            raise WeightsError(f"{name} holds values that are not finite; nothing was written")
-        state[name] = stored
     metadata = {
         "format": _FORMAT,
         "config": json.dumps(checkpoint.config.to_dict(), sort_keys=True),
         "provenance": json.dumps(checkpoint.provenance, sort_keys=True),
     }
+    write_safetensors(checkpoint.state, metadata, path, half=half)
+
+
+def write_safetensors(
+    state: Mapping[str, Tensor], metadata: dict[str, str], path: Path, *, half: bool
+) -> None:
+    """Write tensors and text beside them, the same bytes for the same input.
+
+    Raises:
+        OutputError: The file cannot be written.
+        WeightsError: A value is not finite, or too large for half precision.
+    """
+    stored = {}
+    for name, tensor in state.items():
+        value = tensor.detach().cpu().contiguous()
+        if half and value.is_floating_point():
+            value = value.half()
+        if not torch.isfinite(value).all():
+            raise WeightsError(f"{name} holds values that are not finite; nothing was written")
+        stored[name] = value
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, _in_order(serialize(state, metadata)))
+        write_whole(path, _in_order(serialize(stored, metadata)))
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
 

@@ -38,7 +38,7 @@ def test_label_maps_come_back_and_are_known_by_their_pixels():
 
 def test_a_box_finds_the_object(image, tiny_clip):
     marks = FrameMarks(SIZE).marked(box_of(tiny_clip.masks[0]), image, NOTHING)
-    assert overlap(marks.mask.labels() == 1, tiny_clip.masks[0] == 1) > 0.9
+    assert overlap(marks.mask.labels() == 1, tiny_clip.masks[0] == 1) > 0.8
     assert marks.given == (1,)
 
 
@@ -85,7 +85,7 @@ def test_a_click_beside_a_result_grows_it(image, tiny_clip):
     y, x = (int(v) for v in np.argwhere(truth & ~half).mean(axis=0))
     marks = FrameMarks(SIZE).marked(Click(1, (x, y), True), image, half.astype(np.uint8))
     after = marks.mask.labels() == 1
-    assert overlap(after, truth) > overlap(half, truth) + 0.2
+    assert overlap(after, truth) > overlap(half, truth) + 0.1
 
 
 def test_a_click_outside_takes_a_part_of_a_result_away(image, tiny_clip):
@@ -112,7 +112,7 @@ def test_scribbles_say_what_is_the_object_and_what_is_not(image, tiny_clip):
     )
     marks = marks.marked(Stroke(1, "outside", 4, ((5, 90), (120, 90))), image, NOTHING)
     labels = marks.mask.labels()
-    assert overlap(labels == 1, tiny_clip.masks[0] == 1) > 0.8
+    assert overlap(labels == 1, tiny_clip.masks[0] == 1) > 0.7
     assert not labels[90, 5:120].any()
 
 

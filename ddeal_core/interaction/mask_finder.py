@@ -1,0 +1,198 @@
+"""Masks from hints by the network: where it looks, and what it is held to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from ddeal_core.inference.folding import fold_backbone
+from ddeal_core.interaction.crop import Crop
+from ddeal_core.interaction.hint_maps import hint_maps
+from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints
+from ddeal_core.interaction.network import FirstMaskNetwork, PictureFeatures
+from ddeal_core.media.matting.edges import refine_alpha
+from ddeal_core.weights.first_mask import load_first_mask
+
+__all__ = ["MaskFinder", "Picture"]
+
+_MARGIN = 0.2  # of a box's sides, on every side: what is looked at around it
+_CLOSER = 0.7  # of the frame: a crop smaller than that is worth a second look
+_KEPT = 12  # crops of a picture whose features are kept, and answers
+_SPECK = 0.01  # of the largest piece: smaller ones without a mark on them are dropped
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class MaskFinder:
+    """The network, ready to answer; it may be used from several threads.
+
+    Args:
+        network: Taken as it is, in evaluation mode.
+    """
+
+    def __init__(self, network: FirstMaskNetwork) -> None:
+        self._network = network.eval()
+        self._backbone = fold_backbone(network.backbone)
+
+    @classmethod
+    @cache
+    def bundled(cls) -> MaskFinder:
+        """The one with the weights that come with the package, read once."""
+        return cls(load_first_mask())
+
+    @classmethod
+    def load(cls, path: Path) -> MaskFinder:
+        """One with other weights.
+
+        Raises:
+            WeightsError: See `load_first_mask`.
+        """
+        return cls(load_first_mask(path))
+
+    @torch.inference_mode()
+    def encode(self, picture: NDArray[np.uint8]) -> PictureFeatures:
+        """Look at a crop, HxWx3 uint8 RGB."""
+        image = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+        return self._network.encode(image, self._backbone)  # type: ignore[arg-type]
+
+    @torch.inference_mode()
+    def decode(self, features: PictureFeatures, maps: Floats) -> Floats:
+        """How sure it is that each pixel of a crop is the object's, HxW."""
+        fine, _ = self._network.decode(features, torch.from_numpy(maps)[None])
+        odds = F.interpolate(fine, scale_factor=2, mode="bilinear", align_corners=False)
+        return np.asarray(odds[0, 0].sigmoid().numpy())
+
+
+class Picture:
+    """A frame, and what the network has seen of it: a further hint is answered from that.
+
+    Args:
+        image: HxWx3 uint8 RGB.
+        finder: That looks at it; None for the one that comes with the package.
+    """
+
+    def __init__(self, image: NDArray[np.uint8], finder: MaskFinder | None = None) -> None:
+        self.image = image
+        self.size = (image.shape[0], image.shape[1])
+        self._given = finder
+        self._seen: OrderedDict[Crop, PictureFeatures] = OrderedDict()
+        self._answers: OrderedDict[tuple[Crop, bytes], Floats] = OrderedDict()
+
+    @property
+    def _finder(self) -> MaskFinder:
+        return self._given or MaskFinder.bundled()
+
+    def probability(
+        self, hints: Mapping[int, Hints], number: int, old: Bools, marks: NDArray[np.uint8]
+    ) -> Floats:
+        """Find one object.
+
+        Args:
+            hints: By object id.
+            number: The object.
+            old: HxW, its mask so far; empty where there is none.
+            marks: HxW uint8 in the frame: 1 surely on the object, 2 surely not.
+
+        Returns:
+            HxW float32: how sure it is that a pixel is the object's; 1 and 0 where it is marked.
+        """
+        box = _grown(hints[number].box, marks)
+        previous = old.astype(np.float32) if old.any() else None
+        if box is not None:
+            crop = Crop.around(box, _MARGIN, self.size)
+        elif previous is not None:
+            crop = Crop.around(_bounds(old | (marks == OBJECT)), _MARGIN, self.size)
+        else:
+            crop = Crop.whole(self.size)
+        found = self._look(crop, hints, number, box, previous)
+        near = _pieces(found > 0.5, marks) if box is None else found > 0.5
+        if near.any():
+            closer = crop
+            if box is None and previous is None:
+                closer = Crop.around(_bounds(near | (marks == OBJECT)), _MARGIN, self.size)
+                closer = closer if closer.area < _CLOSER * crop.area else crop
+            found = self._look(closer, hints, number, box, found)
+            crop = closer
+        if max(crop.scale) < 1:
+            found = refine_alpha(self.image, found).astype(np.float32) / 255
+        found[marks == OBJECT], found[marks == NOT_OBJECT] = 1, 0
+        return found
+
+    def _look(
+        self,
+        crop: Crop,
+        hints: Mapping[int, Hints],
+        number: int,
+        box: tuple[int, int, int, int] | None,
+        previous: Floats | None,
+    ) -> Floats:
+        maps = hint_maps(
+            crop.marks(hints, number),
+            None if box is None else crop.box(box),
+            None if previous is None else crop.values(previous),
+        )
+        question = (crop, hashlib.blake2b(maps.tobytes(), digest_size=16).digest())
+        answer = _kept(
+            self._answers,
+            question,
+            lambda: self._finder.decode(
+                _kept(self._seen, crop, lambda: self._finder.encode(crop.picture(self.image))), maps
+            ),
+        )
+        return crop.enlarge(answer)
+
+
+def _kept(store: OrderedDict[Key, Value], key: Key, make: Callable[[], Value]) -> Value:
+    """Look a value up, or make it; the `_KEPT` that were asked for last stay."""
+    value = store.pop(key, None)
+    value = make() if value is None else value
+    store[key] = value
+    if len(store) > _KEPT:
+        store.popitem(last=False)
+    return value
+
+
+def _grown(
+    box: tuple[int, int, int, int] | None, marks: NDArray[np.uint8]
+) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of x, y, width and height, made to hold what is marked."""
+    if box is None:
+        return None
+    height, width = marks.shape
+    x, y, across, down = box
+    left, top, right, bottom = max(0, x), max(0, y), min(width, x + across), min(height, y + down)
+    if (marks == OBJECT).any():
+        bounds = _bounds(marks == OBJECT)
+        left, top = min(left, bounds[0]), min(top, bounds[1])
+        right, bottom = max(right, bounds[2]), max(bottom, bounds[3])
+    return left, top, right, bottom
+
+
+def _bounds(mask: Bools) -> tuple[int, int, int, int]:
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return x, y, x + width, y + height
+
+
+def _pieces(found: Bools, marks: NDArray[np.uint8]) -> Bools:
+    """The pieces that a mark is on; all but specks where none is."""
+    count, numbers, statistics, _ = cv2.connectedComponentsWithStats(found.view(np.uint8))
+    wanted = np.zeros(count, np.bool_)
+    wanted[numbers[(marks == OBJECT) & found]] = True
+    wanted[0] = False
+    if not wanted.any():
+        areas = statistics[:, cv2.CC_STAT_AREA]
+        wanted[1:] = areas[1:] >= _SPECK * areas[1:].max(initial=0)
+    return np.asarray(wanted[numbers])

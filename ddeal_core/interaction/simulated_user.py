@@ -1,0 +1,58 @@
+"""A user who knows the true mask, for training and for measuring."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT
+
+__all__ = ["box_around", "next_click"]
+
+_NOTHING = 1.0  # pixels: an error that is nowhere deeper is not worth a click
+
+
+def next_click(
+    found: NDArray[np.bool_],
+    truth: NDArray[np.bool_],
+    valid: NDArray[np.bool_] | None = None,
+    rng: np.random.Generator | None = None,
+) -> tuple[tuple[int, int], int] | None:
+    """Click into the middle of the largest error, as the measures of the field do.
+
+    The middle is the pixel that lies deepest in what is missing or in what is too much.
+
+    Args:
+        found: HxW, the mask to mend.
+        truth: HxW, the true one.
+        valid: HxW, where the truth is known; None for everywhere.
+        rng: Gives any of the deeper half of the error's places instead of its middle.
+
+    Returns:
+        (x, y) and whether it is on the object (1) or not (2); None where nothing is wrong.
+    """
+    known = np.ones_like(truth) if valid is None else valid
+    depths = {
+        kind: cv2.distanceTransform(
+            np.pad(wrong & known, 1).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+        )[1:-1, 1:-1]
+        for kind, wrong in ((OBJECT, truth & ~found), (NOT_OBJECT, found & ~truth))
+    }
+    kind = max(depths, key=lambda which: float(depths[which].max()))
+    depth = depths[kind]
+    deepest = float(depth.max())
+    if deepest < _NOTHING:
+        return None
+    if rng is None:
+        place = int(depth.argmax())
+    else:
+        places = np.flatnonzero(depth >= 0.5 * deepest)
+        place = int(places[rng.integers(len(places))])
+    return (place % truth.shape[1], place // truth.shape[1]), kind
+
+
+def box_around(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom (exclusive) of a mask that is not empty."""
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return x, y, x + width, y + height

@@ -1,0 +1,73 @@
+"""How the network for first masks is trained."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+from ddeal_core.errors import ConfigError
+from ddeal_core.interaction.hint_maps import STRIDE
+from ddeal_core.settings import Count, Range, Seed, Share, check_settings, read_settings
+
+__all__ = ["FirstMaskRecipe"]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstMaskRecipe:
+    """How the network for first masks is trained.
+
+    Attributes:
+        name: For people; "first-mask" in all files.
+        size: Side of the square crops in pixels, a multiple of 32.
+        crops: Crops a step.
+        rounds: Times that each crop is corrected and learned from.
+        steps: Of the whole run.
+        learning_rate: At the start.
+        cooldown: Share of the run, at its end, over which the rate falls linearly to nothing.
+        warmup_steps: Steps over which the rate rises from nothing.
+        weight_decay: Of the optimiser.
+        real_share: Share of crops of video, where there are stills too.
+        ema: Decay a round of the averaged weights, which are those that are kept.
+        clip_gradient: Longest gradient.
+        seed: Of the weights, the crops and all chance.
+        checkpoint_every: Steps between checkpoints.
+    """
+
+    name: Literal["first-mask"] = "first-mask"
+    size: Annotated[int, Range(64, 1024)] = 192
+    crops: Annotated[int, Range(1, 4096)] = 8
+    rounds: Annotated[int, Range(1, 20)] = 3
+    steps: Count = 2000
+    learning_rate: Annotated[float, Range(0, 1000, above=True)] = 1e-3
+    cooldown: Share = 0.6
+    warmup_steps: Annotated[int, Range(0, 1_000_000_000)] = 30
+    weight_decay: Annotated[float, Range(0, 1000)] = 0.02
+    real_share: Share = 0.25
+    ema: Annotated[float, Range(0, 1, below=True)] = 0.997
+    clip_gradient: Annotated[float, Range(0, 1e6, above=True)] = 1.0
+    seed: Seed = 0
+    checkpoint_every: Count = 50
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        if self.size % STRIDE:
+            raise ConfigError(f"size: a crop's side is a multiple of {STRIDE}, not {self.size}")
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, from 0."""
+        rate = self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup_steps))
+        falling = self.cooldown * self.steps
+        return rate * min(1.0, (self.steps - step) / falling) if falling else rate
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> FirstMaskRecipe:
+        """Read back what `to_dict` wrote.
+
+        Raises:
+            ConfigError: A field is unknown or out of range.
+        """
+        return read_settings(cls, values)
