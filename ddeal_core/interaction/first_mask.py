@@ -86,9 +86,10 @@ def first_mask(
         MaskError: An id is out of range, or the mask has another size.
         WeightsError: The network's weights are not there.
     """
-    from ddeal_core.interaction.mask_finder import Picture
-
     old = check_image(image if isinstance(image, np.ndarray) else image.image, hints, labels)
+
+    from ddeal_core.interaction.mask_finder import Picture  # torch: what is refused needs none
+
     picture = Picture(image) if isinstance(image, np.ndarray) else image
     kept = np.where(np.isin(old, list(hints)), 0, old).astype(np.uint8)
     out = np.zeros(old.shape, np.uint8)

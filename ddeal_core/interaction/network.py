@@ -124,14 +124,14 @@ def _cosines(features: Tensor, hints: Tensor) -> Tensor:
     Cosines with the mean features in the box, beside it, on the object, not on it, in the mask so
     far and beside that; zero where nothing is said.
     """
-    size = features.shape[-2:]
-    places = F.adaptive_avg_pool2d(hints, size)
+    height, width = features.shape[-2:]
+    places = F.adaptive_avg_pool2d(hints, (height, width))
     previous = places[:, 4:]
     beside = (1 - previous) * (previous.amax((2, 3), keepdim=True) > 0)
     places = torch.cat([places, beside], 1).flatten(2)  # [B, 6, L]
     at = unit(features.flatten(2), dim=1, eps=1e-6)  # [B, C, L]
     means = unit(places @ at.transpose(1, 2), dim=2, eps=1e-6)  # [B, 6, C]
-    return (means @ at).unflatten(2, size)
+    return (means @ at).reshape(len(hints), _COSINES, height, width)
 
 
 class _Block(nn.Module):
@@ -147,14 +147,14 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Let the places of ``[B, C, h, w]`` look at each other."""
-        size = x.shape[-2:]
+        shape = x.shape
         x = (x + self.near(x)).flatten(2).transpose(1, 2)  # [B, L, C]
         parts = self.queries_keys_values(self.norm1(x)).chunk(3, dim=2)
         heads = [part.unflatten(2, (_HEADS, -1)).transpose(1, 2) for part in parts]
         seen = F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
         x = x + self.gather(seen)
         x = x + self.narrow(F.gelu(self.widen(self.norm2(x))))
-        return x.transpose(1, 2).unflatten(2, size)
+        return x.transpose(1, 2).reshape(shape)
 
 
 class _Residual(nn.Module):

@@ -91,11 +91,12 @@ class FirstMaskTrainer:
         self.network.to(self._device)
         self._average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         learning = [p for n, p in self.network.named_parameters() if not _is_frozen(n)]
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in learning if p.ndim > 1]},
+            {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
+        ]
         self._optimiser = torch.optim.AdamW(
-            [
-                {"params": [p for p in learning if p.ndim > 1]},
-                {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
-            ],
+            groups,
             lr=recipe.learning_rate,
             weight_decay=recipe.weight_decay,
         )
@@ -268,7 +269,7 @@ def _loss(fine: Tensor, coarse: Tensor, target: Tensor, known: Tensor) -> Tensor
     shared = (probability * mask).sum((1, 2, 3))
     union = (probability + mask - probability * mask).sum((1, 2, 3))
     region = (1 - (shared + 1) / (union + 1)).mean()
-    size = coarse.shape[-2:]
+    size = (coarse.shape[2], coarse.shape[3])
     share, seen = F.adaptive_avg_pool2d(mask, size), F.adaptive_avg_pool2d(known, size)
     rough = F.binary_cross_entropy_with_logits(
         coarse, share / seen.clamp_min(1e-6), reduction="none"
