@@ -127,7 +127,7 @@ class Picture:
             found = self._look(closer, hints, number, box, found)
             crop = closer
         if max(crop.scale) < 1:
-            found = refine_alpha(self.image, found) / np.float32(255)
+            found = np.asarray(refine_alpha(self.image, found) / 255, np.float32)
         found[marks == OBJECT], found[marks == NOT_OBJECT] = 1, 0
         return found
 
