@@ -38,7 +38,7 @@ _OF_NETWORK = (
     ("backbone", "backbone", ("forward",)),
     ("backbone", "", ("project",)),  # all projections of its output as one product
     ("matching", "matching", ("forward",)),
-    ("matching", "dense_matching", ("encode_frame", "weights", "forward")),
+    ("matching", "dense_matching", ("encode_frame", "log_masks", "forward")),
     ("appearance", "appearance", ("forward", "estimate")),
     ("appearance", "appearance.embedding", ("forward",)),
     ("propagation", "propagation", ("encode_frame", "encode_first", "forward")),
