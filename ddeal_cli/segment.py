@@ -74,6 +74,7 @@ def segment(
     method: MethodOption = "network",
     direction: own.DirectionOption = None,
     reverse: own.ReverseOption = False,
+    between: own.BetweenOption = False,
     at: own.AtOption = None,
     mask_dir: own.MaskDirOption = None,
     objects: own.ObjectsOption = None,
@@ -116,14 +117,16 @@ def segment(
     from ddeal_core.errors import InputError
     from ddeal_core.runs import NetworkOptions, OutputOptions, VideoRequest
 
-    if reverse and direction not in (None, "backward"):
-        raise InputError(f"--reverse and --direction {direction} contradict each other: give one")
+    ways = {direction, "backward" if reverse else None, "between" if between else None} - {None}
+    if len(ways) > 1:
+        named = " and ".join(sorted(map(str, ways)))
+        raise InputError(f"the directions {named} contradict each other: give one")
     named, many = find_videos(videos)
     request = VideoRequest(
         named[0],
         mask or (),
         objects=parse_objects(objects),
-        direction="backward" if reverse else direction or "forward",
+        direction="backward" if reverse else "between" if between else direction or "forward",
         at=at,
         start=start,
         end=end,

@@ -28,10 +28,11 @@ MaskOption = Annotated[
     ),
 ]
 DirectionOption = Annotated[
-    Literal["forward", "backward", "both"] | None,
+    Literal["forward", "backward", "both", "between"] | None,
     typer.Option(
         help="Which way objects are followed from their masks: on to the end (the default), back "
-        "to the beginning, or both, where each goes back from its first mask."
+        "to the beginning, or both, where each goes back from its first mask; between follows an "
+        "object from both sides between two of its masks, and joins them."
     ),
 ]
 ReverseOption = Annotated[
@@ -40,6 +41,10 @@ ReverseOption = Annotated[
         "--reverse",
         help="Short for --direction backward; the plain --mask and hints are of the last frame.",
     ),
+]
+BetweenOption = Annotated[
+    bool,
+    typer.Option("--between", help="Short for --direction between: for masks on several frames."),
 ]
 AtOption = Annotated[
     int | None,

@@ -6,12 +6,14 @@ on the disk until their turn has come.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.errors import MaskError
 from ddeal_core.media.sources.backwards import backwards
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.journal import Pass
@@ -35,10 +37,12 @@ class WayBack:
         masks: Label maps by frame.
         begins: By object, the frame from which on going forward has it; others are followed back
             from the last mask.
+        keys: By object, the frames with a mask of it, where it is followed between them alone.
     """
 
     masks: Masks
     begins: Mapping[int, int]
+    keys: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, masks: Masks, direction: Direction, start: int) -> WayBack | None:
@@ -56,6 +60,8 @@ class WayBack:
             return cls(masks, {})
         if direction == "forward":
             return None
+        if direction == "between":
+            return cls._between(masks)
         first: dict[int, NDArray[np.integer]] = {}
         begins: dict[int, int] = {}
         for index, labels in masks.items():
@@ -64,6 +70,30 @@ class WayBack:
             if fresh and index > start:
                 first[index] = np.where(np.isin(labels, fresh), labels, 0)
         return cls(first, begins) if first else None
+
+    @classmethod
+    def _between(cls, masks: Masks) -> WayBack:
+        keys: dict[int, list[int]] = {}
+        for index, labels in masks.items():
+            for number in np.unique(labels):
+                if number:
+                    keys.setdefault(int(number), []).append(index)
+        keys = {number: frames for number, frames in keys.items() if len(frames) > 1}
+        if not keys:
+            raise MaskError("no object has masks on two frames to be followed between")
+        back = {i: np.where(np.isin(m, list(keys)), m, 0) for i, m in masks.items()}
+        begins = {number: frames[-1] for number, frames in keys.items()}
+        return cls({i: labels for i, labels in back.items() if labels.any()}, begins, keys)
+
+    def shares(self, index: int) -> dict[int, float]:
+        """By object that is between two masks on a frame, how near the later one is, 0 to 1."""
+        shares: dict[int, float] = {}
+        for number, frames in self.keys.items():
+            place = bisect_right(frames, index)
+            if 0 < place < len(frames) and frames[place - 1] < index:
+                before, after = frames[place - 1 : place + 1]
+                shares[number] = (index - before) / (after - before)
+        return shares
 
     def follow(
         self,
@@ -85,7 +115,8 @@ class WayBack:
             OutputError: There is no room for the results.
         """
         stop = max(self.masks) + 1
-        total, done = stop - source.start, kept.done
+        first = min(frames[0] for frames in self.keys.values()) + 1 if self.keys else source.start
+        total, done = stop - first, kept.done
         if done == total:
             return
         tracker = segmenter.tracker()
@@ -100,5 +131,7 @@ class WayBack:
                 if done % segmenter.look_ahead == 0:  # batches begin where they would have begun
                     kept.reached(done, tracker.snapshot())
                 on_frame(done, total)
+                if done == total:
+                    break
         kept.reached(total, tracker.snapshot())
         kept.save()

@@ -35,7 +35,7 @@ def check_direction(direction: Direction, source: FrameSource) -> None:
             passes over damaged frames, which is possible going forward only.
     """
     if direction not in get_args(Direction):
-        raise InputError(f"a direction is forward, backward or both, not {direction!r}")
+        raise InputError(f"a direction is {', '.join(get_args(Direction))}, not {direction!r}")
     if direction != "forward" and source.is_live:
         raise InputError(
             f"{source.path} comes once, so objects can only be followed forward in it: record it "

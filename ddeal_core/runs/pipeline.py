@@ -240,19 +240,23 @@ def _gone_back(
     else:
         back = Pass(stack.enter_context(closing(ResultLog.temporary())))
     way_back.follow(segmenter, source, back, on_back)
-    return partial(_joined, forward, back, segmenter.device)
+    return partial(_joined, forward, back, way_back, segmenter.device)
 
 
 def _joined(
     forward: Compute,
     back: Pass,
+    way_back: WayBack,
     device: torch.device,
     frames: Iterator[Frame],
 ) -> Generator[Progress]:
     """Add what was found going back to what is found going forward."""
     for step in forward(frames):
         found = back.get(step.frame, device)
-        if found is not None:
+        if found is not None and way_back.keys:
+            both = step.result.blended(found, way_back.shares(step.frame.index))
+            step = replace(step, result=both, forward=step.result)
+        elif found is not None:
             step = replace(step, result=step.result.joined(found), forward=step.result)
         yield step
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Direction", "Labels", "NetworkOptions", "OutputOptions", "VideoRequest"]
 
-Direction = Literal["forward", "backward", "both"]
+Direction = Literal["forward", "backward", "both", "between"]
 Labels = Mask | NDArray[np.integer]
 Named = str | os.PathLike[str]
 HintReader = Callable[[tuple[int, int], Sequence[int]], "Mapping[int, Hints]"]
@@ -54,6 +54,8 @@ class VideoRequest:
         direction: Which way objects are followed from their masks. "forward" is on to the end.
             "backward" is back to the beginning: frames after the last mask stay empty. "both"
             follows each object back from its first mask, and forward as if it went forward only.
+            "between" goes forward, but between two masks of an object it is followed from both,
+            and the two are joined: see `Result.blended`.
         at: Frame of the hints, and of a mask that names none; if None the first, or going
             backward the last.
         start: First frame, counted from 0 in the whole video.

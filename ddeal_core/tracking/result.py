@@ -1,6 +1,6 @@
 """What the tracker says of one frame."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Self
 
@@ -17,6 +17,7 @@ from ddeal_core.tracking.quantisation import quantise, with_background
 __all__ = ["Result"]
 
 _EPS = 1e-6
+_UNSURE = 1e-3  # nobody is so sure that the other side does not count
 
 
 class Result:
@@ -135,6 +136,27 @@ class Result:
             read_cues=self._read_cues,
         )
 
+    def blended(self, other: "Result", shares: Mapping[int, float]) -> "Result":
+        """Blend with what was found of the same objects from the other side.
+
+        Log-odds are averaged, so that the nearer side counts more, and the surer one; all objects
+        compete anew by soft aggregation.
+
+        Args:
+            other: The other side; of the same network and frame.
+            shares: By object, how much the other side counts, 0 to 1; objects that are not in it
+                stay as they are.
+        """
+        blended = {i: share for i, share in shares.items() if i in other.object_ids and share}
+        if not blended:
+            return self
+        odds, theirs = _log_odds(self.maps.merged), _log_odds(other.maps.merged)
+        for number, share in blended.items():
+            mine, its = self.object_ids.index(number), other.object_ids.index(number)
+            odds[:, mine] = torch.lerp(odds[:, mine], theirs[:, its], share)
+        maps = Maps(quantise(soft_aggregation(odds)), self.labels.shape, self.maps.given)
+        return Result(maps, index=self.index, object_ids=self.object_ids, read_cues=self._read_cues)
+
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:
         """``[1 + K, H, W]`` float32, background first; they sum to 1."""
@@ -161,6 +183,13 @@ class Result:
         frame has none yet, and one that is followed backwards has none.
         """
         return None if self._read_cues is None else self._read_cues()
+
+
+def _log_odds(merged: Tensor) -> Tensor:
+    """What soft aggregation made probabilities of, ``[1, K, h, w]``."""
+    logs = merged.clamp(min=_UNSURE).log()
+    relative = logs[:, 1:] - logs[:, :1]  # to the background, whose log-odds are minus the greatest
+    return relative - relative.amax(dim=1, keepdim=True) / 2
 
 
 def _on_host(maps: Tensor) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.sources.array_source import ArraySource
 from ddeal_core.media.sources.live_source import LiveSource
 from ddeal_core.runs.pipeline import segment_video
+from ddeal_core.tracking.result import Result
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -52,6 +53,24 @@ def two_objects(masks):
     labels = masks.copy()
     labels[60:80, 80:110] = 5
     return labels
+
+
+def test_between_two_masks_both_sides_are_blended(segmenter, clip, tiny_clip):
+    """The second object has one mask only, and goes forward as it would."""
+    masks = {1: tiny_clip.masks[1], 3: two_objects(tiny_clip.masks[3]), 6: tiny_clip.masks[6]}
+    joined = walk(segmenter, clip, masks, "between")
+    forward = walk(segmenter, clip, masks)
+    for index in (0, 1, 3, 6, 7):
+        np.testing.assert_array_equal(joined[index].result.labels, forward[index].result.labels)
+    assert joined[5].result.object_ids == forward[5].result.object_ids
+    mine, alone = joined[5].result.probabilities, forward[5].result.probabilities
+    assert np.abs(mine[1] - alone[1]).max() > 1e-3
+    first, other = (Result.of_mattes(np.full((1, 4, 4), p, np.float32), index=2, object_ids=(1,))
+                    for p in (0.2, 0.9))  # fmt: skip
+    shown = [first.blended(other, {1: share}).probabilities[1, 0, 0] for share in (0, 0.3, 0.6, 1)]
+    np.testing.assert_allclose(shown, [0.2, 0.423, 0.682, 0.9], atol=2e-3)
+    with pytest.raises(MaskError, match="masks on two frames"):
+        walk(segmenter, clip, tiny_clip.masks[0], "between")
 
 
 @pytest.mark.parametrize("objects", [1, 2])
