@@ -14,6 +14,7 @@ from ddeal_cli import (
     demo,
     evaluate,
     evaluate_first_mask,
+    export,
     make_synthetic,
     mask,
     pack_data,
@@ -66,6 +67,7 @@ bench.register(app)
 pack_data.register(app)
 make_synthetic.register(app)
 doctor.register(app)
+export.register(app)
 app.add_typer(weights.app, name="weights")
 
 

@@ -388,7 +388,7 @@ class Ddeal(nn.Module):
     def _to_stride_16(self, masks: Tensor) -> Tensor:
         if self.config.mask_resize == "average":
             return _pool(masks)
-        return F.interpolate(masks, scale_factor=1 / STRIDE, mode="nearest-exact")
+        return masks[:, :, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
 
 
 def _make_backbone(config: NetworkConfig) -> Backbone:

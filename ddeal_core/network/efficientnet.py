@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ddeal_core.network.backbone import Backbone, BackboneFeatures
 from ddeal_core.network.directional import unit
+from ddeal_core.network.upsampling import enlarge
 
 __all__ = ["EfficientNetLite0", "InvertedResidual", "SameConv2d", "join_scales"]
 
@@ -54,7 +55,7 @@ class SameConv2d(nn.Conv2d):
         kernel, stride = self.kernel_size[0], self.stride[0]
         padding = []
         for side in (x.shape[3], x.shape[2]):
-            missing = max(0, (-(-side // stride) - 1) * stride + kernel - side)
+            missing = kernel - stride + -side % stride
             padding += [missing // 2, missing - missing // 2]
         return super().forward(F.pad(x, padding))
 
@@ -173,7 +174,7 @@ def join_scales(maps: list[Tensor]) -> Tensor:
     for x in maps:
         part = unit(x.float(), dim=1, eps=1e-6)
         if x.shape[-2:] != (height, width):
-            part = F.interpolate(part, scale_factor=2, mode="bilinear", align_corners=False)
+            part = enlarge(part, 2)
             part = part[..., :height, :width]
         parts.append(part)
     return torch.cat(parts, dim=1) * math.sqrt(sum(x.shape[1] for x in maps) / len(maps))

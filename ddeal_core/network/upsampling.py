@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ddeal_core.network.convolution import ConcatConv2d, initialise
 
-__all__ = ["Upsampling"]
+__all__ = ["Upsampling", "enlarge"]
 
 _SKIP, _OBJECT, _EXTRA = range(3)
 
@@ -76,17 +76,20 @@ class Upsampling(nn.Module):
     def _predict(
         self, fused: Tensor, skips: tuple[Tensor, Tensor], extra_s8: Tensor | None
     ) -> Tensor:
-        x = self.blend_s8(_enlarge(fused, 2), part=_OBJECT)
+        x = self.blend_s8(enlarge(fused, 2), part=_OBJECT)
         if extra_s8 is not None:
             x = x + self.blend_s8(extra_s8, part=_EXTRA)
         x = F.relu(_add_frame(x, skips[0]))
-        x = self.blend_s4(_enlarge(x, 2), part=_OBJECT)
+        x = self.blend_s4(enlarge(x, 2), part=_OBJECT)
         x = F.relu(_add_frame(x, skips[1]))
-        return _enlarge(self.predictor(x), 4)
+        return enlarge(self.predictor(x), 4)
 
 
-def _enlarge(x: Tensor, factor: int) -> Tensor:
-    return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+def enlarge(x: Tensor, factor: int) -> Tensor:
+    """Scale ``[N, C, H, W]`` up, bilinear."""
+    # Sizes, not factors: an exported graph can tell that they fit.
+    size = [factor * side for side in x.shape[2:]]
+    return F.interpolate(x, size, mode="bilinear", align_corners=False)
 
 
 def _add_frame(objects: Tensor, frame: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from functools import reduce
 from itertools import accumulate
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 __all__ = ["masked_maximum"]
@@ -21,6 +22,9 @@ _RUN = 32
 # Rows that an argmax is folded into.
 _ROWS = 16
 _MIX = 0x5851F42D4C957F2D
+# Of an exported graph, which has no loops.
+_TRACED_BLOCKS = 8
+_NEVER = -1e4
 
 
 def masked_maximum(
@@ -40,6 +44,8 @@ def masked_maximum(
     Returns:
         ``[G, K, M, L]``.
     """
+    if torch.jit.is_tracing():
+        return _traced(query, kernels, scale, shift)
     inputs = (query, kernels, scale, shift)
     if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs):
         with torch.no_grad():
@@ -79,6 +85,28 @@ def _reduce(
         products = _multiply(query[:, :, part], kernels)
         _best(products, scale, shift, result[..., part], index=index)
     return result
+
+
+def _traced(query: Tensor, kernels: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
+    """The same for a graph that is exported: blocks of kernels, however many there are."""
+    blocks = 1
+    if scale is None and shift is not None:  # unknown kernels, which never win, fill the blocks
+        blocks = _TRACED_BLOCKS
+        kernels = F.pad(kernels, (0, blocks))
+        shift = F.pad(shift, (0, blocks), value=_NEVER)
+    count = kernels.shape[2]
+    best: Tensor | None = None
+    for block in range(blocks):
+        part = slice(block * count // blocks, (block + 1) * count // blocks)
+        scores = (query.transpose(1, 2) @ kernels[:, :, part])[:, None, None]  # [G, 1, 1, L, *]
+        if scale is not None:
+            scores = scores * scale[..., part].unsqueeze(3)
+        if shift is not None:
+            scores = scores + shift[..., part].unsqueeze(3)
+        found = scores.amax(-1)
+        best = found if best is None else torch.maximum(best, found)
+    assert best is not None
+    return best
 
 
 def _best(

@@ -15,15 +15,16 @@ from torch import Tensor, nn
 from ddeal_core.network.convolution import initialise
 from ddeal_core.network.dense.memory import Memory
 from ddeal_core.network.directional import unit
+from ddeal_core.network.upsampling import enlarge
 from ddeal_core.operators.masked_maximum import masked_maximum
 
-__all__ = ["RENAMED", "DenseMatching"]
+__all__ = ["RENAMED", "SAME_SHARE", "DenseMatching"]
 
 RENAMED = {"log_reach": "log_sigma"}
 """Parameters by the names that they had in earlier checkpoints."""
 
 _GRIDS = (8, 4, 2, 1)  # Steps.
-_SAME_SHARE = 0.05
+SAME_SHARE = 0.05
 _AT_ONCE = 1 << 22  # Numbers.
 _EPS = 1e-3  # A kernel without any of a class still scores, log(1e-3) below one that is all of it.
 
@@ -72,8 +73,7 @@ class DenseMatching(nn.Module):
         Returns:
             Unit features ``[B, channels, H/8, W/8]``.
         """
-        context = F.interpolate(context, scale_factor=2, mode="bilinear", align_corners=False)
-        x = self.embed(F.relu(self.project_s8(s8) + context)).float()
+        x = self.embed(F.relu(self.project_s8(s8) + enlarge(context, 2))).float()
         return unit(x, dim=1, eps=1e-6)
 
     @staticmethod
@@ -190,7 +190,7 @@ def _distinct(keys: Tensor, shares: Tensor, grids: Tensor, similarity: float) ->
         for part in torch.split(places, max(1, _AT_ONCE // max(1, len(kept)))):
             alike = keys[:, part].T @ before >= similarity
             for share, of_kept in zip(shares, of_before, strict=True):
-                alike &= (share[part, None] - of_kept).abs() <= _SAME_SHARE
+                alike &= (share[part, None] - of_kept).abs() <= SAME_SHARE
             new.append(part[~alike.any(1)])
         kept = torch.cat(new)
     result = torch.zeros_like(grids, dtype=torch.bool)
