@@ -1,9 +1,7 @@
-"""Segment a video with onnxruntime, without torch and without ddeal.
+"""Segment a video with onnxruntime, numpy, OpenCV, PyAV and Pillow; without torch or ddeal.
 
     ddeal export default.onnx
     python segment_with_onnxruntime.py default clip.mp4 first.png masks
-
-Needs onnxruntime, numpy, opencv-python-headless, av, pillow.
 """
 
 import json
@@ -18,6 +16,7 @@ import onnxruntime
 from PIL import Image
 
 Tensors = dict[str, np.ndarray]
+WAYS = {"nearest": cv2.INTER_NEAREST_EXACT, "average": cv2.INTER_AREA}  # to scale masks
 
 
 class Model:
@@ -51,7 +50,8 @@ class Tracker:
         self.size = [max(1, round(side * scale)) for side in image.shape[:2]]
         missing = [-side % model.stride for side in self.size]
         self.margins = [((side + 1) // 2, side // 2) for side in missing]
-        masks = np.stack([self._padded((labels == i).astype(np.float32)) for i in self.ids])
+        way = WAYS[model.config["mask_resize"]]
+        masks = np.stack([self._padded((labels == i).astype(np.float32), way) for i in self.ids])
         self.frame = model.run("encoder", {"image": self._padded(image)})
         self.state = model.run("start", {**self.frame, "masks": masks[None]})
         self.age, self.interval = 0, model.config["memory_interval"]
@@ -78,9 +78,9 @@ class Tracker:
         wide = np.stack([cv2.resize(m, size[::-1], interpolation=cv2.INTER_LINEAR) for m in maps])
         return np.concatenate([[0], self.ids]).astype(np.uint8)[wide.argmax(0)]
 
-    def _padded(self, image: np.ndarray) -> np.ndarray:
+    def _padded(self, image: np.ndarray, way: int = cv2.INTER_AREA) -> np.ndarray:
         if list(image.shape[:2]) != self.size:
-            image = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA)
+            image = cv2.resize(image, self.size[::-1], interpolation=way)
         fits = all(max(pair) < side for pair, side in zip(self.margins, self.size, strict=True))
         margins = [*self.margins, (0, 0)][: image.ndim]
         return np.pad(image, margins, mode="reflect" if fits else "edge")
@@ -88,10 +88,8 @@ class Tracker:
     def _remembered(self) -> Tensors:
         """The memory as one: frames side by side."""
         channels, objects = self.model.config["dense_channels"], len(self.ids)
-        empty = {
-            "memory_keys": np.zeros((1, channels, 0), np.float32),
-            "memory_weights": np.zeros((1, objects, 2, 0), np.float32),
-        }
+        sizes = {"memory_keys": (1, channels, 0), "memory_log_masks": (1, objects, 2, 0)}
+        empty = {name: np.zeros(size, np.float32) for name, size in sizes.items()}
         return {n: np.concatenate([e, *(m[n] for m in self.memory)], -1) for n, e in empty.items()}
 
     def _remember(self, known: Tensors) -> None:
@@ -105,18 +103,16 @@ class Tracker:
     def _without_jumps(self, merged: np.ndarray) -> np.ndarray:
         """Take pieces of an object away that are too far from where it was a frame ago."""
         reach, labels = self.model.config["reach"], merged.argmax(0)
-        weights = self.state.get("last_weights")
-        before = self.state["last_masks"][0, :, 1] if weights is None else np.exp(weights[0, :, 1])
+        logs = self.state.get("last_log_masks")
+        before = self.state["last_masks"][0, :, 1] if logs is None else np.exp(logs[0, :, 1])
         gone = np.zeros((len(before), *labels.shape), bool)
         for k, share in enumerate(before, start=1):
-            count, pieces, measures, _ = cv2.connectedComponentsWithStats(
-                (labels == k).astype(np.uint8), connectivity=8
-            )
+            mask = (labels == k).astype(np.uint8)
+            count, pieces, measures, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
             if reach <= 0 or count <= 2 or not (share >= 0.5).any():
                 continue
-            away = cv2.distanceTransform(
-                (share < 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-            )
+            free = (share < 0.5).astype(np.uint8)
+            away = cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
             cell = labels.shape[0] // share.shape[0]
             within = (away <= reach * min(share.shape)).repeat(cell, 0).repeat(cell, 1)
             near = np.isin(np.arange(count), pieces[within & (pieces > 0)])

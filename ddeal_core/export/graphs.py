@@ -48,14 +48,14 @@ _AXES: dict[str, dict[int, str]] = {
     "skip4": {2: "height/4", 3: "width/4"},
     "means": {1: "objects"},
     "first_keys": {2: "first positions"},
-    "first_weights": {1: "objects", 3: "first positions"},
+    "first_log_masks": {1: "objects", 3: "first positions"},
     "memory_keys": {2: "positions"},
-    "memory_weights": {1: "objects", 3: "positions"},
+    "memory_log_masks": {1: "objects", 3: "positions"},
     **dict.fromkeys(("s16", "matching", "appearance", "propagation"), _STRIDE_16),
     **dict.fromkeys(("skip8", "dense", "last_dense"), _STRIDE_8),
     "first_matching": _STRIDE_16,
     **dict.fromkeys(("first_masks", "first_propagation", "last_masks", "coarse"), _MAPS_16),
-    **dict.fromkeys(("last_weights", "scores"), _MAPS_8),
+    **dict.fromkeys(("last_log_masks", "scores"), _MAPS_8),
 }
 
 
@@ -73,24 +73,24 @@ class _TracedNetwork(Ddeal):
         return nullcontext()
 
     def _kept(
-        self, keys: Tensor, weights: Tensor, scores: Tensor | None = None
+        self, keys: Tensor, log_masks: Tensor, scores: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """As `Ddeal._kept`, of one video, with `DenseMatching.distinct` grid by grid."""
         assert self.dense_matching is not None
         similarity = self.config.memory_similarity
         if similarity == 1:
-            return keys.flatten(2), weights
+            return keys.flatten(2), log_masks
         size = keys.shape[2:]
         if scores is None:
             wanted = torch.ones(size, dtype=torch.bool)
         else:
-            wanted = _on_grid(self.dense_matching.novel(scores, weights, similarity)[0], size)
-        shares = _on_grid(weights[0, :, 1].exp(), size)
+            wanted = _on_grid(self.dense_matching.novel(scores, log_masks, similarity)[0], size)
+        shares = _on_grid(log_masks[0, :, 1].exp(), size)
         coarse = wanted[::_COARSEST, ::_COARSEST]
         for step in (_COARSEST // 2, _COARSEST // 4, 1):
             coarse = _finer(keys[0], shares, wanted, coarse, step, similarity)
         places = coarse.flatten().nonzero()[:, 0]
-        return keys.flatten(2)[:, :, places], weights[..., places]
+        return keys.flatten(2)[:, :, places], log_masks[..., places]
 
 
 def _finer(
@@ -213,9 +213,9 @@ class StartGraph(Graph):
         if self.is_dense:
             self.outputs += (
                 "new_first_keys",
-                "new_first_weights",
+                "new_first_log_masks",
                 "new_last_dense",
-                "new_last_weights",
+                "new_last_log_masks",
             )
 
     def compute(self, given: Named) -> Named:
@@ -229,13 +229,14 @@ class StartGraph(Graph):
             "new_first_propagation": state.propagation_first,
             "new_last_masks": state.last_masks,
         }
-        if reference.dense_keys is not None and reference.dense_weights is not None:
-            assert state.last_dense_weights is not None
+        last = state.last_dense_log_masks
+        if reference.dense_keys is not None and reference.dense_log_masks is not None:
+            assert last is not None
             found |= {
                 "new_first_keys": reference.dense_keys,
-                "new_first_weights": reference.dense_weights,
+                "new_first_log_masks": reference.dense_log_masks,
                 "new_last_dense": given["dense"],
-                "new_last_weights": _on_grid(state.last_dense_weights, given["dense"].shape[2:]),
+                "new_last_log_masks": _on_grid(last, given["dense"].shape[2:]),
             }
         return found
 
@@ -263,24 +264,24 @@ class StepGraph(Graph):
         )
         self.outputs = ("probabilities", "log_odds", "coarse")
         if self.is_dense:
-            self.inputs += ("first_keys", "first_weights", "last_dense", "last_weights")
+            self.inputs += ("first_keys", "first_log_masks", "last_dense", "last_log_masks")
             self.outputs += ("scores",)
         if self.remembers:
-            self.inputs += ("memory_keys", "memory_weights")
+            self.inputs += ("memory_keys", "memory_log_masks")
 
     def compute(self, given: Named) -> Named:
         """Take an encoding and a state."""
         encoding = _encoding(given)
-        keys = weights = last_weights = memory = None
+        keys = log_masks = last_log_masks = memory = None
         if self.is_dense:
-            keys, weights = given["first_keys"], given["first_weights"]
-            last_weights = given["last_weights"].flatten(3)
+            keys, log_masks = given["first_keys"], given["first_log_masks"]
+            last_log_masks = given["last_log_masks"].flatten(3)
         if self.remembers:  # never empty, so that there is a maximum
             memory_keys = F.pad(given["memory_keys"], (0, 1))
-            memory_weights = F.pad(given["memory_weights"], (0, 1), value=UNKNOWN)
-            memory = Memory.of(memory_keys, memory_weights, interval=1)
+            memory_log_masks = F.pad(given["memory_log_masks"], (0, 1), value=UNKNOWN)
+            memory = Memory.of(memory_keys, memory_log_masks, interval=1)
         reference = Reference(
-            given["first_matching"].flatten(2), given["first_masks"].flatten(3), keys, weights
+            given["first_matching"].flatten(2), given["first_masks"].flatten(3), keys, log_masks
         )
         state = ObjectState(
             references=(reference,),
@@ -288,7 +289,7 @@ class StepGraph(Graph):
             propagation_first=given["first_propagation"],
             last_masks=given["last_masks"],
             last_dense_keys=given.get("last_dense"),
-            last_dense_weights=last_weights,
+            last_dense_log_masks=last_log_masks,
             memory=memory,
         )
         prediction = self.network.segment(encoding, state)
@@ -315,7 +316,7 @@ class UpdateGraph(Graph):
         self.inputs = ("appearance", *dense, "means", *coarse, *(("masks",) if fine else ()))
         self.outputs = ("new_means", "new_last_masks")
         if self.is_dense:
-            self.outputs += ("new_last_dense", "new_last_weights")
+            self.outputs += ("new_last_dense", "new_last_log_masks")
 
     def compute(self, given: Named) -> Named:
         """Take an encoding, a state, and ``masks [1, K, H, W]``, the objects' probabilities."""
@@ -323,11 +324,11 @@ class UpdateGraph(Graph):
         appearance = DirectionalFeatures.of(given["appearance"])
         masks = given.get("masks", torch.empty(0))
         coarse = given.get("coarse", masks)
-        means, last, weights = network.follow(appearance, given["means"], coarse, masks)
+        means, last, log_masks = network.follow(appearance, given["means"], coarse, masks)
         found = {"new_means": means, "new_last_masks": last}
-        if weights is not None:
+        if log_masks is not None:
             found["new_last_dense"] = given["dense"]
-            found["new_last_weights"] = _on_grid(weights, given["dense"].shape[2:])
+            found["new_last_log_masks"] = _on_grid(log_masks, given["dense"].shape[2:])
         return found
 
 
@@ -335,11 +336,11 @@ class RememberGraph(Graph):
     """What of a frame is worth remembering."""
 
     name = "remember"
-    inputs = ("dense", "last_weights", "scores")
-    outputs = ("new_memory_keys", "new_memory_weights")
+    inputs = ("dense", "last_log_masks", "scores")
+    outputs = ("new_memory_keys", "new_memory_log_masks")
 
     def compute(self, given: Named) -> Named:
-        """Take a frame's encoding, its weights after the update, and its scores."""
-        weights = given["last_weights"].flatten(3)
-        keys, kept = self.network._kept(given["dense"], weights, given["scores"])
-        return {"new_memory_keys": keys, "new_memory_weights": kept}
+        """Take a frame's encoding, its log_masks after the update, and its scores."""
+        log_masks = given["last_log_masks"].flatten(3)
+        keys, kept = self.network._kept(given["dense"], log_masks, given["scores"])
+        return {"new_memory_keys": keys, "new_memory_log_masks": kept}

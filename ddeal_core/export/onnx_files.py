@@ -103,7 +103,7 @@ class _Samples:
             "image": image.view(height, width, 3),
             "masks": masks,
             "memory_keys": torch.zeros(1, channels, 5),
-            "memory_weights": torch.zeros(1, 2, 2, 5),
+            "memory_log_masks": torch.zeros(1, 2, 2, 5),
         }
 
     def exported(self, graph: Graph) -> bytes:
