@@ -9,7 +9,7 @@ __all__ = ["Program", "epilog"]
 _PANELS = {
     "From a video to a cut-out": ("demo", "mask", "annotate", "segment", "verify"),
     "Measure": ("eval", "bench"),
-    "Train": ("train", "pack-data", "make-synthetic", "weights"),
+    "Train": ("train", "pack-data", "make-synthetic", "weights", "export"),
     "This machine": ("doctor",),
 }
 _PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}

@@ -1,7 +1,6 @@
 """Segment a video with onnxruntime, numpy, OpenCV, PyAV and Pillow; without torch or ddeal.
 
-    ddeal export default.onnx
-    python segment_with_onnxruntime.py default clip.mp4 first.png masks
+Usage: ddeal export default.onnx; segment_with_onnxruntime.py default clip.mp4 first.png masks
 """
 
 import json
