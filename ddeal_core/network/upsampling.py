@@ -62,7 +62,7 @@ class Upsampling(nn.Module):
         Returns:
             (background, object) logits ``[G*K, 2, H, W]``.
         """
-        at_once = torch.is_grad_enabled() or torch.jit.is_tracing()
+        at_once = torch.is_grad_enabled() or torch.onnx.is_in_onnx_export()
         if len(fused) == 1 or fused.device.type != "cpu" or at_once:
             return self._predict(fused, skips, extra_s8)
         # What one object needs stays in a processor's cache; a batch of them would not.

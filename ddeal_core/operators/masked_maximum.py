@@ -44,7 +44,7 @@ def masked_maximum(
     Returns:
         ``[G, K, M, L]``.
     """
-    if torch.jit.is_tracing():
+    if torch.onnx.is_in_onnx_export():
         return _traced(query, kernels, scale, shift)
     inputs = (query, kernels, scale, shift)
     if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs):
