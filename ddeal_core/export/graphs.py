@@ -8,6 +8,7 @@ length. What a graph gives under the name ``new_x`` is what the next one takes a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -30,7 +31,7 @@ _COARSEST = 8  # positions from one to the next on the coarsest grid of `DenseMa
 def graphs_of(network: Ddeal) -> list[Graph]:
     """The graphs of a network in evaluation mode, in the order in which they are needed."""
     traced = _TracedNetwork(network)
-    kinds = [EncoderGraph, StartGraph, StepGraph, UpdateGraph]
+    kinds: list[Callable[[Ddeal], Graph]] = [EncoderGraph, StartGraph, StepGraph, UpdateGraph]
     if network.config.memory_frames:
         kinds.append(RememberGraph)
     return [kind(traced) for kind in kinds]
