@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
@@ -109,24 +109,29 @@ class _Samples:
     def exported(self, graph: Graph) -> bytes:
         """Trace a graph; its outputs are known afterwards."""
         given = tuple(self._known[name] for name in graph.inputs)
-        buffer = io.BytesIO()
         try:
-            with torch.no_grad(), warnings.catch_warnings():
+            with (
+                TemporaryDirectory() as folder,
+                torch.no_grad(),
+                warnings.catch_warnings(),
+            ):
+                file = Path(folder, "graph.onnx")
                 warnings.simplefilter("ignore")  # on what tracing fixes, which tests look at
                 found: tuple[Tensor, ...] = graph(*given)
                 torch.onnx.export(
                     graph,
                     given,
-                    buffer,
+                    str(file),
                     input_names=list(graph.inputs),
                     output_names=list(graph.outputs),
                     dynamic_axes={name: graph.axes(name) for name in graph.inputs + graph.outputs},
                     opset_version=OPSET,
                     dynamo=False,
                 )
+                data = file.read_bytes()
         except (RuntimeError, TypeError, ValueError) as error:  # of torch's exporter
             reason = str(error).strip().splitlines()[0]
             raise DdealError(f"torch {torch.__version__} cannot export it: {reason}") from error
         for name, value in zip(graph.outputs, found, strict=True):
             self._known[name.removeprefix("new_")] = value
-        return buffer.getvalue()
+        return data
