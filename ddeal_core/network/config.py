@@ -97,6 +97,8 @@ class NetworkConfig:
         propagation_channels: Channels of the mask-propagation module.
         fusion_channels: Outputs of the two convolutions of the fusion module; the second one is
             also the width of the up-sampling path.
+        context_blocks: Residual blocks of wide kernels between the fusion module and its predictor;
+            0, as in the paper, is without them.
         update_rate: Learning rate lambda of Eq. (14).
         concentration: Initial value of the trainable kappa of Eq. (13).
         concentrations: One kappa for all components (the text) or one a class (the released code).
@@ -111,6 +113,8 @@ class NetworkConfig:
             fine one, average-pooled (the released code at test time).
         dense_channels: Dimensions of the embedding for matching at stride 8 against the first and
             the last frame; 0, as in the paper, is without it.
+        dense_shortcut: Whether the embedding at stride 8 is that of stride 16, enlarged, and what
+            finer features add to it, rather than a convolution of their sum.
         memory_frames: Most frames between these two that the matching at stride 8 remembers;
             0 is without a memory.
         memory_interval: Frames from one that is remembered to the next, until the memory is full;
@@ -128,6 +132,7 @@ class NetworkConfig:
     directional_channels: Channels = 512
     propagation_channels: Channels = 512
     fusion_channels: tuple[Channels, Channels] = (512, 128)
+    context_blocks: Annotated[int, Range(0, 64)] = 0
     update_rate: Annotated[float, Range(0, 1)] = 0.1
     concentration: Annotated[float, Range(0, 1e4, above=True, below=True)] = 30.0
     concentrations: Literal["shared", "per-class"] = "shared"
@@ -136,6 +141,7 @@ class NetworkConfig:
     residual_posterior: Literal["updated", "fresh"] = "updated"
     recurrence: Literal["coarse", "fine"] = "coarse"
     dense_channels: Annotated[int, Range(0, 4096)] = 0
+    dense_shortcut: bool = False
     memory_frames: Annotated[int, Range(0, 1024)] = 0
     memory_interval: Annotated[int, Range(1, 1_000_000)] = 5
     memory_similarity: Annotated[float, Range(0, 1, above=True)] = 1.0
@@ -218,10 +224,12 @@ PRESETS: dict[str, NetworkConfig] = {
         directional_channels=128,
         propagation_channels=96,
         fusion_channels=(96, 64),
+        context_blocks=3,
         concentrations="per-class",
         mask_resize="average",
         recurrence="fine",
         dense_channels=64,
+        dense_shortcut=True,
         memory_frames=8,
         memory_similarity=0.9,
         tracker=TrackerConfig(short_side=384, reach=0.1),

@@ -67,14 +67,22 @@ class Ddeal(nn.Module):
         self.appearance = AppearanceModel(s16, config)
         self.propagation = MaskPropagation(s16, config.propagation_channels)
         self.dense_matching = (
-            DenseMatching(s8, s16, config.dense_channels, with_memory=config.memory_frames > 0)
+            DenseMatching(
+                s8,
+                s16,
+                config.dense_channels,
+                shortcut=config.dense_shortcut,
+                with_memory=config.memory_frames > 0,
+            )
             if config.dense_channels
             else None
         )
         extra = self.dense_matching.outputs if self.dense_matching is not None else 0
         # Maps at stride 8 reach stride 16 with their four pixels as channels.
         self.fusion = Fusion(
-            2 + 4 + config.propagation_channels + 4 * extra, config.fusion_channels
+            2 + 4 + config.propagation_channels + 4 * extra,
+            config.fusion_channels,
+            context_blocks=config.context_blocks,
         )
         self.upsampling = Upsampling(s8, s4, config.fusion_channels[1], extra_s8=extra)
         self.register_buffer(

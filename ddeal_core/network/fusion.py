@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ddeal_core.network.convolution import initialise
+from ddeal_core.network.dense.context import ContextBlock
 
 __all__ = ["Fusion"]
 
@@ -15,12 +16,16 @@ class Fusion(nn.Module):
     Args:
         inputs: Channels of the concatenated cues.
         channels: Outputs of the two convolutions.
+        context_blocks: `ContextBlock` between them and the predictor; the paper has none.
     """
 
-    def __init__(self, inputs: int, channels: tuple[int, int]) -> None:
+    def __init__(
+        self, inputs: int, channels: tuple[int, int], *, context_blocks: int = 0
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, channels[0], 3, padding=1)
         self.conv2 = nn.Conv2d(channels[0], channels[1], 3, padding=1)
+        self.context = nn.Sequential(*(ContextBlock(channels[1]) for _ in range(context_blocks)))
         self.predictor = nn.Conv2d(channels[1], 2, 1)
         for conv in (self.conv1, self.conv2, self.predictor):
             initialise(conv)
@@ -37,5 +42,5 @@ class Fusion(nn.Module):
             ``[N, 2, H, W]``.
         """
         x = F.relu(self.conv1(torch.cat(cues, dim=1)))
-        x = F.relu(self.conv2(x))
+        x = self.context(F.relu(self.conv2(x)))
         return x, self.predictor(x)

@@ -155,7 +155,10 @@ class PlainFeatures:
                 align_corners=False,
             )
             x = (self.conv("dense_matching.project_s8", s8) + context).relu()
-            x = self.conv("dense_matching.embed", x, padding=1)[0]
+            x = self.conv("dense_matching.embed", x, padding=1)
+            if self.config.dense_shortcut:
+                x = x + context
+            x = x[0]
             dense = x / (x.square().sum(0, keepdim=True).sqrt() + 1e-6)
         return PlainFrame(s4, s8, s16, dense)
 

@@ -183,6 +183,10 @@ class PlainNetwork(PlainMatching):
             )
         x = self.conv("fusion.conv1", torch.cat(cues, dim=1), padding=1).relu()
         fused = self.conv("fusion.conv2", x, padding=1).relu()
+        for i in range(self.config.context_blocks):
+            name = f"fusion.context.{i}"
+            x = self.conv(f"{name}.filter", fused, padding=3, groups=fused.shape[1])
+            fused = fused + self.conv(f"{name}.project", self.conv(f"{name}.expand", x).relu())
         coarse = self.conv("fusion.predictor", fused)
 
         skip = self.conv("upsampling.project_s8", frame.s8).relu()

@@ -40,10 +40,14 @@ class DenseMatching(nn.Module):
         s8: Channels of the backbone at stride 8.
         s16: Channels of the backbone at stride 16.
         channels: Dimensions of the embedding.
+        shortcut: Whether the embedding begins as that of stride 16: features with ImageNet's
+            knowledge tell objects apart far better than the edges and textures of stride 8.
         with_memory: Whether there is a memory.
     """
 
-    def __init__(self, s8: int, s16: int, channels: int, *, with_memory: bool = False) -> None:
+    def __init__(
+        self, s8: int, s16: int, channels: int, *, shortcut: bool = False, with_memory: bool = False
+    ) -> None:
         super().__init__()
         self.outputs = 6 if with_memory else 4
         self.project_s8 = nn.Conv2d(s8, channels, 1)
@@ -51,6 +55,9 @@ class DenseMatching(nn.Module):
         self.embed = nn.Conv2d(channels, channels, 3, padding=1)
         for conv in (self.project_s8, self.project_s16, self.embed):
             initialise(conv)
+        self.shortcut = shortcut
+        if shortcut:
+            nn.init.zeros_(self.embed.weight)
         self.log_concentration = nn.Parameter(torch.tensor(2.3))  # kappa = 10
         self.log_sigma = nn.Parameter(torch.tensor(-1.9))  # sigma = 0.15 frame heights
 
@@ -73,8 +80,11 @@ class DenseMatching(nn.Module):
         Returns:
             Unit features ``[B, channels, H/8, W/8]``.
         """
-        x = self.embed(F.relu(self.project_s8(s8) + enlarge(context, 2))).float()
-        return unit(x, dim=1, eps=1e-6)
+        context = enlarge(context, 2)
+        x = self.embed(F.relu(self.project_s8(s8) + context))
+        if self.shortcut:
+            x = x + context
+        return unit(x.float(), dim=1, eps=1e-6)
 
     @staticmethod
     def log_masks(masks: Tensor) -> Tensor:
