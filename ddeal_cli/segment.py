@@ -119,8 +119,8 @@ def segment(
 
     ways = {direction, "backward" if reverse else None, "between" if between else None} - {None}
     if len(ways) > 1:
-        named = " and ".join(sorted(map(str, ways)))
-        raise InputError(f"the directions {named} contradict each other: give one")
+        words = " and ".join(sorted(map(str, ways)))
+        raise InputError(f"the directions {words} contradict each other: give one")
     named, many = find_videos(videos)
     request = VideoRequest(
         named[0],

@@ -19,9 +19,7 @@ class Fusion(nn.Module):
         context_blocks: `ContextBlock` between them and the predictor; the paper has none.
     """
 
-    def __init__(
-        self, inputs: int, channels: tuple[int, int], *, context_blocks: int = 0
-    ) -> None:
+    def __init__(self, inputs: int, channels: tuple[int, int], *, context_blocks: int = 0) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, channels[0], 3, padding=1)
         self.conv2 = nn.Conv2d(channels[0], channels[1], 3, padding=1)

@@ -32,4 +32,5 @@ class ContextBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter ``[N, channels, H, W]``."""
-        return x + self.project(F.relu(self.expand(self.filter(x))))
+        residual: Tensor = self.project(F.relu(self.expand(self.filter(x))))
+        return x + residual
