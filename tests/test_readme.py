@@ -44,7 +44,9 @@ def home(tiny_clip, make_network, tmp_path_factory) -> Path:
     home = tmp_path_factory.mktemp("home")
     shutil.copy(tiny_clip.video, home / "clip.mp4")
     write_mask(home / "first.png", tiny_clip.masks[0])
-    write_mask(home / "more.png", tiny_clip.masks[3] * 2)
+    more = tiny_clip.masks[4].copy()  # the same object, and another one
+    more[:12, :20] = 2
+    write_mask(home / "more.png", more)
     write_mask(home / "last.png", tiny_clip.masks[-1])
     write_mask(home / "rough.png", tiny_clip.masks[1])
     for name in ("a", "b"):
@@ -67,6 +69,9 @@ def home(tiny_clip, make_network, tmp_path_factory) -> Path:
         Image.fromarray(frame).save(home / f"DAVIS/JPEGImages/480p/square/{index:05d}.jpg")
         write_mask(home / f"DAVIS/Annotations/480p/square/{index:05d}.png", mask)
         write_mask(home / f"my-method/square/{index:05d}.png", np.roll(mask, 1, axis=1))
+    (home / "nuke_mattes").mkdir()
+    for index, mask in enumerate(tiny_clip.masks, start=1001):
+        Image.fromarray(mask * 255).save(home / f"nuke_mattes/matte.{index}.png")
     sets = home / "DAVIS/ImageSets"
     sets.mkdir()
     for name in ("train", "val", "dev"):
@@ -120,8 +125,8 @@ def test_a_command_of_the_readme_works(line, home, monkeypatch, capsys):
     if words[0] == "eval-first-mask":  # one photo, which is not held out
         at = words.index("--stills")
         del words[at : at + 2]
-    if words[0] == "segment" and "-o" not in words:
-        words += ["--overwrite"]  # the default folder, again
+    if words[0] in ("segment", "render") and "--resume" not in words:
+        words += ["--overwrite"]  # other commands have the same outputs
     assert main(words) == 0, capsys.readouterr().err
 
 
