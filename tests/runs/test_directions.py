@@ -188,7 +188,7 @@ def test_an_error_on_either_way_abandons_the_outputs(segmenter, clip, tiny_clip)
 def test_what_cannot_be(segmenter, clip, tiny_clip):
     with pytest.raises(MaskError, match="frame 8, but"):
         walk(segmenter, clip, {8: tiny_clip.masks[0]}, "backward")
-    with pytest.raises(InputError, match="forward, backward or both"):
+    with pytest.raises(InputError, match="forward, backward, both, between"):
         walk(segmenter, clip, tiny_clip.masks[0], "sideways")
     with tiny_clip.video.open("rb") as file, LiveSource(file, named="a pipe") as source:
         for direction in ("backward", "both"):
