@@ -27,8 +27,9 @@ def bash(tmp_path):
     (tmp_path / "home").mkdir()
 
     def call(script):
+        # With a command after it, bash stays the parent by which the program knows its shell.
         done = subprocess.run(
-            [BASH, "--norc", "-c", script],
+            [BASH, "--norc", "-c", f"{script}\nexit $?"],
             capture_output=True,
             text=True,
             check=False,
