@@ -138,7 +138,7 @@ def segment(
         kind=format_,
         background=own.backdrop(background, green=green),
         hard=hard,
-        depth=None if depth is None else 8 if depth == "8" else 16,
+        depth=own.bit_depth(depth),
         finishing=finishing_of(steady, drop_specks, fill_holes, grow, shrink, choke, feather),
         sound=not no_audio,
         cues=cues or (),

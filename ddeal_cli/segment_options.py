@@ -214,6 +214,11 @@ CueFramesOption = Annotated[
 ]
 
 
+def bit_depth(depth: Literal["8", "16"] | None) -> Literal[8, 16] | None:
+    """The number that `DepthOption` names."""
+    return None if depth is None else 8 if depth == "8" else 16
+
+
 def backdrop(background: str | None, *, green: bool) -> str | None:
     """What is shown behind the objects.
 

@@ -20,10 +20,10 @@ from ddeal_core.inference.replay import Record, Replayed
 from ddeal_core.network.backbone import Backbone
 from ddeal_core.network.config import Ablation
 from ddeal_core.network.convolution import ConcatConv2d
-from ddeal_core.network.ddeal import Ddeal, Projections
+from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.dense.memory import Memory, pad_to_bucket
 from ddeal_core.network.directional import DirectionalFeatures
-from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
+from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Projections, Reference
 from ddeal_core.operators.fused_convolution import FusedConv2d
 
 __all__ = ["InferenceNetwork", "ReplayedNetwork", "for_inference"]

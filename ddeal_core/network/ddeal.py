@@ -1,7 +1,6 @@
 """The whole network: Figure 1."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,29 +18,13 @@ from ddeal_core.network.fusion import Fusion
 from ddeal_core.network.matching import match
 from ddeal_core.network.propagation import MaskPropagation
 from ddeal_core.network.resnet import ResNet
-from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Reference
+from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Projections, Reference
 from ddeal_core.network.upsampling import Upsampling
 
-__all__ = ["STRIDE", "Ddeal", "Projections"]
+__all__ = ["STRIDE", "Ddeal"]
 
 STRIDE = 16
 """Frame sides are multiples of this; the tracker pads them."""
-
-
-class Projections(NamedTuple):
-    """Features at stride 16 as the modules see them, ``[B, *, H/16, W/16]`` each.
-
-    Attributes:
-        matching: Embedding for matching, before normalisation.
-        appearance: Embedding for the appearance model, before normalisation.
-        propagation: The frame's share of the propagation module's first layer.
-        context: For the dense matching at stride 8, or None.
-    """
-
-    matching: Tensor
-    appearance: Tensor
-    propagation: Tensor
-    context: Tensor | None
 
 
 class Ddeal(nn.Module):

@@ -1,6 +1,7 @@
 """What the network remembers of a frame and of a video."""
 
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,7 +10,23 @@ from ddeal_core.network.cues import Cues
 from ddeal_core.network.dense.memory import Memory
 from ddeal_core.network.directional import DirectionalFeatures
 
-__all__ = ["FrameEncoding", "ObjectState", "Prediction", "Reference"]
+__all__ = ["FrameEncoding", "ObjectState", "Prediction", "Projections", "Reference"]
+
+
+class Projections(NamedTuple):
+    """Features at stride 16 as the modules see them, ``[B, *, H/16, W/16]`` each.
+
+    Attributes:
+        matching: Embedding for matching, before normalisation.
+        appearance: Embedding for the appearance model, before normalisation.
+        propagation: The frame's share of the propagation module's first layer.
+        context: For the dense matching at stride 8, or None.
+    """
+
+    matching: Tensor
+    appearance: Tensor
+    propagation: Tensor
+    context: Tensor | None
 
 
 @dataclass(frozen=True, slots=True)
