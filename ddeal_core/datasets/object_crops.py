@@ -71,7 +71,7 @@ class ObjectCrops:
         self._stills = [(source, numbers) for source, numbers in listed if numbers]
         self._sequences = [s for s in sequences if s.annotations]
         if not self._stills and not self._sequences:
-            raise DatasetError("first masks are learned from stills or video with masks")
+            raise DatasetError("first masks are learned from stills or video with masks: name some")
         self._share = real_share if self._stills else 1.0
         self._size, self._seed = size, seed
 
