@@ -17,8 +17,6 @@ from ddeal_core.network import PRESETS
 from ddeal_core.training import Trainer, World
 from ddeal_core.weights import load_checkpoint
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SCRIPT = Path(__file__).with_name("tiny_run.py")
 # The library is found where this test found it, installed or not.
 PATHS = os.pathsep.join(p for p in [str(SCRIPT.parents[2]), *sys.path] if p)
@@ -48,13 +46,20 @@ def finish(process):
 
 
 def train(folder, root, **options):
-    """The same run in this process, to its end."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PRESETS, "tiny", TINY)
-        world = World(0, 1, torch.device("cpu"))
-        trainer = Trainer(make_recipe(), make_data(root), folder, world=world, workers=0, **options)
-        for _ in trainer.run():
-            pass
+    """The same run in this process, to its end, on one thread as in the others."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(PRESETS, "tiny", TINY)
+            world = World(0, 1, torch.device("cpu"))
+            trainer = Trainer(
+                make_recipe(), make_data(root), folder, world=world, workers=0, **options
+            )
+            for _ in trainer.run():
+                pass
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
