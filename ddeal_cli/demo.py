@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddeal_cli.app import app, epilog
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.help_pages import epilog
 from ddeal_cli.one_video import run_and_show
 from ddeal_cli.options import (
     DeviceOption,
@@ -24,24 +24,18 @@ from ddeal_cli.sample import FRAMES, VIDEO, sample_labels
 if TYPE_CHECKING:
     from ddeal_core.runs.outputs import Progress
 
-__all__ = ["register"]
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        "demo",
-        epilog=epilog(
-            "ddeal demo",
-            "ddeal demo --frames 24 --device cpu -o try",
-            notes=(
-                "The folder gets sample.mp4, first.png (the mask that was given), masks/, "
-                "overlay.mp4 and cutout.mov.",
-            ),
+@app.command(
+    "demo",
+    epilog=epilog(
+        "ddeal demo",
+        "ddeal demo --frames 24 --device cpu -o try",
+        notes=(
+            "The folder gets sample.mp4, first.png (the mask that was given), masks/, "
+            "overlay.mp4 and cutout.mov.",
         ),
-    )(demo)
-
-
+    ),
+)
 def demo(
     output: Annotated[
         Path,

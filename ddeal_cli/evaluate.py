@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ddeal_cli.app import app, epilog
 from ddeal_cli.evaluation_target import EvaluationTarget, ProtocolName, find_target
-from ddeal_cli.help_pages import epilog
 from ddeal_cli.options import (
     DeviceOption,
     Json,
@@ -26,28 +26,22 @@ from ddeal_cli.score_report import LINES, Comparison, ScoreReport, line_of
 if TYPE_CHECKING:
     from ddeal_core.evaluation.methods import Method
 
-__all__ = ["register"]
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        "eval",
-        epilog=epilog(
-            "ddeal eval DAVIS --set val",
-            "ddeal eval DAVIS --set val --protocol davis2016 -o eval2016",
-            "ddeal eval DAVIS --set val --results my-method/ --report scores.html",
-            "ddeal eval DAVIS --set val --baselines",
-            "ddeal eval DAVIS --set val --ablation",
-            "ddeal eval --images frames/ --annotations masks/ --weights mine.safetensors",
-            notes=(
-                "Writes global_results-*.csv, per-sequence_results-*.csv and results.json; on "
-                "YouTube-VOS's public validation set, the zip for the server.",
-            ),
+@app.command(
+    "eval",
+    epilog=epilog(
+        "ddeal eval DAVIS --set val",
+        "ddeal eval DAVIS --set val --protocol davis2016 -o eval2016",
+        "ddeal eval DAVIS --set val --results my-method/ --report scores.html",
+        "ddeal eval DAVIS --set val --baselines",
+        "ddeal eval DAVIS --set val --ablation",
+        "ddeal eval --images frames/ --annotations masks/ --weights mine.safetensors",
+        notes=(
+            "Writes global_results-*.csv, per-sequence_results-*.csv and results.json; on "
+            "YouTube-VOS's public validation set, the zip for the server.",
         ),
-    )(evaluate)
-
-
+    ),
+)
 def evaluate(
     dataset: Annotated[
         Path | None,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ddeal_cli.app import app, epilog
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.help_pages import epilog
 from ddeal_cli.material import folder_name, read_folder
 from ddeal_cli.options import Json, Quiet
 from ddeal_cli.progress import ProgressLine
@@ -17,24 +17,18 @@ if TYPE_CHECKING:
     from ddeal_core.evaluation.first_masks import FirstMaskScore, MaskTask
     from ddeal_core.interaction import Method
 
-__all__ = ["register"]
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        "eval-first-mask",
-        epilog=epilog(
-            "ddeal eval-first-mask DAVIS:val",
-            "ddeal eval-first-mask --stills photos --method network --most 50",
-            notes=(
-                "The user is simulated: each click goes into the middle of the largest error. "
-                "NoC is the number of clicks alone until J is 85 or 90, 20 where it never is.",
-            ),
+@app.command(
+    "eval-first-mask",
+    epilog=epilog(
+        "ddeal eval-first-mask DAVIS:val",
+        "ddeal eval-first-mask --stills photos --method network --most 50",
+        notes=(
+            "The user is simulated: each click goes into the middle of the largest error. "
+            "NoC is the number of clicks alone until J is 85 or 90, 20 where it never is.",
         ),
-    )(evaluate_first_mask)
-
-
+    ),
+)
 def evaluate_first_mask(
     datasets: Annotated[
         list[str] | None,

@@ -5,24 +5,18 @@ from typing import Annotated
 
 import typer
 
+from ddeal_cli.app import app, epilog
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.help_pages import epilog
 from ddeal_cli.options import Json, Overwrite, WeightsOption
 
-__all__ = ["register"]
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        "export",
-        epilog=epilog(
-            "ddeal export default.onnx",
-            "ddeal export mine.onnx --weights mine.safetensors",
-        ),
-    )(export)
-
-
+@app.command(
+    "export",
+    epilog=epilog(
+        "ddeal export default.onnx",
+        "ddeal export mine.onnx --weights mine.safetensors",
+    ),
+)
 def export(
     output: Annotated[
         Path,

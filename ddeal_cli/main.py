@@ -6,11 +6,11 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 
-from ddeal_cli import (
+from ddeal_cli import (  # noqa: F401 - each adds its command
     demo,
     evaluate,
     evaluate_first_mask,
@@ -24,80 +24,16 @@ from ddeal_cli import (
     verify,
     weights,
 )
-from ddeal_cli.annotate import command as annotate
-from ddeal_cli.bench import command as bench
+from ddeal_cli.annotate import command as annotate  # noqa: F401
+from ddeal_cli.app import app
+from ddeal_cli.bench import command as bench  # noqa: F401
 from ddeal_cli.console import complain, show_warnings, told
-from ddeal_cli.doctor import command as doctor
-from ddeal_cli.help_pages import Program, epilog
+from ddeal_cli.doctor import command as doctor  # noqa: F401
 
 __all__ = ["app", "main", "run"]
 
 # Typer's base of all usage errors, which it does not export under a name of its own.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[2]
-
-app = typer.Typer(
-    name="ddeal",
-    cls=Program,
-    help="Cut an object out of a video, given its mask on the first frame.",
-    epilog=epilog(
-        "ddeal demo",
-        "ddeal segment clip.mp4 --mask first.png -o masks -o cutout.mov",
-        "ddeal segment --help",
-        notes=(
-            "Exit status: 0 done; 1 failed, such as a full disk; 2 the input or the options are "
-            "at fault; 130 interrupted. Errors are one line on standard error.",
-            "Environment: CUDA_VISIBLE_DEVICES chooses GPUs, OMP_NUM_THREADS the threads on a "
-            "CPU, TMPDIR the temporary folder; NO_COLOR switches colours off.",
-        ),
-    ),
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-segment.register(app)
-render.register(app)
-mask.register(app)
-annotate.register(app)
-verify.register(app)
-demo.register(app)
-evaluate.register(app)
-evaluate_first_mask.register(app)
-train.register(app)
-bench.register(app)
-pack_data.register(app)
-make_synthetic.register(app)
-doctor.register(app)
-export.register(app)
-app.add_typer(weights.app, name="weights")
-
-
-def _show_version(wanted: bool) -> None:
-    if not wanted:
-        return
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        number = version("ddeal")
-    except PackageNotFoundError:  # run from a checkout
-        number = "(not installed)"
-    typer.echo(f"ddeal {number}")
-    raise typer.Exit
-
-
-@app.callback(invoke_without_command=True)
-def _options(
-    context: typer.Context,
-    _: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and leave."
-        ),
-    ] = False,
-) -> None:
-    if context.invoked_subcommand is None:
-        text = context.get_help()
-        if text:
-            typer.echo(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

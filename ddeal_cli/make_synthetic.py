@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ddeal_cli.app import app, epilog
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.help_pages import epilog
 from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Moving, Stills
 from ddeal_cli.options import Json, Overwrite, Quiet, parse_size
 from ddeal_cli.progress import ProgressLine
@@ -16,7 +16,7 @@ from ddeal_cli.progress import ProgressLine
 if TYPE_CHECKING:
     from ddeal_core.datasets import Clip, SyntheticClips, SyntheticConfig
 
-__all__ = ["OptionValues", "read_options", "register"]
+__all__ = ["OptionValues", "read_options"]
 
 OptionValues = Annotated[
     list[str] | None,
@@ -30,19 +30,15 @@ OptionValues = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        "make-synthetic",
-        epilog=epilog(
-            "ddeal make-synthetic clips",
-            "ddeal make-synthetic clips --clips 20 --size 854x480 --stills photos",
-            "ddeal make-synthetic clips --option degradation.noise_sigma=5",
-            "ddeal make-synthetic --options",
-        ),
-    )(make_synthetic)
-
-
+@app.command(
+    "make-synthetic",
+    epilog=epilog(
+        "ddeal make-synthetic clips",
+        "ddeal make-synthetic clips --clips 20 --size 854x480 --stills photos",
+        "ddeal make-synthetic clips --option degradation.noise_sigma=5",
+        "ddeal make-synthetic --options",
+    ),
+)
 def make_synthetic(
     output: Annotated[
         Path | None, typer.Argument(metavar="OUT", help="Folder to write, in the layout of DAVIS.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddeal_cli.app import app
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.hint_options import (
     BoxOption,
@@ -20,18 +21,11 @@ from ddeal_cli.options import Json, Overwrite, Quiet
 if TYPE_CHECKING:
     from ddeal_core.media import Mask
 
-__all__ = ["register"]
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        "mask",
-        epilog="Example: ddeal mask clip.mp4 --box 420,130,180,300 -o first.png "
-        "--preview first.jpg",
-    )(mask)
-
-
+@app.command(
+    "mask",
+    epilog="Example: ddeal mask clip.mp4 --box 420,130,180,300 -o first.png --preview first.jpg",
+)
 def mask(
     video: Annotated[
         str,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddeal_cli.app import app, epilog
 from ddeal_cli.completion import complete_recipes
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.data_options import (
@@ -15,7 +16,6 @@ from ddeal_cli.data_options import (
     SyntheticClips,
     ValidationFrames,
 )
-from ddeal_cli.help_pages import epilog
 from ddeal_cli.make_synthetic import OptionValues, read_options
 from ddeal_cli.material import Backgrounds, Coco, Cutouts, Folder, Material, Moving, Stills
 from ddeal_cli.options import Json, Quiet
@@ -25,26 +25,18 @@ from ddeal_cli.training_data import DataChoice, annotated, scorable
 if TYPE_CHECKING:
     from ddeal_core.datasets.packing import Packing
 
-__all__ = ["register"]
-
 _SIZE = "How small"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        "pack-data",
-        epilog=epilog(
-            "ddeal pack-data packed DAVIS --held-out DAVIS:val --stills photos",
-            "ddeal pack-data packed DAVIS --short-side 240 --quality 45",
-            "ddeal train --packed packed -o runs/mine",
-            notes=(
-                "The folder appears when it is whole. It can be moved, copied or put in a tar.",
-            ),
-        ),
-    )(pack_data)
-
-
+@app.command(
+    "pack-data",
+    epilog=epilog(
+        "ddeal pack-data packed DAVIS --held-out DAVIS:val --stills photos",
+        "ddeal pack-data packed DAVIS --short-side 240 --quality 45",
+        "ddeal train --packed packed -o runs/mine",
+        notes=("The folder appears when it is whole. It can be moved, copied or put in a tar.",),
+    ),
+)
 def pack_data(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; new or empty.")],
     datasets: Datasets = None,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ddeal_cli import segment_options as own
+from ddeal_cli.app import app, epilog
 from ddeal_cli.finishing_options import (
     ChokeOption,
     FeatherOption,
@@ -15,26 +16,19 @@ from ddeal_cli.finishing_options import (
     SteadyOption,
     finishing_of,
 )
-from ddeal_cli.help_pages import epilog
 from ddeal_cli.one_video import run_and_tell
 from ddeal_cli.options import DeviceOption, Json, Overwrite, Quiet
 from ddeal_cli.segment import parse_objects
 
-__all__ = ["register"]
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        "render",
-        epilog=epilog(
-            "ddeal render clip.mp4 --masks clip_masks -o cutout.mov -o overlay.mp4",
-            "ddeal segment clip.mp4 -m first.png -o all.soft",
-            "ddeal render clip.mp4 --masks all.soft -o new.mp4 -b beach.jpg",
-        ),
-    )(render)
-
-
+@app.command(
+    "render",
+    epilog=epilog(
+        "ddeal render clip.mp4 --masks clip_masks -o cutout.mov -o overlay.mp4",
+        "ddeal segment clip.mp4 -m first.png -o all.soft",
+        "ddeal render clip.mp4 --masks all.soft -o new.mp4 -b beach.jpg",
+    ),
+)
 def render(
     video: Annotated[
         str,

@@ -6,6 +6,7 @@ from dataclasses import replace
 import typer
 
 from ddeal_cli import segment_options as own
+from ddeal_cli.app import app, epilog
 from ddeal_cli.finishing_options import (
     ChokeOption,
     FeatherOption,
@@ -16,7 +17,6 @@ from ddeal_cli.finishing_options import (
     SteadyOption,
     finishing_of,
 )
-from ddeal_cli.help_pages import epilog
 from ddeal_cli.hint_options import (
     BoxOption,
     MethodOption,
@@ -42,28 +42,24 @@ from ddeal_cli.options import (
 )
 from ddeal_cli.segment_many import many_meant, segment_many
 
-__all__ = ["parse_objects", "register"]
+__all__ = ["parse_objects"]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        "segment",
-        epilog=epilog(
-            "ddeal segment clip.mp4 --mask first.png",
-            "ddeal segment clip.mp4 -m first.png -o masks -o cutout.mov -o overlay.mp4",
-            "ddeal segment clip.mp4 -m first.png -o new.mp4 -b beach.jpg",
-            "ddeal segment clip.mp4 -m first.png -o key.mp4 --green -o matte=matte.mp4",
-            "ddeal segment clip.mp4 --box 120,80,200,160 -o masks",
-            "ddeal segment clip.mp4 -m first.png -m 120=more.png --objects 1,38",
-            "ddeal segment 'shots/*.jpg' -m first.png -o rgba=cut --start 100 --end 200",
-            "ffmpeg -i clip.mp4 -f matroska - | ddeal segment - -m first.png -o masks",
-            "ddeal segment clip.mp4 -m first.png --cues inside --cue-frames every:5",
-            notes=("An output has its name only when it is whole.",),
-        ),
-    )(segment)
-
-
+@app.command(
+    "segment",
+    epilog=epilog(
+        "ddeal segment clip.mp4 --mask first.png",
+        "ddeal segment clip.mp4 -m first.png -o masks -o cutout.mov -o overlay.mp4",
+        "ddeal segment clip.mp4 -m first.png -o new.mp4 -b beach.jpg",
+        "ddeal segment clip.mp4 -m first.png -o key.mp4 --green -o matte=matte.mp4",
+        "ddeal segment clip.mp4 --box 120,80,200,160 -o masks",
+        "ddeal segment clip.mp4 -m first.png -m 120=more.png --objects 1,38",
+        "ddeal segment 'shots/*.jpg' -m first.png -o rgba=cut --start 100 --end 200",
+        "ffmpeg -i clip.mp4 -f matroska - | ddeal segment - -m first.png -o masks",
+        "ddeal segment clip.mp4 -m first.png --cues inside --cue-frames every:5",
+        notes=("An output has its name only when it is whole.",),
+    ),
+)
 def segment(
     videos: own.VideosArgument,
     mask: own.MaskOption = None,

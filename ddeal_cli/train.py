@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ddeal_cli.app import app, epilog
 from ddeal_cli.completion import complete_recipes
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.data_options import (
@@ -16,7 +17,6 @@ from ddeal_cli.data_options import (
     SyntheticClips,
     ValidationFrames,
 )
-from ddeal_cli.help_pages import epilog
 from ddeal_cli.make_synthetic import OptionValues, read_options
 from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Moving, Stills
 from ddeal_cli.options import DeviceOption, Json, Quiet, parse_size
@@ -28,31 +28,25 @@ from ddeal_cli.training_data import DataChoice, open_data
 if TYPE_CHECKING:
     from ddeal_core.training import FirstMaskTrainer, LogRow, Trainer, World
 
-__all__ = ["register"]
-
 _RUN, _DATA, _CHANGES = "The run", "What it learns from", "Changes to the recipe, in all its stages"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        "train",
-        epilog=epilog(
-            "ddeal train DAVIS -o runs/mine --held-out DAVIS:val",
-            "ddeal train -o runs/made-up --stills photos --backgrounds places",
-            "ddeal train -o runs/mine --resume",
-            "ddeal train --packed packed -o runs/mine --minutes 25",
-            "ddeal train --recipe paper-resnet50 --show-recipe",
-            "ddeal train DAVIS --recipe first-mask --stills photos -o runs/hints",
-            "torchrun --nproc-per-node 4 -m ddeal_cli train DAVIS -o runs/mine",
-            notes=(
-                "The run's folder holds log.csv, log.png, checkpoint.pt, weights.safetensors and "
-                "best.safetensors. After Ctrl-C or a crash, --resume goes on.",
-            ),
+@app.command(
+    "train",
+    epilog=epilog(
+        "ddeal train DAVIS -o runs/mine --held-out DAVIS:val",
+        "ddeal train -o runs/made-up --stills photos --backgrounds places",
+        "ddeal train -o runs/mine --resume",
+        "ddeal train --packed packed -o runs/mine --minutes 25",
+        "ddeal train --recipe paper-resnet50 --show-recipe",
+        "ddeal train DAVIS --recipe first-mask --stills photos -o runs/hints",
+        "torchrun --nproc-per-node 4 -m ddeal_cli train DAVIS -o runs/mine",
+        notes=(
+            "The run's folder holds log.csv, log.png, checkpoint.pt, weights.safetensors and "
+            "best.safetensors. After Ctrl-C or a crash, --resume goes on.",
         ),
-    )(train)
-
-
+    ),
+)
 def train(
     datasets: Datasets = None,
     output: Annotated[

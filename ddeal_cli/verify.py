@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddeal_cli.app import app
 from ddeal_cli.console import emit_json, one_line, say
 from ddeal_cli.options import Json, Quiet
 from ddeal_cli.progress import ProgressLine
@@ -12,16 +13,10 @@ from ddeal_cli.progress import ProgressLine
 if TYPE_CHECKING:
     from ddeal_core.media import Verdict
 
-__all__ = ["register"]
-
 _PROBLEMS_TOLD = 8
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("verify", epilog="Example: ddeal verify clip_masks cutout.mov")(verify)
-
-
+@app.command("verify", epilog="Example: ddeal verify clip_masks cutout.mov")
 def verify(
     paths: Annotated[
         list[Path],

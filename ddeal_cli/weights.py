@@ -5,29 +5,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ddeal_cli.app import Program, app, epilog, show_help
 from ddeal_cli.console import emit_json, one_line, say
-from ddeal_cli.help_pages import Program, epilog
 from ddeal_cli.options import Json, Overwrite
 
 if TYPE_CHECKING:
     from ddeal_core.weights import Checkpoint
 
-__all__ = ["app"]
-
-app = typer.Typer(
+group = typer.Typer(
     cls=Program, help="Look into weights, and convert the authors'.", no_args_is_help=False
 )
+group.callback(invoke_without_command=True)(show_help)
+app.add_typer(group, name="weights")
 
 
-@app.callback(invoke_without_command=True)
-def _help(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        text = context.get_help()
-        if text:
-            typer.echo(text)
-
-
-@app.command(epilog=epilog("ddeal weights convert resnet101s16.pth.tar -o authors.safetensors"))
+@group.command(epilog=epilog("ddeal weights convert resnet101s16.pth.tar -o authors.safetensors"))
 def convert(
     checkpoint: Annotated[
         Path, typer.Argument(help="The authors' checkpoint, *.pth.tar.", metavar="AUTHORS.pth.tar")
@@ -71,7 +63,7 @@ def convert(
         emit_json(_record(output, converted))
 
 
-@app.command(epilog=epilog("ddeal weights info", "ddeal weights info best.safetensors --json"))
+@group.command(epilog=epilog("ddeal weights info", "ddeal weights info best.safetensors --json"))
 def info(
     file: Annotated[
         Path | None, typer.Argument(help="Weights; the bundled ones if left out.", metavar="FILE")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddeal_cli.app import app
 from ddeal_cli.console import one_line, say
 from ddeal_cli.one_video import tell_masks
 from ddeal_cli.options import (
@@ -26,14 +27,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["register"]
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("annotate", epilog="Example: ddeal annotate clip.mp4")(annotate)
-
-
+@app.command("annotate", epilog="Example: ddeal annotate clip.mp4")
 def annotate(
     video: Annotated[
         str,

@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ddeal_cli.app import app, epilog
 from ddeal_cli.bench.choices import cases_of, own_clip, subjects_of
 from ddeal_cli.bench.tables import show_comparison, show_record
 from ddeal_cli.completion import complete_presets
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.help_pages import epilog
 from ddeal_cli.options import CudaGraphsOption, Json, LookAheadOption, Quiet, parse_size
 from ddeal_cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from ddeal_cli.bench.case import Case, Effort
     from ddeal_cli.bench.clip import BenchClip
-
-__all__ = ["register"]
 
 
 class _Precision(StrEnum):
@@ -40,21 +38,17 @@ _NEVER = 1e9  # seconds
 _WHAT, _HOW, _OUT = "What is measured", "How", "Output"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        "bench",
-        epilog=epilog(
-            "ddeal bench",
-            "ddeal bench clip.mp4 --mask first.png --resolution 300",
-            "ddeal bench --preset released-resnet50 --objects 5 --against plain",
-            "ddeal bench --growth objects --picture growth.png -o growth.json",
-            "ddeal bench --compare before.json after.json",
-            notes=("Nothing else should run meanwhile; the result says how busy others were.",),
-        ),
-    )(bench)
-
-
+@app.command(
+    "bench",
+    epilog=epilog(
+        "ddeal bench",
+        "ddeal bench clip.mp4 --mask first.png --resolution 300",
+        "ddeal bench --preset released-resnet50 --objects 5 --against plain",
+        "ddeal bench --growth objects --picture growth.png -o growth.json",
+        "ddeal bench --compare before.json after.json",
+        notes=("Nothing else should run meanwhile; the result says how busy others were.",),
+    ),
+)
 def bench(
     video: Annotated[
         str | None,

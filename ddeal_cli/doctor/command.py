@@ -4,31 +4,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddeal_cli.app import app, epilog
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.help_pages import epilog
 from ddeal_cli.options import Json
 
 if TYPE_CHECKING:
     from ddeal_cli.doctor.finding import Finding
 
-__all__ = ["register"]
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        "doctor",
-        epilog=epilog(
-            "ddeal doctor",
-            "ddeal doctor --json",
-            notes=(
-                "Exit status: 0 all fine, 1 something is broken; its last lines say what to do.",
-                "The report holds no names: the home folder is shown as ~.",
-            ),
+@app.command(
+    "doctor",
+    epilog=epilog(
+        "ddeal doctor",
+        "ddeal doctor --json",
+        notes=(
+            "Exit status: 0 all fine, 1 something is broken; its last lines say what to do.",
+            "The report holds no names: the home folder is shown as ~.",
         ),
-    )(doctor)
-
-
+    ),
+)
 def doctor(
     no_test: Annotated[
         bool, typer.Option("--no-test", help="Look only: leave the self-test out.")

@@ -6,7 +6,7 @@ import shlex
 import pytest
 import typer
 
-from ddeal_cli.help_pages import epilog
+from ddeal_cli.app import epilog
 from ddeal_cli.main import app
 
 
