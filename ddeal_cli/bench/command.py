@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ddeal_cli.app import app, epilog
-from ddeal_cli.bench.choices import cases_of, own_clip, subjects_of
-from ddeal_cli.bench.tables import show_comparison, show_record
 from ddeal_cli.completion import complete_presets
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.options import CudaGraphsOption, Json, LookAheadOption, Quiet, parse_size
+from ddeal_cli.options import (
+    CudaGraphsOption,
+    Json,
+    LookAheadOption,
+    Quiet,
+    parse_resolution,
+    parse_size,
+)
 from ddeal_cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -20,19 +26,14 @@ if TYPE_CHECKING:
     from ddeal_cli.bench.clip import BenchClip
 
 
-class _Precision(StrEnum):
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
+# Typer takes no list of Literals.
+_Precision = StrEnum("_Precision", ["float32", "bfloat16", "float16"])
+_Device = StrEnum("_Device", ["auto", "cpu", "cuda", "mps"])
 
-
-class _Device(StrEnum):
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
-
-
+_OBJECTS = (1, 2, 3, 5, 7, 10, 15, 20)
+_SIZES = ((240, 426), (360, 640), (480, 854), (720, 1280), (1080, 1920))
+"""Height and width: 240p to 1080p."""
+_MEMORY = 45  # frames of the user's own video that fill the default network's memory
 _NEVER = 1e9  # seconds
 
 _WHAT, _HOW, _OUT = "What is measured", "How", "Output"
@@ -207,8 +208,10 @@ def bench(
     json_: Json = False,
 ) -> None:
     """Measure speed and memory: the model, every stage, the whole command."""
-    from ddeal_cli.bench.case import Effort
+    from ddeal_cli.bench.case import Case, Effort, NetworkChoice
+    from ddeal_cli.bench.clip import BenchClip
     from ddeal_cli.bench.record import compare_records, read_record, write_record
+    from ddeal_cli.bench.tables import show_comparison, show_record
     from ddeal_core.errors import InputError
 
     if compare is not None:
@@ -233,21 +236,45 @@ def bench(
     if limit is None:
         limit = _NEVER if long else 20.0
     effort = Effort(min(frames, 24) if long else frames, warm_up, limit)
-    clip = own_clip(video, mask, effort)
-    cases = cases_of(
-        subjects=subjects_of(weights, preset),
-        sizes=[parse_size(word) for word in size or ["854x480"]],
-        objects=objects or ([1] if growth else [1, 3]),
-        precisions=[word.value for word in precision or [_Precision.FLOAT32]],
-        devices=[word.value for word in device or [_Device.AUTO]],
-        threads=threads,
-        resolution="native" if growth == "size" and resolution is None else resolution,
-        look_ahead=look_ahead,
-        cuda_graphs=cuda_graphs,
-        clip=clip,
-        growth=growth,
-        asked={"size": size, "objects": objects},
+    clip = _own_clip(video, mask, effort)
+    chosen = [NetworkChoice.of_weights(path) for path in weights or ()]
+    chosen += [NetworkChoice.of_preset(name) for name in preset or ()]
+    sizes: Sequence[tuple[int, int]] = [parse_size(word) for word in size or ["854x480"]]
+    counts: Sequence[int] = objects or ([1] if growth else [1, 3])
+    if clip is not None:
+        sizes, counts = [clip.size], [clip.objects]
+    elif growth == "objects":
+        counts = objects or _OBJECTS
+    elif growth == "size" and not size:
+        sizes = _SIZES
+    if clip is None:
+        for height_width, count in product(sizes, counts):
+            BenchClip.check(height_width, count)
+    import torch
+
+    from ddeal_core.tracking import resolve_device
+
+    seen = parse_resolution("native" if growth == "size" and resolution is None else resolution)
+    grid: Any = product(
+        chosen or [NetworkChoice.of_weights(None)],
+        device or [_Device.auto],
+        precision or [_Precision.float32],
+        threads or [torch.get_num_threads()],
+        sizes,
+        counts,
     )
+    cases = [
+        Case(
+            *(subject, height_width, count),
+            precision=kind.value,
+            device=resolve_device(where.value).type,  # type: ignore[arg-type]
+            threads=number,
+            resolution=seen,
+            look_ahead=look_ahead,
+            cuda_graphs=cuda_graphs,
+        )
+        for subject, where, kind, number, height_width, count in grid
+    ]
     record = _measure(
         cases,
         effort,
@@ -270,6 +297,20 @@ def bench(
             say(f"wrote {path}", quiet=quiet)
     if json_:
         emit_json(record)
+
+
+def _own_clip(video: str | None, mask: Path | None, effort: "Effort") -> "BenchClip | None":
+    """The user's own video with its mask, or None for the sample clip."""
+    from ddeal_cli.bench.clip import BenchClip
+    from ddeal_core.errors import InputError
+
+    if video is None:
+        if mask is not None:
+            raise InputError("--mask belongs to a video: name the VIDEO too")
+        return None
+    if mask is None:
+        raise InputError("a video of your own needs --mask, the mask of its first frame")
+    return BenchClip.read(video, mask, frames=effort.frames + (effort.warm_up or _MEMORY) + 2)
 
 
 def _measure(
@@ -295,31 +336,28 @@ def _measure(
         total = frames * len(cases)
     elif not growth:
         total += len(cases)  # the frame that is counted
-    done: list[dict[str, Any]] = []
-    disturbance = CompetingLoad()
+    others = CompetingLoad()
     with ProgressLine("bench", total=total, quiet=quiet) as line:
 
         def tell(what: str, count: int) -> None:
             for _ in range(count):
                 line.advance(note=what)
 
+        done: list[dict[str, Any]] = []
         if growth == "length":
             for case in cases:
-                steps = grow_length(case, frames, clip=clip, limit=effort.limit, tell=tell)
-                done += list(steps)
+                done += grow_length(case, frames, clip=clip, limit=effort.limit, tell=tell)
         elif growth:
-            done += list(grow(cases, effort, tell=tell))
+            done += grow(cases, effort, tell=tell)
         else:
-            done += list(
-                measure_grid(cases, effort, clip=clip, against=against, output=write, tell=tell)
-            )
+            done += measure_grid(cases, effort, clip=clip, against=against, output=write, tell=tell)
     settings = {
         "frames": frames,
         "limit_seconds": None if effort.limit >= _NEVER else effort.limit,
         "against": "plain" if against else None,
     }
     kind = f"growth {growth}" if growth else "speed"
-    return new_record(kind, done, settings, others=disturbance.share())
+    return new_record(kind, done, settings, others=others.share())
 
 
 def _check_endings(output: Path | None, picture: Path | None) -> None:

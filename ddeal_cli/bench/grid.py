@@ -9,21 +9,14 @@ import torch
 
 from ddeal_cli.bench.case import Case, Effort
 from ddeal_cli.bench.clip import BenchClip
-from ddeal_cli.bench.device import peak_memory, reset_peak
 from ddeal_cli.bench.model import load_model, network_size
-from ddeal_cli.bench.passes import (
-    AgainstPlain,
-    Tell,
-    Times,
-    time_against,
-    time_command,
-    time_model,
-)
-from ddeal_cli.bench.peaks import Peaks, measure_peaks
-from ddeal_cli.bench.stage_pass import StageTime, time_stages
+from ddeal_cli.bench.passes import time_against, time_command, time_model
+from ddeal_cli.bench.peaks import measure_peaks
+from ddeal_cli.bench.stage_pass import time_stages
+from ddeal_cli.bench.timing import PeakMemory, Tell
 from ddeal_core.errors import InputError
 
-__all__ = ["PASSES", "case_record", "measure_case", "measure_grid", "threads"]
+__all__ = ["PASSES", "case_record", "measure_grid", "threads"]
 
 PASSES = 3
 """Of each case: the model, its stages, the whole command; one more against the plain network."""
@@ -56,7 +49,7 @@ def measure_grid(
     Raises:
         InputError: The user's video is too short.
     """
-    if clip is not None and clip.video is not None:
+    if clip is not None:
         # A file gives the frames that it has: given, for warming up, measured, one to count on.
         needed = 2 + effort.before
         if len(clip.images) < needed:
@@ -66,40 +59,30 @@ def measure_grid(
             )
     for case in cases:
         with threads(case.threads):
-            tell("measuring the device's peaks", 0)
-            peaks = measure_peaks(torch.device(case.device), _DTYPES[case.precision], case.threads)
             played = clip or BenchClip.sample(case.size, case.objects)
-            yield measure_case(
-                case, played, effort, peaks, against=against, output=output, tell=tell
-            )
+            yield _measure(case, played, effort, against=against, output=output, tell=tell)
 
 
-def measure_case(
-    case: Case,
-    clip: BenchClip,
-    effort: Effort,
-    peaks: Peaks,
-    *,
-    against: bool,
-    output: str,
-    tell: Tell,
+def _measure(
+    case: Case, clip: BenchClip, effort: Effort, *, against: bool, output: str, tell: Tell
 ) -> dict[str, Any]:
-    """Measure one case with torch's present number of threads."""
+    tell("measuring the device's peaks", 0)
+    peaks = measure_peaks(torch.device(case.device), _DTYPES[case.precision], case.threads)
     model = load_model(case.subject, clip)
     effort = effort.settled(
         model.config, look_ahead=case.look_ahead, at_most=clip.spare(effort.frames)
     )
     segmenter = model.segmenter(case)
-    was_reset = reset_peak(segmenter.device)
+    peak = PeakMemory(segmenter.device)
     times = time_model(segmenter, clip, effort, tell)
-    memory = peak_memory(segmenter.device, was_reset=was_reset)
+    memory = peak.to_dict()
     frames = effort.affordable(times.frame.mean)
     if clip.video is not None:
         frames = min(frames, len(clip.images) - 1 - effort.before)
     command = time_command(segmenter, clip, effort, tell, frames=frames, output=output)
     del segmenter  # and its memory
     stepwise = model.segmenter(case, stepwise=True)
-    stages = time_stages(stepwise, clip, effort, tell, frames=frames, output=output)
+    stages = time_stages(stepwise, clip, effort, peaks, tell, frames=frames, output=output)
     tell("stages", 2 * (effort.frames - frames))
     plain = None
     if against:
@@ -109,11 +92,11 @@ def measure_case(
         **case_record(case, clip, network_size(stepwise, clip.size)),
         "warm_up_frames": effort.before - 1,
         "peaks": asdict(peaks),
-        "model": times_record(times),
-        "memory": asdict(memory),
-        "stages": [stage_record(stage, peaks) for stage in stages],
-        "command": {"output": output, **times_record(command)},
-        "against": None if plain is None else against_record(plain),
+        "model": times.to_dict(),
+        "memory": memory,
+        "stages": stages,
+        "command": {"output": output, **command.to_dict()},
+        "against": plain,
     }
 
 
@@ -132,48 +115,6 @@ def case_record(case: Case, clip: BenchClip, seen: tuple[int, int]) -> dict[str,
         "threads": case.threads,
         "look_ahead": case.look_ahead,
         "cuda_graphs": case.cuda_graphs,
-    }
-
-
-def times_record(times: Times) -> dict[str, Any]:
-    """Times, and frames a second."""
-    return {
-        "frames_per_second": times.frame.rate,
-        "first_seconds": times.first,
-        "warm_up_seconds": times.warm_up,
-        "compilation_seconds": times.compilation,
-        "frame_seconds": asdict(times.frame),
-    }
-
-
-def stage_record(stage: StageTime, peaks: Peaks) -> dict[str, Any]:
-    """A stage, and its place under the roofline."""
-    operations, moved = stage.rates()
-    fraction, bound = stage.roofline(peaks)
-    counted = bool(stage.bytes)
-    return {
-        "name": stage.name,
-        "seconds": asdict(stage.seconds),
-        "operations": stage.operations,
-        "bytes": stage.bytes,
-        "operations_per_second": operations,
-        "bytes_per_second": moved,
-        "fraction_of_peak_operations": operations / peaks.operations_per_second,
-        "fraction_of_peak_bytes": moved / peaks.bytes_per_second,
-        "fraction_of_roofline": fraction if counted else None,
-        "bound": bound if counted else None,
-    }
-
-
-def against_record(result: AgainstPlain) -> dict[str, Any]:
-    """Both networks, and how far apart they are."""
-    return {
-        "network": "plain",
-        "size": list(result.size[::-1]),
-        "ratio": result.ratio,
-        "largest_difference": result.difference,
-        "ours": times_record(result.ours),
-        "plain": times_record(result.plain),
     }
 
 

@@ -9,7 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CompetingLoad", "cores", "cpu_name", "describe_machine", "memory"]
+from ddeal_core.processes import cores
+
+__all__ = ["CompetingLoad", "cpu_name", "describe_machine", "memory"]
 
 _PACKAGES = ("ddeal", "torch", "numpy", "av", "opencv-python-headless")
 
@@ -74,17 +76,8 @@ def cpu_name() -> str:
                 return line.split(":", 1)[1].strip()
     if platform.system() == "Darwin":
         with contextlib.suppress(OSError, subprocess.SubprocessError):
-            command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=5)
-            return done.stdout.strip()
+            return _told("sysctl", "-n", "machdep.cpu.brand_string")
     return platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def memory() -> int | None:
@@ -107,16 +100,13 @@ def _commit() -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        commit, changed = (
-            subprocess.run(
-                ["git", "-C", str(root), *words],
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=10,
-            ).stdout.strip()
-            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
-        )
+        commit = _told("git", "-C", str(root), "rev-parse", "HEAD")
+        changed = _told("git", "-C", str(root), "status", "--porcelain", "-uno")
     except (OSError, subprocess.SubprocessError):
         return None
     return commit + ("+" if changed else "")
+
+
+def _told(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()

@@ -8,7 +8,7 @@ from functools import cache, partial
 import torch
 import torch.nn.functional as F
 
-from ddeal_cli.bench.device import synchronise
+from ddeal_cli.bench.timing import synchronise
 
 __all__ = ["Peaks", "measure_peaks"]
 

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ddeal_cli.bench.record import launching
+from ddeal_cli.bench.record import highest, in_threads, launching
 from ddeal_core.errors import OutputError
 from ddeal_core.whole_files import written_whole
 
 __all__ = ["draw_record"]
+
+Case = dict[str, Any]
 
 _COLOURS = {
     "decode": "#8c8c8c",
@@ -24,6 +26,7 @@ _COLOURS = {
     "write": "#6e5a5a",
     "other": "#e4e4e4",
 }
+_DARK = ("backbone", "propagation", "decode", "write")  # stages with a light number
 _MARKERS = "osD^vPX*"
 _FEW = 12
 
@@ -39,9 +42,8 @@ def draw_record(record: dict[str, Any], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    kind = record["kind"]
     cases = record["cases"]
-    if kind == "speed":
+    if record["kind"] == "speed":
         shown = cases[:_FEW]
         figure = Figure(figsize=(15, max(6.2, 4.2 + 0.6 * len(shown))), layout="constrained")
         FigureCanvasAgg(figure)
@@ -52,7 +54,7 @@ def draw_record(record: dict[str, Any], path: Path) -> None:
         figure = Figure(figsize=(12, 5), layout="constrained")
         FigureCanvasAgg(figure)
         seconds, memory = figure.subplots(1, 2)
-        _draw_growth(seconds, memory, kind.removeprefix("growth "), cases)
+        _draw_growth(seconds, memory, record["kind"].removeprefix("growth "), cases)
     figure.suptitle(_title(record), fontsize=10, color="#555555")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,118 +64,78 @@ def draw_record(record: dict[str, Any], path: Path) -> None:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def _draw_stages(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
+def _draw_stages(axes: Any, cases: Sequence[Case]) -> None:
     """A bar a case, made of its stages, with what model and command take in words."""
     longest = max(sum(s["seconds"]["mean"] for s in case["stages"]) for case in cases)
     for row, case in enumerate(cases):
         left = 0.0
         for stage in case["stages"]:
-            width = 1e3 * stage["seconds"]["mean"]
-            axes.barh(
-                row, width, 0.5, left=left, color=_COLOURS[stage["name"]], edgecolor="white", lw=0.5
+            name, width = stage["name"], 1e3 * stage["seconds"]["mean"]
+            bar = axes.barh(
+                row, width, 0.5, left=left, color=_COLOURS[name], edgecolor="white", lw=0.5
             )
             if width > 40 * longest:  # 4 %: there is room for a number
-                light = stage["name"] in ("backbone", "propagation", "decode", "write")
-                axes.text(
-                    left + width / 2,
-                    row,
-                    f"{width:.3g}",
-                    ha="center",
-                    va="center",
-                    fontsize=9,
-                    color="white" if light else "#222222",
-                )
+                colour = "white" if name in _DARK else "#222222"
+                axes.bar_label(bar, fmt="%.3g", label_type="center", fontsize=9, color=colour)
             left += width
-        model = 1e3 * case["model"]["frame_seconds"]["mean"]
-        command = 1e3 * case["command"]["frame_seconds"]["mean"]
-        axes.text(
-            0,
-            row - 0.3,
-            f"{case['label']}{_extra(case)}",
-            va="bottom",
-            fontsize=10,
-            weight="bold",
-        )
-        axes.text(
-            0,
-            row + 0.29,
+        model, command = (1e3 * case[w]["frame_seconds"]["mean"] for w in ("model", "command"))
+        named = f"{case['label']}{_extra(case)}"
+        axes.text(0, row - 0.3, named, va="bottom", fontsize=10, weight="bold")
+        told = (
             f"model {model:.3g} ms, {1e3 / model:.3g} frames/s;  whole command {command:.3g} ms, "
-            f"{1e3 / command:.3g} frames/s",
-            va="top",
-            fontsize=9,
-            color="#555555",
+            f"{1e3 / command:.3g} frames/s"
         )
-    axes.set_xlim(0, 1020 * longest)
-    axes.set_ylim(len(cases) - 0.35, -0.65)
-    axes.set_yticks([])
+        axes.text(0, row + 0.29, told, va="top", fontsize=9, color="#555555")
+    axes.set(xlim=(0, 1020 * longest), ylim=(len(cases) - 0.35, -0.65), yticks=[])
     axes.set_xlabel("milliseconds a frame, stages one after the other")
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
-    _frame(axes, keep=("bottom",))
+    axes.spines[["top", "left", "right"]].set_visible(False)
     axes.set_title("Where the time of a frame goes", loc="left")
 
 
-def _draw_roofline(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
+def _draw_roofline(axes: Any, cases: Sequence[Case]) -> None:
     """Operations a second over operations a byte, under the measured peaks."""
     import numpy as np
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    axes.set_xscale("log")
-    axes.set_yscale("log")
     points = [
-        (s["operations"] / s["bytes"], s["operations_per_second"] / 1e9)
-        for case in cases
+        (s["operations"] / s["bytes"], s["operations_per_second"] / 1e9, s["name"], number)
+        for number, case in enumerate(cases)
         for s in case["stages"]
         if s["operations"] and s["bytes"]
     ]
-    low = min([0.5, *(x for x, _ in points)]) / 2
-    high = max([200.0, *(x for x, _ in points)]) * 2
+    low = min([0.5, *(point[0] for point in points)]) / 2
+    high = max([200.0, *(point[0] for point in points)]) * 2
     across = np.geomspace(low, high, 200)
-    ceilings: dict[tuple[str, str, int], dict[str, Any]] = {}
+    ceilings: dict[tuple[str, str, int], dict[str, float]] = {}
     for case in cases:
         ceilings.setdefault((case["device"], case["precision"], case["threads"]), case["peaks"])
     tops = []
     for number, ((device, precision, threads), peaks) in enumerate(ceilings.items()):
         top, slope = peaks["operations_per_second"] / 1e9, peaks["bytes_per_second"] / 1e9
         tops.append(top)
-        style = ("-", "--", ":", "-.")[number % 4]
         named = f"{device}, {precision}" + (f", {threads} threads" if device == "cpu" else "")
-        axes.plot(
-            across,
-            np.minimum(top, slope * across),
-            style,
-            color="#333333",
-            lw=1.4,
-            label=f"{named}: {top:.3g} Gop/s, {slope:.3g} GB/s",
-        )
-    for number, case in enumerate(cases):
-        for stage in case["stages"]:
-            if stage["operations"] and stage["bytes"]:
-                axes.plot(
-                    stage["operations"] / stage["bytes"],
-                    stage["operations_per_second"] / 1e9,
-                    _MARKERS[number % len(_MARKERS)],
-                    color=_COLOURS[stage["name"]],
-                    markeredgecolor="#333333",
-                    markeredgewidth=0.6,
-                    markersize=9,
-                )
-    floor = min([*(y for _, y in points), *tops]) / 2
-    axes.set_ylim(floor, max(tops) * 2.5)
-    axes.set_xlim(low, high)
-    axes.set_xlabel("operations a byte (counted)")
-    axes.set_ylabel("billion operations a second")
+        label = f"{named}: {top:.3g} Gop/s, {slope:.3g} GB/s"
+        style, roof = ("-", "--", ":", "-.")[number % 4], np.minimum(top, slope * across)
+        axes.plot(across, roof, style, color="#333333", lw=1.4, label=label)
+    for x, y, name, number in points:
+        marker, edge = _MARKERS[number % len(_MARKERS)], {"mec": "#333333", "mew": 0.6}
+        axes.plot(x, y, marker, color=_COLOURS[name], markersize=9, **edge)
+    floor = min([*(point[1] for point in points), *tops]) / 2
+    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(floor, max(tops) * 2.5))
+    axes.set(xlabel="operations a byte (counted)", ylabel="billion operations a second")
     for side in (axes.xaxis, axes.yaxis):
         side.set_major_locator(LogLocator(subs=(1, 2, 5)))
         side.set_major_formatter("{x:g}")
         side.set_minor_formatter(NullFormatter())
     axes.grid(which="major", alpha=0.3)
-    _frame(axes, keep=("bottom", "left"))
+    axes.spines[["top", "right"]].set_visible(False)
     axes.set_title("Under the measured roofline", loc="left")
     _draw_legends(axes, cases)
 
 
-def _draw_legends(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
+def _draw_legends(axes: Any, cases: Sequence[Case]) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -196,46 +158,35 @@ def _draw_legends(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
     )
 
 
-def _draw_growth(seconds: Any, memory: Any, axis: str, cases: Sequence[dict[str, Any]]) -> None:
+def _draw_growth(seconds: Any, memory: Any, axis: str, cases: Sequence[Case]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    series: dict[str, list[dict[str, Any]]] = {}
+    series: dict[str, list[Case]] = {}
     for case in cases:
         series.setdefault(_series(case, axis), []).append(case)
     for number, (name, members) in enumerate(series.items()):
         colour = f"C{number}"
         places = [_place(case, axis) for case in members]
-        times = [_frame_seconds(case) for case in members]
-        seconds.plot(places, [1e3 * t["median"] for t in times], "o-", color=colour, label=name)
-        seconds.fill_between(
-            places,
-            [1e3 * t["p10"] for t in times],
-            [1e3 * t["p90"] for t in times],
-            color=colour,
-            alpha=0.18,
-            lw=0,
-            label=None if number else "10th to 90th percentile",
-        )
+        times = [c.get("frame_seconds") or c["model"]["frame_seconds"] for c in members]
+        median, low, high = ([1e3 * t[of] for t in times] for of in ("median", "p10", "p90"))
+        seconds.plot(places, median, "o-", color=colour, label=name)
+        band = None if number else "10th to 90th percentile"
+        seconds.fill_between(places, low, high, color=colour, alpha=0.18, lw=0, label=band)
         held = [_held(case, axis) for case in members]
         if all(value is not None for value in held):
             memory.plot(places, [value / 1e6 for value in held if value], "o-", color=colour)
-    words = {
-        "objects": "objects",
-        "size": "million pixels of the video",
-        "length": "frames so far",
-    }
     on_gpu = any(case["memory"]["device"] is not None for case in cases)
     now = "memory held, MB" if axis == "length" else "peak memory, MB"
     for axes, title in (
         (seconds, "milliseconds a frame, median"),
         (memory, f"{now}{' (on the device)' if on_gpu and axis != 'length' else ''}"),
     ):
-        axes.set_xlabel(words[axis])
+        axes.set_xlabel("frames so far" if axis == "length" else "objects")
         axes.set_title(title, loc="left")
         axes.set_ylim(bottom=0)
         axes.set_ylim(top=1.12 * axes.get_ylim()[1])
         axes.grid(alpha=0.3)
-        _frame(axes, keep=("bottom", "left"))
+        axes.spines[["top", "right"]].set_visible(False)
         if axis == "size":
             _name_sizes(axes, next(iter(series.values())))
         else:
@@ -244,7 +195,7 @@ def _draw_growth(seconds: Any, memory: Any, axis: str, cases: Sequence[dict[str,
     seconds.legend(loc="upper left" if axis != "length" else "lower right", fontsize=9)
 
 
-def _name_sizes(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
+def _name_sizes(axes: Any, cases: Sequence[Case]) -> None:
     """Mark the places of the sizes, which say more than their numbers of pixels."""
     axes.set_xlim(left=0)
     axes.set_xticks(
@@ -258,7 +209,7 @@ def _name_sizes(axes: Any, cases: Sequence[dict[str, Any]]) -> None:
     axes.set_xlabel("size of the video, spaced by its pixels")
 
 
-def _series(case: dict[str, Any], axis: str) -> str:
+def _series(case: Case, axis: str) -> str:
     parts = [case["network"]]
     if axis != "size":
         parts.append("{}x{}".format(*case["size"]))
@@ -269,39 +220,23 @@ def _series(case: dict[str, Any], axis: str) -> str:
     return ", ".join(parts) + _extra(case)
 
 
-def _place(case: dict[str, Any], axis: str) -> float:
+def _place(case: Case, axis: str) -> float:
     if axis == "size":
         return float(case["size"][0] * case["size"][1]) / 1e6
     return float(case["frames"] if axis == "length" else case["objects"])
 
 
-def _frame_seconds(case: dict[str, Any]) -> dict[str, float]:
-    times: dict[str, float] = case.get("frame_seconds") or case["model"]["frame_seconds"]
-    return times
-
-
-def _held(case: dict[str, Any], axis: str) -> float | None:
+def _held(case: Case, axis: str) -> float | None:
     """Bytes: at that frame along a video's length, else the highest use."""
-    memory = case["memory"]
-    if axis == "length":
-        held = case["resident_bytes"]
-    else:
-        held = memory["device"] if memory["device"] is not None else memory["resident"]
-    return None if held is None else float(held)
+    held: float | None = case["resident_bytes"] if axis == "length" else highest(case["memory"])
+    return held
 
 
-def _extra(case: dict[str, Any]) -> str:
+def _extra(case: Case) -> str:
     """What a label does not say, where it is not the usual."""
-    words = []
-    if case["precision"] != "float32":
-        words.append(case["precision"])
-    words += launching(case)
-    words.append(
-        f"{case['threads']} thread{'' if case['threads'] == 1 else 's'}"
-        if case["device"] == "cpu"
-        else case["device"]
-    )
-    return ", " + ", ".join(words)
+    precision = [case["precision"]] if case["precision"] != "float32" else []
+    where = in_threads(case) if case["device"] == "cpu" else case["device"]
+    return ", " + ", ".join([*precision, *launching(case), where])
 
 
 def _title(record: dict[str, Any]) -> str:
@@ -315,8 +250,3 @@ def _title(record: dict[str, Any]) -> str:
         f"torch {record['versions']['torch']}{commit}, {record['date'][:10]}"
         f"{disturbed if others > 0.05 else ''}"
     )
-
-
-def _frame(axes: Any, *, keep: Sequence[str]) -> None:
-    for side in ("top", "right", "bottom", "left"):
-        axes.spines[side].set_visible(side in keep)

@@ -1,7 +1,6 @@
 """Records as files, and two of them side by side."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,26 +11,23 @@ from ddeal_core.media.outputs.result_writer import write_output
 from ddeal_core.text_files import read_json
 
 __all__ = [
-    "SCHEMA",
     "Comparison",
     "compare_records",
+    "highest",
+    "in_threads",
     "launching",
     "new_record",
     "read_record",
     "write_record",
 ]
 
-SCHEMA = "ddeal-bench-1"
+_SCHEMA = "ddeal-bench-1"
 
 _IDENTITY = ("network", "size", "network_size", "objects", "precision", "device", "threads")
 
 
 def new_record(
-    kind: str,
-    cases: list[dict[str, Any]],
-    settings: dict[str, Any],
-    *,
-    others: float | None = None,
+    kind: str, cases: list[dict[str, Any]], settings: dict[str, Any], *, others: float | None
 ) -> dict[str, Any]:
     """A whole record.
 
@@ -42,7 +38,7 @@ def new_record(
         others: Share of the processor that other programs used meanwhile, 0 to 1.
     """
     return {
-        "schema": SCHEMA,
+        "schema": _SCHEMA,
         "kind": kind,
         **describe_machine(),
         "settings": settings,
@@ -68,9 +64,9 @@ def read_record(path: Path) -> dict[str, Any]:
     """
     record = read_json(path)
     schema = record.get("schema") if isinstance(record, dict) else None
-    if schema != SCHEMA:
+    if schema != _SCHEMA:
         raise InputError(
-            f"{path} has the schema {schema!r}, not {SCHEMA!r}: measure again with this version"
+            f"{path} has the schema {schema!r}, not {_SCHEMA!r}: measure again with this version"
         )
     cases = record.get("cases")
     if not isinstance(cases, list) or not cases or not all(isinstance(c, dict) for c in cases):
@@ -80,14 +76,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One quantity of one case in two records.
-
-    Attributes:
-        case: Label of the case.
-        quantity: With its unit.
-        first: In the first record.
-        second: In the second one.
-    """
+    """One quantity, named with its unit, of one case in two records."""
 
     case: str
     quantity: str
@@ -134,6 +123,16 @@ def launching(case: dict[str, Any]) -> list[str]:
     return [*words, "CUDA graphs"] if case.get("cuda_graphs") else words
 
 
+def in_threads(case: dict[str, Any]) -> str:
+    """How many threads torch had on the CPU, in words."""
+    return f"{case['threads']} thread{'' if case['threads'] == 1 else 's'}"
+
+
+def highest(memory: dict[str, Any]) -> Any:
+    """Bytes of the device, or of main memory where it is the CPU."""
+    return memory["resident"] if memory["device"] is None else memory["device"]
+
+
 def _identity(case: dict[str, Any]) -> str:
     """What makes two cases the same."""
     return json.dumps([*(case[name] for name in _IDENTITY), case.get("frames")])
@@ -143,31 +142,27 @@ def _quantities(case: dict[str, Any], other: dict[str, Any]) -> list[Comparison]
     label = case["label"] if "frames" not in case else f"{case['label']}, frame {case['frames']}"
     rows: list[Comparison] = []
 
-    def add(quantity: str, read: Callable[[dict[str, Any]], float | None]) -> None:
-        mine, its = read(case), read(other)
-        if mine is not None and its is not None:
-            if not all(isinstance(value, int | float) for value in (mine, its)):
+    def add(quantity: str, first: float | None, second: float | None) -> None:
+        if first is not None and second is not None:
+            if not isinstance(first + second, int | float):
                 raise TypeError(f"{quantity} is no number")
-            rows.append(Comparison(label, quantity, mine, its))
+            rows.append(Comparison(label, quantity, first, second))
 
-    def add_rate(title: str, name: str) -> None:
+    both = case, other
+    for title, name in (("model", "model"), ("whole command", "command")):
         if name in case and name in other:
-            add(f"{title}, frames/s", lambda c: c[name]["frames_per_second"])
-
-    add_rate("model", "model")
-    add_rate("whole command", "command")
+            add(f"{title}, frames/s", *(c[name]["frames_per_second"] for c in both))
     if "frame_seconds" in case:
-        add("frame, ms", lambda c: 1e3 * c["frame_seconds"]["median"])
-        add("resident, MB", lambda c: _megabytes(c["resident_bytes"]))
-    stages = [{stage["name"]: stage for stage in c.get("stages", [])} for c in (case, other)]
+        add("frame, ms", *(1e3 * c["frame_seconds"]["median"] for c in both))
+        add("resident, MB", *(_megabytes(c["resident_bytes"]) for c in both))
+    stages = [{stage["name"]: stage for stage in c.get("stages", [])} for c in both]
     for name in stages[0]:
         if name in stages[1]:
-            values = [1e3 * side[name]["seconds"]["mean"] for side in stages]
-            rows.append(Comparison(label, f"{name}, ms", *values))
-    add("peak resident, MB", lambda c: _megabytes(c["memory"]["resident"]))
-    add("peak on the device, MB", lambda c: _megabytes(c["memory"]["device"]))
+            add(f"{name}, ms", *(1e3 * side[name]["seconds"]["mean"] for side in stages))
+    add("peak resident, MB", *(_megabytes(c["memory"]["resident"]) for c in both))
+    add("peak on the device, MB", *(_megabytes(c["memory"]["device"]) for c in both))
     if case.get("against") and other.get("against"):
-        add("times the plain network", lambda c: c["against"]["ratio"])
+        add("times the plain network", *(c["against"]["ratio"] for c in both))
     return rows
 
 

@@ -3,9 +3,10 @@
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,10 @@ from numpy.typing import NDArray
 from ddeal_cli.bench.case import Effort
 from ddeal_cli.bench.clip import BenchClip
 from ddeal_cli.bench.counting import Counts, OperationCounter
-from ddeal_cli.bench.device import synchronise
-from ddeal_cli.bench.passes import OUTPUTS, Tell
+from ddeal_cli.bench.passes import OUTPUTS
 from ddeal_cli.bench.peaks import Peaks
-from ddeal_cli.bench.samples import Samples
 from ddeal_cli.bench.stages import OTHER, STAGES, StageClock, watch
+from ddeal_cli.bench.timing import Samples, Tell, synchronise
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.writers import open_writer
@@ -26,55 +26,26 @@ from ddeal_core.media.sources.opening import open_source
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["StageTime", "time_stages"]
-
-
-@dataclass(frozen=True, slots=True)
-class StageTime:
-    """What a stage costs a frame.
-
-    Attributes:
-        name: One of `STAGES`, or `OTHER`.
-        seconds: Time, waiting for the device included.
-        operations: Of convolutions and matrix products, counted.
-        bytes: Moved by torch's operations if no cache held them, counted.
-    """
-
-    name: str
-    seconds: Samples
-    operations: int
-    bytes: int
-
-    def rates(self) -> tuple[float, float]:
-        """Operations and bytes a second."""
-        mean = max(self.seconds.mean, 1e-12)
-        return self.operations / mean, self.bytes / mean
-
-    def roofline(self, peaks: Peaks) -> tuple[float, str]:
-        """Fraction of the roofline that is reached, and what bounds the stage.
-
-        The roofline is the time that the operations or the bytes need at the measured peak,
-        whichever is longer. Caches can make the bytes cheaper, and the fraction exceed 1.
-        """
-        computing = self.operations / peaks.operations_per_second
-        moving = self.bytes / peaks.bytes_per_second
-        bound = "operations" if computing >= moving else "memory"
-        return max(computing, moving) / max(self.seconds.mean, 1e-12), bound
+__all__ = ["time_stages"]
 
 
 def time_stages(
     segmenter: Segmenter,
     clip: BenchClip,
     effort: Effort,
+    peaks: Peaks,
     tell: Tell,
     *,
     frames: int,
     output: str = "masks",
-) -> list[StageTime]:
+) -> list[dict[str, Any]]:
     """Time each stage while nothing else runs; then count one more frame.
 
     The device is waited for wherever a stage begins or ends, which itself costs a little: their
     sum may exceed the time of a frame that runs undisturbed.
+
+    Returns:
+        A record a stage, as plain JSON types: see `_stage`.
     """
     clock = StageClock(lambda: synchronise(segmenter.device))
     counter = OperationCounter(lambda: clock.stage)
@@ -106,7 +77,7 @@ def time_stages(
             with counter:
                 next(results, None)
             tell("stages", total - index)
-    return [_stage(name, laps, counter.counts.get(name)) for name in (*STAGES, OTHER)]
+    return [_stage(name, laps, counter.counts.get(name), peaks) for name in (*STAGES, OTHER)]
 
 
 def _cutout(frame: Frame, result: Result) -> Cutout:
@@ -126,7 +97,29 @@ def _decoded(
         yield frame.image
 
 
-def _stage(name: str, laps: list[dict[str, float]], counts: Counts | None) -> StageTime:
+def _stage(
+    name: str, laps: list[dict[str, float]], counts: Counts | None, peaks: Peaks
+) -> dict[str, Any]:
+    """What a stage costs a frame, and its place under the roofline.
+
+    The roofline is the time that the operations or the bytes need at the measured peak, whichever
+    is longer. Caches can make the bytes cheaper, and the fraction exceed 1.
+    """
     counts = counts or Counts()
     seconds = Samples.of([lap.get(name, 0.0) for lap in laps])
-    return StageTime(name, seconds, counts.operations, counts.bytes)
+    mean = max(seconds.mean, 1e-12)
+    computing = counts.operations / peaks.operations_per_second
+    moving = counts.bytes / peaks.bytes_per_second
+    counted = bool(counts.bytes)
+    return {
+        "name": name,
+        "seconds": asdict(seconds),
+        "operations": counts.operations,
+        "bytes": counts.bytes,
+        "operations_per_second": counts.operations / mean,
+        "bytes_per_second": counts.bytes / mean,
+        "fraction_of_peak_operations": computing / mean,
+        "fraction_of_peak_bytes": moving / mean,
+        "fraction_of_roofline": max(computing, moving) / mean if counted else None,
+        "bound": ("operations" if computing >= moving else "memory") if counted else None,
+    }

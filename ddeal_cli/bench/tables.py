@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ddeal_cli.bench.record import Comparison, highest, in_threads, launching
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.tables import show_table
-
-if TYPE_CHECKING:
-    from ddeal_cli.bench.record import Comparison
 
 __all__ = ["show_comparison", "show_record"]
 
@@ -44,7 +42,7 @@ def show_record(record: Record, *, json_: bool, quiet: bool) -> None:
 
 
 def show_comparison(
-    rows: "Sequence[Comparison]", *, names: tuple[Path, Path], same: bool, json_: bool
+    rows: Sequence[Comparison], *, names: tuple[Path, Path], same: bool, json_: bool
 ) -> None:
     """Show two records side by side, a table a case."""
     if not same:
@@ -89,19 +87,19 @@ _SPEED: list[Column] = [
     ("first ms", lambda case: _ms(case["model"]["first_seconds"])),
     ("warm-up ms", lambda case: _ms(case["model"]["warm_up_seconds"])),
     ("compile ms", lambda case: _ms(case["model"]["compilation_seconds"])),
-    ("memory MB", lambda case: _mb(_most(case["memory"]))),
+    ("memory MB", lambda case: _mb(highest(case["memory"]))),
 ]
 _GROWTH: list[Column] = [
     ("network sees", lambda case: _size(case["network_size"])),
     ("frames/s", lambda case: _figure(case["model"]["frames_per_second"])),
     *_times(lambda case: case["model"]["frame_seconds"]),
-    ("memory MB", lambda case: _mb(_most(case["memory"]))),
+    ("memory MB", lambda case: _mb(highest(case["memory"]))),
 ]
 _LENGTH: list[Column] = [
     ("up to frame", lambda case: str(case["frames"])),
     *_times(lambda case: case["frame_seconds"]),
     ("resident MB", lambda case: _mb(case["resident_bytes"], ".1f")),
-    ("peak MB", lambda case: _mb(_most(case["memory"]))),
+    ("peak MB", lambda case: _mb(highest(case["memory"]))),
 ]
 # What is counted: empty where a stage has no operations of torch.
 _COUNTED: list[Column] = [
@@ -160,7 +158,7 @@ def _machine(record: Record) -> str:
 def _peak(case: Record) -> str:
     """What was measured to be the most."""
     peaks = case["peaks"]
-    threads = f" with {_threads(case)}" if case["device"] == "cpu" else ""
+    threads = f" with {in_threads(case)}" if case["device"] == "cpu" else ""
     return (
         f"measured peak on {case['device']} in {case['precision']}{threads}: "
         f"{peaks['operations_per_second'] / 1e9:.3g} billion operations/s "
@@ -170,17 +168,11 @@ def _peak(case: Record) -> str:
 
 def _named(case: Record, cases: Sequence[Record]) -> str:
     """The label, with whatever else tells the cases apart."""
-    from ddeal_cli.bench.record import launching
-
     words = [case["label"]]
     words += [case[name] for name in ("precision", "device") if len({c[name] for c in cases}) > 1]
     if len({c["threads"] for c in cases}) > 1:
-        words.append(_threads(case))
+        words.append(in_threads(case))
     return ", ".join([*words, *launching(case)])
-
-
-def _threads(case: Record) -> str:
-    return f"{case['threads']} thread{'' if case['threads'] == 1 else 's'}"
 
 
 def _size(size: Sequence[int]) -> str:
@@ -189,10 +181,6 @@ def _size(size: Sequence[int]) -> str:
 
 def _ms(seconds: float) -> str:
     return _figure(1e3 * seconds)
-
-
-def _most(memory: Record) -> Any:
-    return memory["resident"] if memory["device"] is None else memory["device"]
 
 
 def _mb(value: int | None, form: str = ".0f") -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from ddeal_cli.doctor.finding import Finding
+from ddeal_cli.doctor.finding import Finding, State
 
 __all__ = ["check_codecs"]
 
@@ -30,15 +30,12 @@ def check_codecs() -> Iterator[Finding]:
             yield Finding(name, use)
         else:
             yield Finding(name, f"missing: no {use}", "broken", advice)
-    missing = [name for name in _DECODERS if not _is_there(name, "r")]
-    there = [name for name in _DECODERS if name not in missing]
+    there = [name for name in _DECODERS if _is_there(name, "r")]
+    missing = [name for name in _DECODERS if name not in there]
     if missing:
-        yield Finding(
-            "decoders",
-            f"{' '.join(there)}; not {' '.join(missing)}",
-            "broken" if "h264" in missing else "absent",
-            advice,
-        )
+        state: State = "broken" if "h264" in missing else "absent"
+        value = f"{' '.join(there)}; not {' '.join(missing)}"
+        yield Finding("decoders", value, state, advice)
     else:
         yield Finding("decoders", " ".join(there))
 

@@ -1,5 +1,7 @@
 """``ddeal doctor``: is everything there, and does it work?"""
 
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +12,8 @@ from ddeal_cli.options import Json
 
 if TYPE_CHECKING:
     from ddeal_cli.doctor.finding import Finding
+
+__all__ = ["examine"]
 
 
 @app.command(
@@ -30,31 +34,62 @@ def doctor(
     json_: Json = False,
 ) -> None:
     """Check that all that ddeal needs is there and works; for bug reports."""
-    from ddeal_cli.doctor.examination import CHECKS, broken, examine, to_json, to_text
+    from ddeal_cli.doctor.codecs import check_codecs
+    from ddeal_cli.doctor.machine import check_machine
+    from ddeal_cli.doctor.packages import check_packages
+    from ddeal_cli.doctor.places import check_places
+    from ddeal_cli.doctor.self_test import check_by_running
 
-    sections: dict[str, list[Finding]] = {}
-    for title, check in CHECKS.items():
-        if title == "self-test" and no_test:
-            continue
-        sections[title] = []
+    checks: dict[str, Callable[[], Iterable[Finding]]] = {
+        "versions": check_packages,
+        "machine": check_machine,
+        "codecs": check_codecs,
+        "files": check_places,
+    }
+    if not no_test:
+        checks["self-test"] = check_by_running
+
+    def tell(line: str) -> None:
         if not json_:
-            typer.echo(title)
+            typer.echo(line)
+
+    sections: dict[str, dict[str, dict[str, str]]] = {}
+    faults: list[Finding] = []
+    for title, check in checks.items():
+        sections[title] = {}
+        tell(title)
         for finding in examine(check, title=title):
-            sections[title].append(finding)
-            if not json_:
-                typer.echo(to_text(finding))
-        if not json_:
-            typer.echo("")
-    faults = broken(sections)
+            sections[title][finding.name] = finding.to_dict()
+            tell(finding.to_text())
+            if finding.state == "broken":
+                faults.append(finding)
+        tell("")
     if json_:
-        emit_json(to_json(sections))
+        emit_json({"ok": not faults, **sections})
     elif not faults:
-        typer.echo("all fine")
+        tell("all fine")
     for fault in faults:
         line = f"broken: {fault.name}: {fault.advice}"
+        tell(line)
         if json_:
             say(line)
-        else:
-            typer.echo(line)
     if faults:
         raise typer.Exit(1)
+
+
+def examine(check: "Callable[[], Iterable[Finding]]", *, title: str) -> "Iterator[Finding]":
+    """Run a check.
+
+    Yields:
+        What is found, as it is found, without personal names. A check that fails in a way it did
+        not foresee is a finding, too.
+    """
+    from ddeal_cli.doctor.finding import Finding, without_personal_names
+
+    try:
+        for one in check():
+            value, advice = without_personal_names(one.value), without_personal_names(one.advice)
+            yield replace(one, value=value, advice=advice)
+    except Exception as error:  # whatever is wrong shall be reported, not raised
+        value = without_personal_names(f"{type(error).__name__}: {error}")
+        yield Finding(title, value, "broken", "report this with all lines above")

@@ -10,6 +10,7 @@ from typing import Literal
 __all__ = ["Finding", "State", "without_personal_names"]
 
 State = Literal["fine", "absent", "broken"]
+_MARKS: dict[State, str] = {"fine": " ", "absent": "-", "broken": "!"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,15 @@ class Finding:
     def __post_init__(self) -> None:
         if self.state == "broken" and not self.advice:
             raise ValueError(f"{self.name} is broken, but nothing says what to do")
+
+    def to_text(self) -> str:
+        """One line that can be pasted; ``!`` marks what is broken, ``-`` what is absent."""
+        return f"{_MARKS[self.state]} {self.name:<23}{self.value}"
+
+    def to_dict(self) -> dict[str, str]:
+        """As plain JSON types, without the name."""
+        advice = {"advice": self.advice} if self.advice else {}
+        return {"value": self.value, "state": self.state, **advice}
 
 
 def without_personal_names(text: object) -> str:

@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ddeal_cli.doctor.finding import Finding
@@ -26,7 +27,8 @@ def check_machine() -> Iterator[Finding]:
     yield Finding("system", f"{platform.system()} {platform.release()} {platform.machine()}")
     import torch
 
-    from ddeal_cli.bench.machine import cores, cpu_name, memory
+    from ddeal_cli.bench.machine import cpu_name, memory
+    from ddeal_core.processes import cores
 
     yield Finding("processor", f"{cpu_name()}, {cores()} cores for this process")
     found = ", ".join(flag for flag in _FLAGS if flag in _cpu_flags())
@@ -50,20 +52,16 @@ def _devices() -> Iterator[Finding]:
     import torch
 
     if not torch.cuda.is_available():
-        driver = shutil.which("nvidia-smi") is not None
-        built = f"torch is built for CUDA {torch.version.cuda}" if torch.version.cuda else ""
-        parts = [
-            "none that torch can use",
-            "a driver is installed" if driver else "",
-            built or ("torch is built without CUDA" if driver else ""),
-        ]
-        yield Finding(
-            "cuda",
-            "; ".join(part for part in parts if part),
-            "absent",
-            "install a CUDA build of torch that fits the driver" if driver else "",
-        )
-    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        parts, advice = ["none that torch can use"], ""
+        if shutil.which("nvidia-smi") is not None:
+            parts.append("a driver is installed")
+            advice = "install a CUDA build of torch that fits the driver"
+        if torch.version.cuda:
+            parts.append(f"torch is built for CUDA {torch.version.cuda}")
+        elif advice:
+            parts.append("torch is built without CUDA")
+        yield Finding("cuda", "; ".join(parts), "absent", advice)
+    for index in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(index)
         text = f"{about.name}, {about.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}"
         yield _tried(f"cuda:{index}", text)
@@ -86,22 +84,22 @@ def _tried(device: str, text: str) -> Finding:
 
 
 def _cpu_flags() -> set[str]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return set()
-    fields = (line.partition(":") for line in lines)
-    return next(
-        (set(value.split()) for name, _, value in fields if name.strip() in ("flags", "Features")),
-        set(),
-    )
+    for name, value in _fields("/proc/cpuinfo"):
+        if name in ("flags", "Features"):
+            return set(value.split())
+    return set()
 
 
 def _available_memory() -> int | None:
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError, IndexError):
-        pass
+    for name, value in _fields("/proc/meminfo"):
+        if name == "MemAvailable":
+            return int(value.split()[0]) * 1024
     return None
+
+
+def _fields(path: str) -> Iterator[tuple[str, str]]:
+    """Names and values of one of Linux's files; none elsewhere."""
+    with suppress(OSError):
+        for line in Path(path).read_text(encoding="ascii", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            yield name.strip(), value

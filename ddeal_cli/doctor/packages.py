@@ -35,20 +35,16 @@ def check_packages() -> Iterator[Finding]:
             importlib.import_module(module)
         except Exception as error:  # a library that is broken raises what it likes
             why = f"{number or 'not installed'}; import fails: {type(error).__name__}: {error}"
-            yield Finding(
-                package, why, "broken", f"pip install --force-reinstall '{_wanted(package)}'"
-            )
+            advice = f"pip install --force-reinstall '{_wanted(package)}'"
+            yield Finding(package, why, "broken", advice)
         else:
             yield Finding(package, number or "imported, version unknown")
     for extra, packages in _extras().items():
         missing = [name for name in packages if _version(name) is None]
         if missing:
-            yield Finding(
-                f"extra {extra}",
-                f"not installed ({', '.join(missing)})",
-                "absent",
-                f"pip install 'ddeal[{extra}]' if you want it",
-            )
+            advice = f"pip install 'ddeal[{extra}]' if you want it"
+            value = f"not installed ({', '.join(missing)})"
+            yield Finding(f"extra {extra}", value, "absent", advice)
         else:
             yield Finding(f"extra {extra}", "installed")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ddeal_cli.doctor.finding import Finding
+from ddeal_core.errors import DdealError
 
 __all__ = ["check_places"]
 
@@ -25,12 +26,11 @@ def check_places() -> Iterator[Finding]:
 
 
 def _weights() -> Finding:
-    from ddeal_core.errors import WeightsError
-    from ddeal_core.weights import BUNDLED, load_checkpoint
-
     try:
+        from ddeal_core.weights import BUNDLED, load_checkpoint
+
         config = load_checkpoint(BUNDLED).config
-    except WeightsError as error:
+    except (DdealError, ImportError, OSError) as error:  # torch may be what is broken
         return Finding("bundled weights", str(error), "broken", "install ddeal anew")
     content = BUNDLED.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
@@ -47,12 +47,8 @@ def _writable(name: str, folder: Path, shown: str, *, needed: bool) -> Finding:
             file.write(bytes(4096))
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        return Finding(
-            name,
-            f"{prefix}cannot be written: {error.strerror or error}",
-            "broken" if needed else "absent",
-            "set TMPDIR to a folder that can be written"
-            if needed
-            else "write outputs elsewhere with -o",
-        )
+        value = f"{prefix}cannot be written: {error.strerror or error}"
+        if needed:
+            return Finding(name, value, "broken", "set TMPDIR to a folder that can be written")
+        return Finding(name, value, "absent", "write outputs elsewhere with -o")
     return Finding(name, f"{prefix}writable, {free / 1e9:.1f} GB free")

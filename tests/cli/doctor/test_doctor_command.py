@@ -22,12 +22,16 @@ def test_for_machines_it_is_one_object(ddeal):
     run = ddeal("doctor", "--no-test", "--json")
     assert run.status == 0
     assert run.json["ok"] is True
+    assert set(run.json) == {"ok", "versions", "machine", "codecs", "files"}
+    assert all(run.json.values())
     assert run.json["codecs"]["libx264"]["state"] == "fine"
-    assert "self-test" not in run.json
+    assert run.json["files"]["bundled weights"]["state"] == "fine"
 
 
-def test_a_library_that_cannot_be_imported_is_named_without_a_traceback(tmp_path):
+def test_libraries_that_cannot_be_imported_are_named_without_a_traceback(tmp_path):
+    """Also torch, which is a part of every check of the machine and of weights."""
     (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: no such file')\n")
+    (tmp_path / "torch.py").write_text("raise OSError('libtorch.so: no such file')\n")
     home = tmp_path / "home" / "anna"
     (home / "tmp").mkdir(parents=True)
     done = subprocess.run(
@@ -40,12 +44,13 @@ def test_a_library_that_cannot_be_imported_is_named_without_a_traceback(tmp_path
             "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}",
             "HOME": str(home),
             "TMPDIR": str(home / "tmp"),
-            "OMP_NUM_THREADS": "1",
         },
     )
     assert done.returncode == 1
-    assert "libGL.so.1: no such file" in done.stdout
-    assert "broken: opencv-python-headless: pip install" in done.stdout
+    for fault in ("libGL.so.1", "libtorch.so"):
+        assert f"{fault}: no such file" in done.stdout
+    for package in ("opencv-python-headless", "torch"):
+        assert f"broken: {package}: pip install" in done.stdout
     assert "~/tmp, writable" in done.stdout
     assert "anna" not in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
