@@ -37,12 +37,22 @@ def clip_loss(
     """
     fine = _log_odds(prediction.fine)
     valid = valid.expand_as(target)
-    pixels = F.binary_cross_entropy_with_logits(fine, target, reduction="none") * valid
-    loss = weights.fine * pixels.sum() / valid.sum().clamp_min(1)
+    object_pixels = fine.new_tensor(weights.object_pixels)
+
+    def cross_entropy(log_odds: Tensor) -> Tensor:
+        pixels = F.binary_cross_entropy_with_logits(
+            log_odds, target, reduction="none", pos_weight=object_pixels
+        )
+        return (pixels * valid).sum() / valid.sum().clamp_min(1)
+
+    def coarse_cross_entropy(coarse: Tensor) -> Tensor:  # at full size, as in the released code
+        return cross_entropy(_enlarge(_log_odds(coarse), target.shape[-2:]))
+
+    loss = weights.fine * cross_entropy(fine)
     if weights.coarse:
-        loss = loss + weights.coarse * _coarse_loss(prediction.coarse, target, valid)
+        loss = loss + weights.coarse * coarse_cross_entropy(prediction.coarse)
     if weights.propagation and propagated is not None:
-        loss = loss + weights.propagation * _coarse_loss(propagated, target, valid)
+        loss = loss + weights.propagation * coarse_cross_entropy(propagated)
     if weights.dice:
         loss = loss + weights.dice * _dice(fine.sigmoid() * valid, target * valid)
     if weights.cues:
@@ -53,13 +63,6 @@ def clip_loss(
 def _log_odds(logits: Tensor) -> Tensor:
     """Softmax over (background, object) is a sigmoid of their difference: ``[G, K, ...]``."""
     return logits[:, :, 1] - logits[:, :, 0]
-
-
-def _coarse_loss(coarse: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """At full size, as the released code does."""
-    log_odds = _enlarge(_log_odds(coarse), target.shape[-2:])
-    pixels = F.binary_cross_entropy_with_logits(log_odds, target, reduction="none") * valid
-    return pixels.sum() / valid.sum().clamp_min(1)
 
 
 def _dice(probability: Tensor, target: Tensor) -> Tensor:

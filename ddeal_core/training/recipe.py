@@ -27,6 +27,9 @@ class LossWeights:
         propagation: Cross-entropy of the coarse prediction from mask propagation alone. Where
             matching is easy, the network does without propagation and its features die; with a
             loss of its own it is there when matching is not.
+        object_pixels: Factor on the cross-entropy of object pixels. A network that is unsure of a
+            part leaves it out, and what was left out is background to all frames that follow:
+            above 1, it loses less of an object and takes more of what is beside it.
     """
 
     fine: Weight = 1.0
@@ -34,6 +37,7 @@ class LossWeights:
     dice: Weight = 0.0
     cues: Weight = 0.0
     propagation: Weight = 0.0
+    object_pixels: Weight = 1.0
 
     def __post_init__(self) -> None:
         check_settings(self)
