@@ -84,6 +84,14 @@ def test_not_knowing_costs_the_logarithm_of_two():
     torch.testing.assert_close(loss, torch.tensor(2 * math.log(2)))
 
 
+@pytest.mark.parametrize("weights", [FINE, COARSE])
+def test_object_pixels_weigh_what_is_asked_for(weights):
+    target, valid = full_and_empty()  # half of the pixels are objects
+    unsure = make_prediction(torch.zeros_like(target))
+    weights = replace(weights, object_pixels=3.0)
+    assert float(clip_loss(unsure, target, valid, weights)) == pytest.approx(2 * math.log(2))
+
+
 def test_propagation_has_a_loss_of_its_own():
     target, valid = full_and_empty()
     weights = LossWeights(fine=0.0, coarse=0.0, propagation=2.0)
