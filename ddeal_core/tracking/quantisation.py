@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ddeal_core.tracking.merging import to_labels
+
 __all__ = ["from_uint16", "quantise", "to_uint16", "with_background"]
 
 _ONE = 65535  # stands for a probability of 1
@@ -18,9 +20,21 @@ def quantise(merged: Tensor) -> Tensor:
     """Quantise probabilities ``[1, 1 + K, h, w]``, background first.
 
     Objects are rounded down, so that their sum never exceeds 1, however many there are; the
-    background takes what they leave.
+    background takes what they leave. The most probable class stays the most probable one: where
+    rounding hides by how little an object won, it takes a step or two from the background.
     """
-    return _completed((merged[:, 1:].float() * _ONE).floor())
+    quantised = _completed((merged[:, 1:].float() * _ONE).floor())
+    won = to_labels(merged)[0]
+    y, x = (to_labels(quantised)[0] != won).nonzero().unbind(1)
+    if len(y):
+        steps = (quantised[0, :, y, x] * _ONE).round()  # [1 + K, pixels], never won by 0
+        winner = won[y, x].long()[None]
+        own = steps.gather(0, winner)
+        others = steps[1:].scatter(0, winner - 1, -1.0).amax(0, keepdim=True)
+        more = torch.maximum(others - own + 1, ((steps[:1] - own + 1) / 2).ceil())
+        steps.scatter_(0, winner, own + more)
+        quantised[:, :, y, x] = _completed(steps[None, 1:])
+    return quantised
 
 
 def to_uint16(merged: Tensor) -> NDArray[np.uint16]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ddeal_core.tracking import soft_aggregation, to_labels
 from ddeal_core.tracking.padding import Padding
+from ddeal_core.tracking.quantisation import quantise
 
 sides = st.integers(1, 70)
 
@@ -105,3 +106,18 @@ def test_objects_keep_their_order():
 def test_labels_are_places_in_the_list():
     merged = torch.tensor([[0.6, 0.1, 0.2], [0.3, 0.8, 0.2], [0.1, 0.1, 0.6]]).view(1, 3, 1, 3)
     assert to_labels(merged).tolist() == [[[0, 1, 2]]]
+
+
+@pytest.mark.parametrize("objects", [1, 2, 5])
+def test_rounding_never_changes_which_class_is_the_most_probable(objects):
+    generator = torch.Generator().manual_seed(objects)
+    odds = 3 * torch.randn(1, objects, 64, 64, generator=generator)
+    near = 1e-5 * torch.randn(1, objects, 32, 64, generator=generator)
+    odds[:, :, ::2] = odds[:, :1, ::2] + near  # near ties of all objects
+    odds[:, :, :, ::3] *= 1e-5  # near ties with the background
+    merged = soft_aggregation(odds)
+    rounded = quantise(merged)
+    assert torch.equal(to_labels(rounded), to_labels(merged))
+    assert float((rounded - merged).abs().max()) <= (objects + 1) / 65535
+    assert float(rounded.min()) >= 0
+    assert torch.allclose(rounded.sum(1), torch.ones(1, 64, 64), atol=1e-6)
