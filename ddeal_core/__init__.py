@@ -13,22 +13,22 @@ Names are imported on first use, so that ``import ddeal_core`` is quick.
 
 from typing import TYPE_CHECKING, Any
 
+from ddeal_core.errors import (
+    ConfigError,
+    DatasetError,
+    DdealError,
+    InputError,
+    ManifestError,
+    MaskError,
+    MediaError,
+    OutputError,
+    StoppedError,
+    WeightsError,
+)
 from ddeal_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from ddeal_core.batch import cut_out_many
-    from ddeal_core.errors import (
-        ConfigError,
-        DatasetError,
-        DdealError,
-        InputError,
-        ManifestError,
-        MaskError,
-        MediaError,
-        OutputError,
-        StoppedError,
-        WeightsError,
-    )
     from ddeal_core.interaction import Hints, first_mask, grab_cut
     from ddeal_core.media import Mask, open_source, open_writer, read_mask, write_mask
     from ddeal_core.network import PRESETS, Ablation, NetworkConfig
@@ -71,18 +71,6 @@ __all__ = [
 
 _HOMES = {
     "batch": ("cut_out_many",),
-    "errors": (
-        "ConfigError",
-        "DatasetError",
-        "DdealError",
-        "InputError",
-        "ManifestError",
-        "MaskError",
-        "MediaError",
-        "OutputError",
-        "StoppedError",
-        "WeightsError",
-    ),
     "interaction": ("Hints", "first_mask", "grab_cut"),
     "media": ("Mask", "open_source", "open_writer", "read_mask", "write_mask"),
     "network": ("PRESETS", "Ablation", "NetworkConfig"),

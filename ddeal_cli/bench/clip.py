@@ -1,6 +1,6 @@
 """Frames to measure with: the sample clip at any size, or the user's own video."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -143,7 +143,7 @@ class LoopedSource(ArraySource):
         """As asked for."""
         return self._count
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Generator[Frame]:
         """Give the frames."""
         for index, image in enumerate(self._clip.frames(self._count)):
             yield Frame(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ddeal_core.errors import InputError
-from ddeal_core.media.file_kinds import IMAGE_ENDINGS
+from ddeal_core.media.file_kinds import IMAGE_ENDINGS, is_image
 from ddeal_core.media.masks.mask_set import mask_files
 from ddeal_core.media.sources.frame_source import FrameSource
 
@@ -53,18 +53,13 @@ def masks_in(folder: Path, source: FrameSource) -> list[str]:
     try:
         files = mask_files([folder], source=source)
     except InputError:
-        images = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_ENDINGS]
-        images = [path for path in images if not path.name.startswith(".")]
+        images = [path for path in folder.iterdir() if is_image(path)]
         if len(images) != 1:
             raise
         return [str(images[0])]
     consecutive = list(files) == list(range(source.start, source.start + len(files)))
-    if consecutive and len(files) > 1 and len(files) >= _frames(source):
-        return [str(files[source.start])]
+    if consecutive and len(files) > 1:
+        count = source.exact_count
+        if len(files) >= (sum(1 for _ in source) if count is None else count):
+            return [str(files[source.start])]
     return [str(folder)]
-
-
-def _frames(source: FrameSource) -> int:
-    if source.frame_count is not None and source.frame_count_is_exact:
-        return source.frame_count
-    return sum(1 for _ in source)

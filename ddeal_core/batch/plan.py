@@ -13,7 +13,7 @@ from typing import cast, get_args
 from ddeal_core.batch.job import Job
 from ddeal_core.batch.mask_rule import find_mask
 from ddeal_core.errors import InputError
-from ddeal_core.media.file_kinds import IMAGE_ENDINGS, VIDEO_ENDINGS, natural_key
+from ddeal_core.media.file_kinds import VIDEO_ENDINGS, is_image, natural_key
 from ddeal_core.media.outputs.writers import Kind, is_folder
 from ddeal_core.runs.request import OutputOptions, VideoRequest
 
@@ -69,20 +69,16 @@ def _expanded(text: str) -> list[str]:
         entries = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207
     else:
         return [text]
-    if any(_is_image(entry) for entry in entries):
+    if any(is_image(entry) for entry in entries):
         return [text]
     videos = [entry for entry in entries if _is_video(entry)]
     videos.sort(key=lambda path: (natural_key(path.name), str(path)))
     return [str(video) for video in videos] or [text]  # `open_source` says what is wrong with it
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_ENDINGS and path.is_file()
-
-
 def _is_video(path: Path) -> bool:
     if path.is_dir():
-        return any(_is_image(entry) for entry in path.iterdir() if entry.name[0] != ".")
+        return any(is_image(entry) for entry in path.iterdir())
     return path.suffix.lower() in VIDEO_ENDINGS
 
 

@@ -19,7 +19,7 @@ from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.masks.mask_images import Mask
 from ddeal_core.media.matting.cutout import Cutout
-from ddeal_core.media.outputs.opening import check_place
+from ddeal_core.media.outputs.opening import abandon_all, check_place
 from ddeal_core.media.outputs.picture_folders import encode_png
 from ddeal_core.media.outputs.result_writer import FolderWriter, ResultWriter
 from ddeal_core.media.outputs.video_recipes import WRITTEN_ENDINGS, recipe_for
@@ -27,7 +27,13 @@ from ddeal_core.media.outputs.video_writer import VideoWriter
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.network.config import NetworkConfig
 
-__all__ = ["CueArrayWriter", "CueFolderWriter", "CueVideoWriter", "open_cue_writer"]
+__all__ = [
+    "CueArrayWriter",
+    "CueFolderWriter",
+    "CueVideoWriter",
+    "open_cue_writer",
+    "open_cues",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -38,12 +44,64 @@ _MOST_ROWS = 2160  # of a video's picture; panels shrink so that all objects fit
 _PANEL_AREAS = (320 * 180, 240 * 135, 192 * 108)
 
 
-def open_cue_writer(
-    word: str | os.PathLike[str],
+def open_cues(
+    words: Sequence[str | os.PathLike[str]],
+    frames: str | None = None,
     *,
     source: FrameSource,
     masks: Masks,
     config: NetworkConfig,
+    direction: str = "forward",
+    beside: Sequence[ResultWriter] = (),
+    keep: Iterable[Path] = (),
+    overwrite: bool = False,
+) -> list[ResultWriter]:
+    """Open all outputs of cues of one pass: see `open_cue_writer`.
+
+    Args:
+        words: Files and folders to write.
+        frames: Which frames: see `FrameChoice.parse`.
+        source: The video.
+        masks: Given masks by number of frame.
+        config: Of the network.
+        direction: Which way objects are followed; on the way back no cues are kept.
+        beside: Other outputs of the pass; they are abandoned if this fails.
+        keep: Files that must not be written over.
+        overwrite: Whether results may be replaced.
+
+    Raises:
+        InputError: A name or the frames are not understood, or a name is not fit to be written
+            to.
+    """
+    writers: list[ResultWriter] = []
+    kept = list(keep)
+    try:
+        if frames is not None and not words:
+            raise InputError("frames are chosen, but no cues are asked for")
+        if words and direction == "backward":
+            raise InputError("cues are those of the way forward: going backward there are none")
+        choice = None if frames is None else FrameChoice.parse(frames)
+        for word in words:
+            writer = open_cue_writer(
+                *(word, source, masks, config),
+                frames=choice,
+                taken=[writer.path for writer in (*beside, *writers)],
+                keep=kept,
+                overwrite=overwrite,
+            )
+            writers.append(writer)
+    except BaseException:
+        abandon_all([*beside, *writers])
+        raise
+    return writers
+
+
+def open_cue_writer(
+    word: str | os.PathLike[str],
+    source: FrameSource,
+    masks: Masks,
+    config: NetworkConfig,
+    *,
     frames: FrameChoice | None = None,
     taken: Iterable[Path] = (),
     keep: Iterable[Path] = (),
@@ -59,17 +117,8 @@ def open_cue_writer(
     arrays=folder     `FrameCues.arrays` as ``<frame's name>.npz``; every tenth frame
     ================  ==================================================================
 
-    The segmenter must keep cues (`keep_cues`).
-
-    Args:
-        word: File or folder to write.
-        source: Where the frames come from.
-        masks: Given masks by number of frame.
-        config: Of the network, which decides what there is to show.
-        frames: Which frames; None as the table says.
-        taken: Places of other outputs.
-        keep: Files that must not be written over.
-        overwrite: Whether results may be replaced.
+    The segmenter must keep cues (`keep_cues`). Arguments are those of `open_cues`, but for
+    `frames` as the table says if None, and `taken`, the places of other outputs.
 
     Raises:
         InputError: The name or its place is not fit to be written to.
@@ -89,13 +138,14 @@ def open_cue_writer(
             f"not to {path.name}"
         )
     check_place(path, source=source, taken=taken, keep=keep, overwrite=overwrite)
+    shown = source, masks, config
     try:
         if video:
-            return CueVideoWriter(path, source=source, masks=masks, config=config, frames=frames)
+            return CueVideoWriter(path, *shown, frames or FrameChoice())
         frames = frames or FrameChoice(step=_STEP_IN_FOLDERS)
         if arrays:
-            return CueArrayWriter(path, start=source.start, frames=frames)
-        return CueFolderWriter(path, source=source, masks=masks, config=config, frames=frames)
+            return CueArrayWriter(path, source.start, frames)
+        return CueFolderWriter(path, *shown, frames)
     except OutputError as error:  # nothing was begun: the name is at fault
         raise InputError(error) from None
 
@@ -124,7 +174,7 @@ class _Starts:
 class _ChosenFrames(FolderWriter):
     """Files of the frames that were chosen and have cues."""
 
-    def __init__(self, path: Path, *, start: int, frames: FrameChoice) -> None:
+    def __init__(self, path: Path, start: int, frames: FrameChoice) -> None:
         super().__init__(path)
         self._start, self._frames = start, frames
         self._seen = 0
@@ -149,28 +199,19 @@ class _ChosenFrames(FolderWriter):
 
 
 class CueFolderWriter(_ChosenFrames):
-    """A figure for each object and chosen frame, ``<id>/<frame's name>.png``.
-
-    Args:
-        path: The folder.
-        source: Where the frames come from.
-        masks: Given masks by number of frame.
-        config: Of the network.
-        frames: Which frames.
-    """
+    """A figure for each object and chosen frame, ``<id>/<frame's name>.png``."""
 
     _pattern = "*/*.png"
 
     def __init__(
         self,
         path: Path,
-        *,
         source: FrameSource,
         masks: Masks,
         config: NetworkConfig,
         frames: FrameChoice,
     ) -> None:
-        super().__init__(path, start=source.start, frames=frames)
+        super().__init__(path, source.start, frames)
         self._figure = CueFigure(source.size, dense_maps=_dense_maps(config))
         self._starts = _Starts(masks, self._figure)
 
@@ -195,13 +236,7 @@ class CueFolderWriter(_ChosenFrames):
 
 
 class CueArrayWriter(_ChosenFrames):
-    """All arrays of the chosen frames, ``<frame's name>.npz``; see `FrameCues.arrays`.
-
-    Args:
-        path: The folder.
-        start: Number of the first frame.
-        frames: Which frames.
-    """
+    """All arrays of the chosen frames, ``<frame's name>.npz``; see `FrameCues.arrays`."""
 
     _pattern = "*.npz"
 
@@ -216,13 +251,6 @@ class CueArrayWriter(_ChosenFrames):
 class CueVideoWriter(VideoWriter):
     """The figures of all objects as a video, with the times of the source and without sound.
 
-    Args:
-        path: The finished file.
-        source: Where the frames come from.
-        masks: Given masks by number of frame; all objects that will ever come.
-        config: Of the network.
-        frames: Which frames; None for all.
-
     Raises:
         OutputError: There are more objects than a picture has room for.
     """
@@ -230,17 +258,15 @@ class CueVideoWriter(VideoWriter):
     def __init__(
         self,
         path: Path,
-        *,
         source: FrameSource,
         masks: Masks,
         config: NetworkConfig,
-        frames: FrameChoice | None = None,
+        frames: FrameChoice,
     ) -> None:
         self._object_ids = sorted({i for mask in masks.values() for i in mask.object_ids})
         self._figure = _fitting_figure(source.size, self._object_ids, _dense_maps(config), path)
         self._starts = _Starts(masks, self._figure)
-        self._frames = frames or FrameChoice()
-        self._start = source.start
+        self._frames, self._start = frames, source.start
         recipe = recipe_for(path.suffix, "overlay", size=self._figure.size)
         super().__init__(
             path, source=source, recipe=recipe, sound=False, picture_size=self._figure.size

@@ -51,13 +51,8 @@ def image_at(source: FrameSource, index: int | None = None) -> NDArray[np.uint8]
                 f"{source.path} comes once: only its first frame can be looked at beforehand"
             )
         return source.first_image()
-    frames = iter(source)
-    try:
-        for frame in frames:
-            if frame.index == wanted:
-                return frame.image
-    finally:
-        frames.close()  # type: ignore[attr-defined]  # a generator
+    for frame in source.part(wanted, wanted + 1):
+        return frame.image
     raise InputError(f"{source.path} has no frame {wanted} (frames are counted from 0)")
 
 

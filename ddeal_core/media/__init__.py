@@ -19,9 +19,9 @@ from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.matting.edges import foreground_colours, refine_alpha
 from ddeal_core.media.outputs.coco_writer import CocoWriter
 from ddeal_core.media.outputs.manifest import Manifest, is_complete, manifest_path, read_manifest
-from ddeal_core.media.outputs.mask_folder import MaskFolderWriter
 from ddeal_core.media.outputs.opening import open_outputs
 from ddeal_core.media.outputs.picture_folders import (
+    MaskFolderWriter,
     MatteFolderWriter,
     RgbaFolderWriter,
     write_picture,

@@ -5,11 +5,35 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DeepPicture", "Frame"]
+__all__ = ["DeepPicture", "Frame", "to_fraction", "upright"]
+
+
+def to_fraction(value: Fraction | None) -> Fraction | None:
+    """Give a positive rational as a `Fraction`, and None for none, 0/1 and 0/0.
+
+    PyAV up to 18 hands out `Fraction`, PyAV 19 a type of its own; containers say "unknown" with
+    None, 0/1 or 0/0. Everything here goes through this function, so the rest sees one type.
+    """
+    if value is None or value.denominator == 0 or value.numerator <= 0:
+        return None
+    return Fraction(value.numerator, value.denominator)
+
+
+def upright(image: NDArray[Any], turn: tuple[bool, bool, bool]) -> NDArray[Any]:
+    """Transpose, then mirror left-right, then mirror up-down; HxW with channels or without."""
+    transpose, mirror, flip = turn
+    if transpose:
+        image = image.swapaxes(0, 1)
+    if mirror:
+        image = image[:, ::-1]
+    if flip:
+        image = image[::-1]
+    return np.ascontiguousarray(image)
 
 
 class DeepPicture(ABC):

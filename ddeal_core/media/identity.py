@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Settings", "file_identity", "sampled_sha256", "sha256_of_array", "sha256_of_file"]
+from ddeal_core.errors import InputError
+
+__all__ = [
+    "Settings",
+    "file_identity",
+    "identity_of_files",
+    "sampled_sha256",
+    "sha256_of_array",
+    "sha256_of_file",
+]
 
 Settings = Mapping[str, Any]
 """What determines bytes, as plain JSON types."""
@@ -57,14 +67,22 @@ def sampled_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def file_identity(path: Path) -> dict[str, Any]:
+def file_identity(path: Path, error: type[InputError] = InputError) -> dict[str, Any]:
     """Name, size and `sampled_sha256` of a file, wherever it is.
 
     Raises:
-        OSError: The file cannot be read.
+        InputError: In its given form: the file cannot be read.
     """
-    return {
-        "name": path.name,
-        "bytes": path.stat().st_size,
-        "sampled_sha256": sampled_sha256(path),
-    }
+    try:
+        size = path.stat().st_size
+        return {"name": path.name, "bytes": size, "sampled_sha256": sampled_sha256(path)}
+    except OSError as wrong:
+        raise error(f"{path} cannot be read: {wrong.strerror or wrong}") from None
+
+
+def identity_of_files(paths: Iterable[Path], error: type[InputError]) -> str:
+    """Checksum of the `file_identity` of several files, in their order."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(json.dumps(file_identity(path, error), sort_keys=True).encode())
+    return digest.hexdigest()

@@ -17,20 +17,8 @@ __all__ = ["opened_picture", "stored_orientation"]
 # Formats that people keep pictures and masks in. The others are left out whatever a file's ending
 # says: Pillow would run Ghostscript for PostScript, and few look after the rest.
 _FORMATS = (
-    "AVIF",
-    "BMP",
-    "DIB",
-    "GIF",
-    "JPEG",
-    "JPEG2000",
-    "MPO",
-    "PNG",
-    "PPM",
-    "TGA",
-    "TIFF",
-    "WEBP",
-)
-
+    "AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP",
+)  # fmt: skip
 
 _ORIENTATION = 0x0112
 

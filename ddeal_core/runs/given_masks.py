@@ -116,9 +116,7 @@ def check_masks(masks: Mapping[int, Labels], source: FrameSource) -> dict[int, N
     if not masks:
         raise MaskError("no mask is given: at least one object must begin somewhere")
     height, width = source.size
-    promised = None
-    if source.frame_count is not None and source.frame_count_is_exact:
-        promised = source.start + source.frame_count
+    promised = None if source.exact_count is None else source.start + source.exact_count
     given: dict[int, NDArray[np.integer]] = {}
     for index, mask in sorted(masks.items()):
         labels = mask.labels if isinstance(mask, Mask) else np.asarray(mask)

@@ -21,6 +21,7 @@ import json
 import os
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -33,9 +34,8 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.outputs.result_writer import output_error
+from ddeal_core.media.outputs.result_writer import writing
 from ddeal_core.network.state import FrameEncoding
-from ddeal_core.runs.file_lock import FileLock
 from ddeal_core.runs.result_log import ResultLog
 from ddeal_core.tracking.batches import is_out_of_memory
 from ddeal_core.tracking.result import Result
@@ -154,11 +154,9 @@ class Pass:
             return
         began = time.monotonic()
         state, done, end = self._latest
-        try:
+        with writing(self._path.parent):
             os.fsync(self.log.fileno())  # never a state ahead of its log
             write_whole(self._path, pack(state, done=done, offset=end))
-        except OSError as error:
-            raise output_error(self._path.parent, error) from None
         self.state, self.done, self._latest = state, done, None
         self._told = time.monotonic()
         self._pause = max(_LEAST_PAUSE, _SHARE * (self._told - began))
@@ -195,7 +193,7 @@ class Journal:
         self._passes: list[Pass] = []
         _check_own(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(folder / _LOCK)
+        self._lock = _FileLock(folder / _LOCK)
 
     def description(self) -> dict[str, Any] | None:
         """What the run is that was begun here, or None if there is none."""
@@ -248,10 +246,8 @@ class Journal:
         Raises:
             OutputError: The disk does not take it.
         """
-        try:
+        with writing(self.folder):
             write_whole(self.folder / _FINISHING, output.name.encode())
-        except OSError as error:
-            raise output_error(self.folder, error) from None
 
     def was_finishing(self, output: Path) -> bool:
         """Whether the run ended when this output was about to appear, or without a manifest."""
@@ -305,3 +301,34 @@ def _check_own(folder: Path) -> None:
         own = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
         if not (own if path != folder else not path.is_symlink()):
             raise InputError(f"{path} leads to another place, or is no file: remove it")
+
+
+class _FileLock:
+    """A lock that the system takes back when its holder dies, however it dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._number: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _lock(self._number)
+        except OSError as error:
+            os.close(self._number)
+            raise BlockingIOError(f"{path} is held by another process") from error
+
+    def release(self) -> None:
+        if self._number is not None:
+            with suppress(OSError):
+                os.close(self._number)
+            self._number = None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(number: int) -> None:
+        msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(number: int) -> None:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import torch
 
 from ddeal_core.errors import InputError, MaskError, OutputError
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.identity import Settings, file_identity
+from ddeal_core.media.identity import Settings, identity_of_files
 from ddeal_core.media.masks.mask_images import EmptyMaskError, counted, read_mask
 from ddeal_core.media.masks.mask_set import mask_files
 from ddeal_core.media.masks.mattes import are_mattes, matte_folders, read_matte
@@ -94,9 +92,9 @@ class KnownMasks:
     def _check_range(self, frames: tuple[int, ...], request: VideoRequest) -> None:
         """Refuse masks that are not of this video, or are numbered in another way."""
         source = self._source
-        if source.frame_count is None or not source.frame_count_is_exact:
+        if source.exact_count is None:
             return
-        stop = source.start + source.frame_count
+        stop = source.start + source.exact_count
         inside = [frame for frame in frames if source.start <= frame < stop]
         first = frames[0] + request.numbered_from
         if not inside:
@@ -118,17 +116,10 @@ class KnownMasks:
         Raises:
             InputError: A file cannot be read.
         """
-        digest = hashlib.sha256()
-        for path in self._paths:
-            try:
-                record = file_identity(path)
-            except OSError as error:
-                raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
-            digest.update(json.dumps(record, sort_keys=True).encode())
         objects = None if self._objects is None else sorted(self._objects)
         return {
             "files": len(self._paths),
-            "sampled_sha256": digest.hexdigest(),
+            "sampled_sha256": identity_of_files(self._paths, InputError),
             "objects": objects,
         }
 

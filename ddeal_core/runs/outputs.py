@@ -8,10 +8,13 @@ from functools import cache
 from ddeal_core.errors import DdealError, OutputError
 from ddeal_core.finishing import Finisher
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.identity import Settings
 from ddeal_core.media.matting.cutout import Cutout
-from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
+from ddeal_core.media.outputs.manifest import FrameRecord, Manifest, write_manifest
+from ddeal_core.media.outputs.result_writer import ResultWriter, output_error, writing
+from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.journal import Journal
-from ddeal_core.runs.records import RunRecord
+from ddeal_core.runs.records import output_settings, versions
 from ddeal_core.runs.result_log import encode_result
 from ddeal_core.tracking.doubt import DoubtMeter
 from ddeal_core.tracking.result import Result
@@ -48,24 +51,27 @@ class RunOutputs:
 
     Args:
         writers: Of the outputs.
+        source: The video.
         journal: Where results are kept until all outputs are whole, or None.
         meter: Is shown every result.
         finisher: Finishes every cut-out.
 
     Attributes:
-        record: What manifests say; None while it is not known.
+        settings: What manifests say: see `run_settings`.
     """
 
     def __init__(
         self,
         writers: Sequence[ResultWriter],
-        journal: Journal | None,
+        source: FrameSource,
+        journal: Journal | None = None,
         meter: DoubtMeter | None = None,
         finisher: Finisher | None = None,
     ) -> None:
-        self._writers = tuple(writers)
+        self._writers, self._source = tuple(writers), source
         self._journal, self._meter, self._finisher = journal, meter, finisher
-        self.record: RunRecord | None = None
+        self._frames: list[FrameRecord] = []
+        self.settings: Settings = {}
 
     def write(self, step: Progress) -> None:
         """Write a frame to all outputs; it is in the journal before.
@@ -94,8 +100,7 @@ class RunOutputs:
             cutout = self._finisher.finish(cutout)
         for writer in self._writers:
             writer.write(frame, cutout)
-        if self.record is not None:
-            self.record.add(frame)
+        self._frames.append(FrameRecord(frame.index, frame.name, frame.pts))
         if kept is not None and step.state is not None:
             kept.reached(step.done, step.state)
 
@@ -111,8 +116,7 @@ class RunOutputs:
                 if self._journal is not None:
                     self._journal.finishing(writer.path)
                 writer.finish()
-                if self.record is not None:
-                    self.record.describe(writer)
+                self.describe(writer)
             except (DdealError, OSError) as error:
                 _abandon([writer])
                 known = isinstance(error, DdealError)
@@ -125,6 +129,22 @@ class RunOutputs:
             raise OutputError("; ".join(failures))
         if self._journal is not None:
             self._journal.discard()
+
+    def describe(self, writer: ResultWriter) -> None:
+        """Write the manifest of a finished output, if it wants one."""
+        if writer.settings is None:
+            return
+        time_base = self._source.time_base
+        manifest = Manifest(
+            is_folder=writer.path.is_dir(),
+            settings=output_settings(self.settings, writer),
+            versions=versions(),
+            time_base=None if time_base is None else str(time_base),
+            frames=tuple(self._frames),
+            files=tuple(writer.files()),
+        )
+        with writing(writer.path):
+            write_manifest(writer.path, manifest)
 
     def keep_parts(self) -> list[str]:
         """Complete outputs that end too early; gives where they are. The journal stays."""

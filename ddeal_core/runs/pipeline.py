@@ -21,7 +21,7 @@ from ddeal_core.runs.given_masks import anchor, beyond_the_end, check_direction,
 from ddeal_core.runs.journal import Journal, Pass
 from ddeal_core.runs.known_masks import KnownMasks
 from ddeal_core.runs.outputs import Progress, RunOutputs
-from ddeal_core.runs.records import RunRecord, run_settings
+from ddeal_core.runs.records import run_settings
 from ddeal_core.runs.request import Direction, Labels
 from ddeal_core.runs.result_log import ResultLog
 from ddeal_core.runs.stages import Consumer, ahead
@@ -93,13 +93,12 @@ def segment_video(
         OutputError: An output cannot be written; the message names it.
         StoppedError: `stop` said so.
     """
-    outputs = RunOutputs(writers, journal, meter, Finisher(finishing))
+    outputs = RunOutputs(writers, source, journal, meter, Finisher(finishing))
     try:
         check_direction(direction, source)
         by_frame = masks if isinstance(masks, Mapping) else {anchor(direction, source): masks}
         given = check_masks(by_frame, source)
-        settings = run_settings(segmenter, source, given, direction, finishing)
-        outputs.record = RunRecord(settings, source)
+        outputs.settings = run_settings(segmenter, source, given, direction, finishing)
     except BaseException:
         outputs.abandon()
         raise
@@ -140,8 +139,8 @@ def render_video(
     Raises:
         DdealError: What `results` raises, and as `segment_video` raises it.
     """
-    outputs = RunOutputs(writers, None, finisher=Finisher(finishing))
-    outputs.record = RunRecord(settings, source)
+    outputs = RunOutputs(writers, source, finisher=Finisher(finishing))
+    outputs.settings = settings
 
     def compute(frames: Iterator[Frame]) -> Generator[Progress]:
         for done, frame in enumerate(frames, start=1):

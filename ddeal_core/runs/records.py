@@ -1,4 +1,4 @@
-"""What determines the bytes of a run's outputs, and the manifests that say so beside them."""
+"""What determines the bytes of a run's outputs: what their manifests say."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from ddeal_core.finishing.options import UNFINISHED, Finishing
-from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings, sha256_of_array
 from ddeal_core.media.masks.mask_images import Mask
-from ddeal_core.media.outputs.manifest import FrameRecord, Manifest, write_manifest
-from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
+from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.request import Direction, Labels
 from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["RunRecord", "output_settings", "render_settings", "run_settings", "versions"]
+__all__ = ["output_settings", "render_settings", "run_settings", "versions"]
 
 _LIBRARIES = ("ddeal", "av", "numpy", "opencv-python-headless", "pillow", "torch")
 
@@ -105,45 +103,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:  # run from a checkout
             found[name] = "unknown"
     return found
-
-
-class RunRecord:
-    """Collects the frames of a run, and describes finished outputs.
-
-    Args:
-        settings: See `run_settings`.
-        source: The video.
-    """
-
-    def __init__(self, settings: Settings, source: FrameSource) -> None:
-        self._settings = settings
-        self._time_base = None if source.time_base is None else str(source.time_base)
-        self._frames: list[FrameRecord] = []
-
-    def add(self, frame: Frame) -> None:
-        """Note a frame that all outputs hold now."""
-        self._frames.append(FrameRecord(frame.index, frame.name, frame.pts))
-
-    def describe(self, writer: ResultWriter) -> None:
-        """Write the manifest of a finished output, if it wants one.
-
-        Raises:
-            OutputError: It cannot be written, or the output cannot be read again.
-        """
-        if writer.settings is None:
-            return
-        manifest = Manifest(
-            is_folder=writer.path.is_dir(),
-            settings=output_settings(self._settings, writer),
-            versions=versions(),
-            time_base=self._time_base,
-            frames=tuple(self._frames),
-            files=tuple(writer.files()),
-        )
-        try:
-            write_manifest(writer.path, manifest)
-        except OSError as error:
-            raise output_error(writer.path, error) from None
 
 
 def _checksum(mask: Labels) -> str:

@@ -13,7 +13,7 @@ from ddeal_core.errors import InputError
 from ddeal_core.media.identity import Settings
 from ddeal_core.media.outputs.manifest import is_complete
 from ddeal_core.media.outputs.opening import check_free
-from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
+from ddeal_core.media.outputs.result_writer import ResultWriter, writing
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.journal import Journal
 from ddeal_core.runs.records import output_settings, versions
@@ -154,10 +154,8 @@ def _resume_or_start(
             free = True  # what is there is this run's own, or was replaced by it
     if not free:
         check_free(paths)
-    try:
+    with writing(journal.folder):
         journal.start({**description, "replaces": replace})
-    except OSError as error:
-        raise output_error(journal.folder, error) from None
 
 
 def _description(run: Settings, writers: Sequence[ResultWriter]) -> dict[str, Any]:

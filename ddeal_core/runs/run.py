@@ -10,12 +10,11 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ddeal_core.errors import InputError
-from ddeal_core.finishing.options import Finishing
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
 from ddeal_core.media.masks.mask_images import Mask
@@ -82,28 +81,28 @@ class Run:
 
     Attributes:
         request: What was asked for.
+        outputs: Where it goes.
         source: The video.
+        writers: The outputs, open.
+        settings: What determines their bytes.
+        is_complete: Whether all outputs are there already, whole.
         masks: By frame; empty where nothing is tracked.
         segmenter: The network; None where nothing is tracked.
         known: The masks of all frames, where nothing is tracked.
-        writers: The outputs.
-        settings: What determines their bytes.
         journal: What an interrupted run goes on from, or None where it cannot be resumed.
-        is_complete: Whether all outputs are there already, whole.
-        finishing: What is done to masks.
         meter: Measures the doubt about what is tracked.
     """
 
     request: VideoRequest
+    outputs: OutputOptions
     source: FrameSource
-    masks: dict[int, Mask]
-    segmenter: Segmenter | None
-    known: KnownMasks | None
     writers: list[ResultWriter]
-    settings: Settings
-    journal: Journal | None
-    is_complete: bool
-    finishing: Finishing
+    settings: Settings = field(default_factory=dict)
+    is_complete: bool = False
+    masks: dict[int, Mask] = field(default_factory=dict)
+    segmenter: Segmenter | None = None
+    known: KnownMasks | None = None
+    journal: Journal | None = None
     meter: DoubtMeter | None = None
 
     @property
@@ -140,12 +139,11 @@ class Run:
         from ddeal_core.runs.pipeline import render_video, segment_video
 
         results = results or self.known
+        finishing = self.outputs.finishing
         if results is not None or self.segmenter is None:
             assert results is not None
             return render_video(
-                *(self.source, results, self.writers, self.settings),
-                stop=stop,
-                finishing=self.finishing,
+                *(self.source, results, self.writers, self.settings), stop=stop, finishing=finishing
             )
         return segment_video(
             *(self.segmenter, self.source, self.masks, self.writers),
@@ -154,7 +152,7 @@ class Run:
             journal=self.journal,
             stop=stop,
             meter=self.meter,
-            finishing=self.finishing,
+            finishing=finishing,
         )
 
 
@@ -200,15 +198,14 @@ def open_run(
             overwrite=True,  # asked below, where an unfinished run is known of
             keep=[*masks, *outputs.keep],
         )
+        run = Run(request, outputs, source, writers)
         try:
             paths = [writer.path for writer in writers]
             unfinished = outputs.resumable and journal_folder(paths[0]).exists()
             if not (outputs.overwrite or outputs.resume or unfinished):
                 check_free(paths)
-            if request.track:
-                run = _to_track(request, outputs, network, source, writers, masks)
-            else:
-                run = _to_render(request, outputs, network, source, writers)
+            prepare = _prepare_tracking if request.track else _prepare_rendering
+            prepare(run, network, [*masks, *outputs.keep])
         except BaseException:
             abandon_all(writers)
             raise
@@ -221,63 +218,51 @@ def open_run(
                 run.known.close()
 
 
-def _to_track(
-    request: VideoRequest,
-    outputs: OutputOptions,
-    network: NetworkOptions | Segmenter | None,
-    source: FrameSource,
-    writers: list[ResultWriter],
-    mask_files: Sequence[Path],
-) -> Run:
-    masks = given_masks(request, source)
+def _prepare_tracking(
+    run: Run, network: NetworkOptions | Segmenter | None, keep: Sequence[Path]
+) -> None:
+    """Read the masks, load the network, and take up what an interrupted run left."""
+    request, outputs, source, writers = run.request, run.outputs, run.source, run.writers
+    run.masks = given_masks(request, source)
 
     # From here on torch is needed, which takes seconds to import.
-    from ddeal_core.cues.outputs import open_cues
+    from ddeal_core.cues.writers import open_cues
     from ddeal_core.runs.records import run_settings
     from ddeal_core.runs.resuming import open_journal, outputs_complete
     from ddeal_core.tracking.doubt import DoubtMeter
 
     cued = bool(outputs.cue_names)
     if network is None or isinstance(network, NetworkOptions):
-        segmenter = (network or NetworkOptions()).load(keep_cues=cued)
-    else:
-        segmenter = network
-    if cued and not segmenter.keep_cues:
+        network = (network or NetworkOptions()).load(keep_cues=cued)
+    run.segmenter, run.meter = network, DoubtMeter()
+    if cued and not network.keep_cues:
         raise InputError("this segmenter keeps no cues: make it with keep_cues=True")
     writers += open_cues(
         outputs.cue_names,
         outputs.cue_frames,
         source=source,
-        masks=masks,
-        config=segmenter.config,
+        masks=run.masks,
+        config=network.config,
         direction=request.direction,
         beside=writers,
-        keep=[*mask_files, *outputs.keep],
+        keep=keep,
         overwrite=outputs.overwrite,
     )
-    settings = run_settings(segmenter, source, masks, request.direction, outputs.finishing)
-    is_complete = outputs.resume and outputs_complete(settings, writers)
-    journal = None
-    if outputs.resumable and not is_complete:
-        journal = open_journal(
-            *(settings, segmenter, source, writers),
+    run.settings = run_settings(network, source, run.masks, request.direction, outputs.finishing)
+    run.is_complete = outputs.resume and outputs_complete(run.settings, writers)
+    if outputs.resumable and not run.is_complete:
+        run.journal = open_journal(
+            *(run.settings, network, source, writers),
             resume=outputs.resume,
             overwrite=outputs.overwrite,
         )
-    return Run(
-        *(request, source, masks, segmenter, None, writers, settings, journal, is_complete),
-        finishing=outputs.finishing,
-        meter=DoubtMeter(),
-    )
 
 
-def _to_render(
-    request: VideoRequest,
-    outputs: OutputOptions,
-    network: NetworkOptions | Segmenter | None,
-    source: FrameSource,
-    writers: list[ResultWriter],
-) -> Run:
+def _prepare_rendering(
+    run: Run, network: NetworkOptions | Segmenter | None, keep: Sequence[Path]
+) -> None:
+    """Find the masks of all frames."""
+    del keep
     from ddeal_core.runs.known_masks import KnownMasks
     from ddeal_core.runs.records import render_settings
     from ddeal_core.runs.resuming import outputs_complete
@@ -287,13 +272,9 @@ def _to_render(
         device = resolve_device("auto" if network is None else network.device)
     else:
         device = network.device
-    known = KnownMasks(request, source, device)
-    settings = render_settings(known.identity(), source, outputs.finishing)
-    is_complete = outputs.resume and outputs_complete(settings, writers)
-    return Run(
-        *(request, source, {}, None, known, writers, settings, None, is_complete),
-        finishing=outputs.finishing,
-    )
+    run.known = KnownMasks(run.request, run.source, device)
+    run.settings = render_settings(run.known.identity(), run.source, run.outputs.finishing)
+    run.is_complete = run.outputs.resume and outputs_complete(run.settings, run.writers)
 
 
 def run_video(
@@ -381,7 +362,7 @@ def cut_out(
         InputError: Something that was named cannot be used; nothing was written.
         OutputError: An output cannot be written.
     """
-    of_outputs = {field.name for field in fields(OutputOptions)} & options.keys()
+    of_outputs = {each.name for each in fields(OutputOptions)} & options.keys()
     output_options = OutputOptions(outputs, **{name: options.pop(name) for name in of_outputs})
     request = VideoRequest(video, masks, **options)
     summary = run_video(request, output_options, segmenter, on_progress=on_frame)

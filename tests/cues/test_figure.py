@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ddeal_core import Ablation, Segmenter
-from ddeal_core.cues import CueFigure
 from ddeal_core.cues.drawing import colour_of, colour_table, paint, write_text
+from ddeal_core.cues.figure import CueFigure
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ddeal_core import Ablation, Segmenter
-from ddeal_core.cues import FrameCues
+from ddeal_core.cues.frame_cues import FrameCues
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

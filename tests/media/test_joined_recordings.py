@@ -135,7 +135,7 @@ def test_sound_only_in_the_second(tmp_path, caplog):
     path = joined(tmp_path / "both.ts", *parts)
     check_runs_on(path, parts, caplog)
     with open_source(path) as source:
-        assert next(iter(source)).time - source.zero < 1
+        assert next(iter(source)).time - source.info.zero < 1
 
 
 def test_from_a_pipe(tmp_path, caplog):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ddeal_core.errors import InputError
 from ddeal_core.media import Cutout, Kind, open_outputs, open_source
-from ddeal_core.media.outputs.run_lengths import pack_counts, run_lengths
+from ddeal_core.media.outputs.coco_writer import pack_counts, run_lengths
 
 SIZE = (96, 128)
 

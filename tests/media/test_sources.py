@@ -231,7 +231,7 @@ def test_untagged_matrix_is_guessed_by_height(tmp_path, make_clip, height, matri
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     with open_source(tagged) as a, open_source(path) as b:
-        assert a.colour.matrix == b.colour.matrix == matrix
+        assert a.info.colour.matrix == b.info.colour.matrix == matrix
         left, right = next(iter(a)).image, next(iter(b)).image
     assert np.abs(left.astype(int) - right).max() <= 1
 
@@ -248,7 +248,7 @@ def test_hdr_is_warned_about_once(tmp_path, make_clip, caplog, transfer):
     with caplog.at_level(logging.WARNING):
         source, frames = read(clip)
     assert [("HDR" in r.message) for r in caplog.records] == [True]
-    assert source.colour == ColourTags(), "what is shown, and written, is SDR"
+    assert source.info.colour == ColourTags(), "what is shown, and written, is SDR"
     assert all(frame.image.shape == (64, 96, 3) for frame in frames)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ddeal_core.errors import OutputError
 from ddeal_core.media import Cutout, Frame, open_source, open_writer
-from ddeal_core.media.outputs.run_lengths import run_lengths
+from ddeal_core.media.outputs.coco_writer import run_lengths
 from ddeal_core.media.sources.array_source import ArraySource
 
 IMAGE = np.full((16, 16, 3), 90, np.uint8)

@@ -236,8 +236,8 @@ def test_colours_do_not_shift(tmp_path, make_clip, matrix, ending):
     nothing = [np.zeros((64, 96), np.uint8)] * 3
     out = segment(clip, tmp_path / f"o.{ending}", nothing, everything)
     with open_source(clip) as before, open_source(out) as after:
-        assert after.colour == before.colour
-        assert after.colour.matrix in ({1} if matrix == 1 else {5, 6})
+        assert after.info.colour == before.info.colour
+        assert after.info.colour.matrix in ({1} if matrix == 1 else {5, 6})
         for a, b in zip(before, after, strict=True):
             assert np.abs(a.image.astype(int) - b.image).mean() < 2.5
     with av.open(out) as container:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,18 +30,23 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 WORDS = ("masks", "mattes=mattes", "rgba=rgba", "cut.mov", "cut.webm", "over.mp4", "all.json")
 
 
-@pytest.fixture
+BOTH = ("cut.mov", "masks")
+
+
+@pytest.fixture(scope="module")
 def segmenter(make_network):
     return Segmenter(make_network("compact"), resolution=64)
 
 
-@pytest.fixture(autouse=True)
-def _states_after_every_frame(monkeypatch):
-    monkeypatch.setattr(journal_module, "_LEAST_PAUSE", 0.0)
-    monkeypatch.setattr(journal_module, "_SHARE", 0)
+@pytest.fixture(scope="module", autouse=True)
+def _states_after_every_frame():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal_module, "_LEAST_PAUSE", 0.0)
+        patch.setattr(journal_module, "_SHARE", 0)
+        yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def masks(tiny_clip):
     """One object from frame 1 on, two more on frame 4; one of them corrected on frame 6."""
     later = np.zeros((96, 128), np.uint8)
@@ -79,12 +85,35 @@ def run(segmenter, clip, masks, folder, *, frames=None, **options):
         return kept
 
 
-@pytest.mark.parametrize(("preset", "look_ahead"), [("compact", 1), ("paper-resnet50", 3)])
+@pytest.fixture(scope="module")
+def whole(segmenter, tiny_clip, masks, tmp_path_factory):
+    """Folder of an unbroken run."""
+    folder = tmp_path_factory.mktemp("whole")
+    run(segmenter, tiny_clip, masks, folder, words=BOTH)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unfinished(segmenter, tiny_clip, masks, tmp_path_factory):
+    """Folder of a run that was broken off after five frames."""
+    folder = tmp_path_factory.mktemp("unfinished")
+    assert run(segmenter, tiny_clip, masks, folder, words=BOTH, frames=5) == 0
+    return folder
+
+
+@pytest.fixture
+def broken(unfinished, tmp_path):
+    """A copy of it, and where its journal is."""
+    folder = shutil.copytree(unfinished, tmp_path / "broken")
+    return folder, folder / ".cut.mov.unfinished"
+
+
+@pytest.mark.parametrize("look_ahead", [1, 3])
 def test_broken_off_twice_it_ends_with_the_bytes_of_an_unbroken_run(
-    make_network, tiny_clip, masks, tmp_path, look_ahead, preset
+    make_network, tiny_clip, masks, tmp_path, look_ahead
 ):
-    segmenter = Segmenter(make_network(preset), resolution=64, look_ahead=look_ahead)
-    words = WORDS if preset == "compact" and look_ahead == 1 else ("mattes=mattes", "cut.mov")
+    segmenter = Segmenter(make_network("compact"), resolution=64, look_ahead=look_ahead)
+    words = WORDS if look_ahead == 1 else ("mattes=mattes",)
     run(segmenter, tiny_clip, masks, tmp_path / "whole", words=words)
     broken = tmp_path / "broken"
     assert run(segmenter, tiny_clip, masks, broken, words=words, frames=3) == 0
@@ -100,14 +129,14 @@ def test_broken_off_twice_it_ends_with_the_bytes_of_an_unbroken_run(
 def test_a_state_survives_the_file_bit_by_bit(make_network, tiny_clip):
     for preset in ("compact", "paper-resnet50"):
         tracker = Tracker(make_network(preset))
-        for index, frame in enumerate(tiny_clip.frames[:4]):
+        for index, frame in enumerate(tiny_clip.frames[:3]):
             tracker.step(frame, tiny_clip.masks[0] if index == 0 else None)
         state, notes = unpack(pack(tracker.snapshot(), offset=7), torch.device("cpu"))
         assert notes == {"offset": 7}
         assert pack(state, offset=7) == pack(tracker.snapshot(), offset=7)
         other = Tracker(make_network(preset))
         other.restore(state)
-        for frame in tiny_clip.frames[4:]:
+        for frame in tiny_clip.frames[3:5]:
             first, second = tracker.step(frame), other.step(frame)
             assert np.array_equal(first.probabilities, second.probabilities)
             assert (first.index, first.object_ids) == (second.index, second.object_ids)
@@ -141,42 +170,30 @@ def test_damaged_states_are_noticed(make_network, tiny_clip):
             unpack(damaged, torch.device("cpu"))
 
 
-def test_an_unfinished_run_is_not_lost_by_accident(segmenter, tiny_clip, masks, tmp_path):
-    words = ("cut.mov",)
-    run(segmenter, tiny_clip, masks, tmp_path, words=words, frames=4)
-    before = checksums(tmp_path)
-    with pytest.raises(InputError, match="an unfinished run is kept"):
-        run(segmenter, tiny_clip, masks, tmp_path, words=words)
-    other = Segmenter(segmenter._network, resolution=80)
-    with pytest.raises(InputError, match=r"resolution was 64 and is 80 now"):
-        run(other, tiny_clip, masks, tmp_path, words=words, resume=True)
-    fewer = {1: masks[1]}
-    with pytest.raises(InputError, match=r"masks\.4 was .* and is nothing now"):
-        run(segmenter, tiny_clip, fewer, tmp_path, words=words, resume=True)
-    with pytest.raises(InputError, match=r"outputs was 1 entries and is 2 entries now"):
-        run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov", "cut.webm"), resume=True)
-    assert checksums(tmp_path) == before
-    assert run(segmenter, tiny_clip, masks, tmp_path, words=words, overwrite=True) == 0
-    assert {p.name for p in tmp_path.iterdir()} == {"cut.mov", "cut.mov.manifest.json"}
-
-
-def test_another_video_is_not_gone_on_with(segmenter, tiny_clip, masks, make_clip, tmp_path):
-    words = ("cut.mov",)
-    run(segmenter, tiny_clip, masks, tmp_path / "out", words=words, frames=4)
-    make_clip(tmp_path / tiny_clip.video.name, list(tiny_clip.frames), options={"crf": "14"})
-    video = tmp_path / tiny_clip.video.name
-    with pytest.raises(InputError, match=r"its input\.bytes was"):
-        run(segmenter, video, masks, tmp_path / "out", words=words, resume=True)
-
-
-def test_on_another_processor_it_is_not_gone_on_with(
-    segmenter, tiny_clip, masks, tmp_path, monkeypatch
+def test_an_unfinished_run_is_not_lost_by_accident(
+    segmenter, tiny_clip, masks, make_clip, broken, tmp_path, monkeypatch
 ):
-    words = ("cut.mov",)
-    run(segmenter, tiny_clip, masks, tmp_path, words=words, frames=4)
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "ANOTHER")
-    with pytest.raises(InputError, match=r"machine\.processor was .* and is ANOTHER now"):
-        run(segmenter, tiny_clip, masks, tmp_path, words=words, resume=True)
+    folder, _ = broken
+    before = checksums(folder)
+
+    def refused(match, segmenter=segmenter, clip=tiny_clip, masks=masks, words=BOTH, **options):
+        with pytest.raises(InputError, match=match):
+            run(segmenter, clip, masks, folder, words=words, **options)
+
+    refused("an unfinished run is kept")
+    other = Segmenter(segmenter._network, resolution=80)
+    refused(r"resolution was 64 and is 80 now", segmenter=other, resume=True)
+    fewer = {1: masks[1]}
+    refused(r"masks\.4 was .* and is nothing now", masks=fewer, resume=True)
+    refused(r"outputs was 2 entries and is 1 entries now", words=("cut.mov",), resume=True)
+    video = tmp_path / tiny_clip.video.name
+    make_clip(video, list(tiny_clip.frames), options={"crf": "14"})
+    refused(r"its input\.bytes was", clip=video, resume=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "ANOTHER")
+        refused(r"machine\.processor was .* and is ANOTHER now", resume=True)
+    assert checksums(folder) == before
+    assert run(segmenter, tiny_clip, masks, folder, words=BOTH, overwrite=True, frames=1) == 0
 
 
 def test_one_process_at_a_time(segmenter, tiny_clip, masks, tmp_path):
@@ -187,56 +204,76 @@ def test_one_process_at_a_time(segmenter, tiny_clip, masks, tmp_path):
                 run(segmenter, tiny_clip, masks, tmp_path, words=words, **option)
         first.journal.close()
     assert not (tmp_path / ".cut.mov.unfinished").exists()
-    assert run(segmenter, tiny_clip, masks, tmp_path, words=words) == 0
+    with opened(segmenter, tiny_clip, masks, tmp_path, words=words) as again:
+        again.journal.close()
 
 
-def cut_short(folder, name, size):
-    os.truncate(folder / name, size)
-
-
-def garble(folder, name):
-    content = bytearray((folder / name).read_bytes())
+def garble(path):
+    content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
-    (folder / name).write_bytes(content)
+    path.write_bytes(content)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda folder: cut_short(folder, "forward.safetensors", 50),
-        lambda folder: cut_short(folder, "forward.log", 100),
-        lambda folder: (folder / "run.json").write_text("{"),
-    ],
-)
-def test_what_is_damaged_is_begun_anew(segmenter, tiny_clip, masks, tmp_path, damage):
-    run(segmenter, tiny_clip, masks, tmp_path / "whole", words=("cut.mov",))
-    broken = tmp_path / "broken"
-    run(segmenter, tiny_clip, masks, broken, words=("cut.mov",), frames=5)
-    damage(broken / ".cut.mov.unfinished")
-    assert run(segmenter, tiny_clip, masks, broken, words=("cut.mov",), resume=True) == 0
-    assert checksums(broken) == checksums(tmp_path / "whole")
+def plant(journal, change):
+    """Change a state as a stranger might."""
+    path = journal / "forward.safetensors"
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    record = json.loads(header["__metadata__"]["state"])
+    change(record)
+    header["__metadata__"]["state"] = json.dumps(record)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
 
 
-def test_a_frame_that_rotted_is_an_error_and_no_wrong_result(segmenter, tiny_clip, masks, tmp_path):
-    run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), frames=5)
-    garble(tmp_path / ".cut.mov.unfinished", "forward.log")
-    with pytest.raises(OutputError, match="is damaged"):
-        run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), resume=True)
-    assert not (tmp_path / "cut.mov").exists()
+def test_what_is_damaged_or_absurd_is_begun_anew(
+    segmenter, tiny_clip, masks, whole, unfinished, tmp_path
+):
+    damages = (
+        lambda journal: os.truncate(journal / "forward.safetensors", 50),
+        lambda journal: os.truncate(journal / "forward.log", 100),
+        lambda journal: plant(journal, lambda record: record["notes"].update(done=-5)),
+        lambda journal: plant(journal, lambda record: record["notes"].update(offset=10**30)),
+        lambda journal: plant(journal, lambda record: record.update(object_ids=[300, 301])),
+        lambda journal: (journal / "run.json").write_text("{"),
+    )
+    for number, damage in enumerate(damages):
+        folder = shutil.copytree(unfinished, tmp_path / str(number))
+        damage(folder / ".cut.mov.unfinished")
+        with opened(segmenter, tiny_clip, masks, folder, words=BOTH, resume=True) as made:
+            assert made.kept == made.restored == 0
+            assert not list(folder.rglob("forward.safetensors"))
+            if number == 1:
+                list(made.steps())
+                assert checksums(folder) == checksums(whole)
+            else:
+                made.journal.close()
+
+
+def test_what_makes_no_sense_later_is_an_error_and_no_wrong_result(
+    segmenter, tiny_clip, masks, unfinished, tmp_path
+):
+    damages = (
+        lambda journal: garble(journal / "forward.log"),  # a frame that rotted
+        lambda journal: plant(
+            journal, lambda record: record["objects"]["fields"].update(age="old")
+        ),  # a state that no tracker had
+    )
+    for number, damage in enumerate(damages):
+        folder = shutil.copytree(unfinished, tmp_path / str(number))
+        damage(folder / ".cut.mov.unfinished")
+        with pytest.raises(OutputError, match="is damaged"):
+            run(segmenter, tiny_clip, masks, folder, words=BOTH, resume=True)
+        assert not (folder / "cut.mov").exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights, and there are no such pipes")
 @pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("", "link"),
-        ("run.json", "pipe"),
-        ("forward.log", "hard link"),
-    ],
+    ("name", "kind"), [("", "link"), ("run.json", "pipe"), ("forward.log", "hard link")]
 )
-def test_nothing_elsewhere_is_changed(segmenter, tiny_clip, masks, tmp_path, name, kind):
-    run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), frames=5)
-    place = tmp_path / ".cut.mov.unfinished"
+def test_nothing_elsewhere_is_changed(segmenter, tiny_clip, masks, broken, tmp_path, name, kind):
+    folder, place = broken
     path = place / name if name else place
     victim = tmp_path / "victim"
     path.rename(victim)
@@ -248,46 +285,8 @@ def test_nothing_elsewhere_is_changed(segmenter, tiny_clip, masks, tmp_path, nam
         path.hardlink_to(victim)
     before = checksums(victim) if victim.is_dir() else victim.read_bytes()
     with pytest.raises(InputError, match="leads to another place, or is no file: remove it"):
-        run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), resume=True)
+        run(segmenter, tiny_clip, masks, folder, words=BOTH, resume=True)
     assert (checksums(victim) if victim.is_dir() else victim.read_bytes()) == before
-
-
-def planted(segmenter, tiny_clip, masks, folder, change):
-    """A run that was broken off, whose state a stranger has changed."""
-    run(segmenter, tiny_clip, masks, folder, words=("cut.mov",), frames=5)
-    path = folder / ".cut.mov.unfinished" / "forward.safetensors"
-    content = path.read_bytes()
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    record = json.loads(header["__metadata__"]["state"])
-    change(record)
-    header["__metadata__"]["state"] = json.dumps(record)
-    text = json.dumps(header).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda record: record["notes"].update(done=-5),
-        lambda record: record["notes"].update(offset=10**30),
-        lambda record: record.update(object_ids=[300, 301, 302]),
-    ],
-)
-def test_absurd_states_are_begun_anew(segmenter, tiny_clip, masks, tmp_path, change):
-    run(segmenter, tiny_clip, masks, tmp_path / "whole", words=("cut.mov",))
-    planted(segmenter, tiny_clip, masks, tmp_path / "broken", change)
-    assert (
-        run(segmenter, tiny_clip, masks, tmp_path / "broken", words=("cut.mov",), resume=True) == 0
-    )
-    assert checksums(tmp_path / "broken") == checksums(tmp_path / "whole")
-
-
-def test_a_state_that_no_tracker_had_is_one_error(segmenter, tiny_clip, masks, tmp_path):
-    change = lambda record: record["objects"]["fields"].update(age="old")  # noqa: E731
-    planted(segmenter, tiny_clip, masks, tmp_path, change)
-    with pytest.raises(OutputError, match="is damaged"):
-        run(segmenter, tiny_clip, masks, tmp_path, words=("cut.mov",), resume=True)
 
 
 @pytest.fixture
@@ -339,7 +338,8 @@ def test_a_log_gives_back_what_it_was_given(make_network, tiny_clip):
     tracker = Tracker(make_network("compact"))
     two = tiny_clip.masks[0].copy()
     two[60:80, 80:110] = 9
-    results = [tracker.step(f, two if i == 0 else None) for i, f in enumerate(tiny_clip.frames)]
+    frames = tiny_clip.frames[:4]
+    results = [tracker.step(f, two if i == 0 else None) for i, f in enumerate(frames)]
     with closing(ResultLog.temporary()) as log:
         for index, result in enumerate(results):
             log.add(index, result)
@@ -355,14 +355,12 @@ def test_a_log_gives_back_what_it_was_given(make_network, tiny_clip):
         assert log.get(91, (96, 128), torch.device("cpu")) is None
 
 
-def test_records_behind_the_last_state_are_found_again(segmenter, tiny_clip, masks, tmp_path):
-    run(segmenter, tiny_clip, masks, tmp_path / "whole", words=("cut.mov",))
-    broken = tmp_path / "broken"
-    run(segmenter, tiny_clip, masks, broken, words=("cut.mov",), frames=5)
-    with (broken / ".cut.mov.unfinished/forward.log").open("ab") as file:
+def test_records_behind_the_last_state_are_found_again(segmenter, tiny_clip, masks, whole, broken):
+    folder, journal = broken
+    with (journal / "forward.log").open("ab") as file:
         file.write(b"\x40\0\0\0half a record")
-    assert run(segmenter, tiny_clip, masks, broken, words=("cut.mov",), resume=True) >= 4
-    assert checksums(broken) == checksums(tmp_path / "whole")
+    assert run(segmenter, tiny_clip, masks, folder, words=BOTH, resume=True) >= 4
+    assert checksums(folder) == checksums(whole)
 
 
 def test_stopped_on_request_all_frames_in_hand_are_kept(segmenter, tiny_clip, masks, tmp_path):
@@ -382,15 +380,12 @@ def test_stopped_on_request_all_frames_in_hand_are_kept(segmenter, tiny_clip, ma
     assert run(segmenter, tiny_clip, masks, tmp_path, words=("masks", "cut.mov"), resume=True) == 5
 
 
-def test_a_full_disk_keeps_what_was_found(segmenter, tiny_clip, masks, tmp_path, full_disk):
-    run(segmenter, tiny_clip, masks, tmp_path / "whole", words=("cut.mov", "masks"))
-    broken = tmp_path / "broken"
+def test_a_full_disk_keeps_what_was_found(segmenter, tiny_clip, masks, whole, tmp_path, full_disk):
     with full_disk(90_000), pytest.raises(OutputError, match=r"cut\.mov|unfinished"):
-        run(segmenter, tiny_clip, masks, broken, words=("cut.mov", "masks"))
-    assert not (broken / "cut.mov").exists()
-    again = run(segmenter, tiny_clip, masks, broken, words=("cut.mov", "masks"), resume=True)
-    assert again >= 1
-    assert checksums(broken) == checksums(tmp_path / "whole")
+        run(segmenter, tiny_clip, masks, tmp_path, words=BOTH)
+    assert not (tmp_path / "cut.mov").exists()
+    assert run(segmenter, tiny_clip, masks, tmp_path, words=BOTH, resume=True) >= 1
+    assert checksums(tmp_path) == checksums(whole)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="open folders cannot be moved there")
@@ -404,34 +399,37 @@ def test_a_folder_that_vanishes_is_one_error(segmenter, tiny_clip, masks, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_whole_outputs_are_known(segmenter, tiny_clip, masks, tmp_path):
+def test_whole_outputs_are_known(segmenter, tiny_clip, masks, whole, tmp_path):
+    folder = shutil.copytree(whole, tmp_path / "whole")
+
     def is_complete(given):
-        words = ("masks", "cut.mov")
         try:
-            with opened(segmenter, tiny_clip, given, tmp_path, words=words, resume=True) as made:
+            with opened(segmenter, tiny_clip, given, folder, words=BOTH, resume=True) as made:
                 return made.is_complete
         except InputError:
             return False
 
-    run(segmenter, tiny_clip, masks, tmp_path, words=("masks", "cut.mov"))
     assert is_complete(masks)
     assert not is_complete({1: masks[1]})
-    (tmp_path / "masks/00003.png").unlink()
+    (folder / "masks/00003.png").unlink()
     assert not is_complete(masks)
 
 
 def test_a_live_source_is_not_resumed(segmenter, tiny_clip, tmp_path):
-    for options, refused in (({"resume": True}, True), ({}, False)):
+    for resume in (True, False):
         with tiny_clip.video.open("rb") as pipe:
-            request = VideoRequest(pipe, {0: tiny_clip.masks[0]})
-            outputs = OutputOptions(tmp_path / "cut.mov", **options)
-            if refused:
-                with pytest.raises(InputError, match="once only"), open_run(request, outputs):
+            request = VideoRequest(pipe, {0: tiny_clip.masks[0]}, end=2)
+            outputs = OutputOptions(tmp_path / "cut.mov", resume=resume)
+            if resume:
+                with (
+                    pytest.raises(InputError, match="once only"),
+                    open_run(request, outputs, segmenter),
+                ):
                     pass
             else:
                 with open_run(request, outputs, segmenter) as made:
                     assert made.journal is None
-                    assert len(list(made.steps())) == 8
+                    assert len(list(made.steps())) == 2
 
 
 @pytest.mark.parametrize(("direction", "look_ahead"), [("backward", 3), ("both", 1)])
@@ -439,7 +437,7 @@ def test_both_ways_go_on_where_they_were_broken_off(
     make_network, tiny_clip, masks, tmp_path, direction, look_ahead
 ):
     segmenter = Segmenter(make_network("compact"), resolution=64, look_ahead=look_ahead)
-    words = ("masks", "cut.mov", "mattes=mattes")
+    words = ("masks", "mattes=mattes")
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     run(segmenter, tiny_clip, masks, whole, words=words, direction=direction)
 
@@ -501,11 +499,11 @@ PROGRAM = """
 import os, signal, sys, threading, torch
 from ddeal_core import Segmenter, cut_out
 from ddeal_core.runs import journal
-from ddeal_core.runs.records import RunRecord
+from ddeal_core.runs.outputs import RunOutputs
 torch.set_num_threads(1)
 journal._LEAST_PAUSE, journal._SHARE = 0.0, 0
 weights, video, mask, folder, frame, moment, name = sys.argv[1:]
-describe = RunRecord.describe
+describe = RunOutputs.describe
 def die(self, writer):
     if moment == "after":
         describe(self, writer)
@@ -513,7 +511,7 @@ def die(self, writer):
         os.kill(os.getpid(), signal.SIGKILL)
     if moment != "after":
         describe(self, writer)
-RunRecord.describe = die
+RunOutputs.describe = die
 def wait(step):
     if step.done == int(frame):
         print("here", flush=True)

@@ -18,9 +18,9 @@ from ddeal_core.runs.pipeline import segment_video
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def segmenter(make_network):
-    return Segmenter(make_network("compact"))
+    return Segmenter(make_network("compact"), resolution=64)
 
 
 @pytest.fixture(autouse=True)
@@ -176,10 +176,10 @@ def test_memory_is_bounded(segmenter, tiny_clip):
                 Counting.ahead = max(Counting.ahead, given - Counting.done)
                 yield frame
 
-    source = Counting(np.repeat(np.stack(tiny_clip.frames), 8, axis=0))
+    source = Counting(np.repeat(np.stack(tiny_clip.frames), 5, axis=0))
     for progress in segment_video(segmenter, source, tiny_clip.masks[0]):
         Counting.done = progress.done
-    assert Counting.done == 64
+    assert Counting.done == 40
     assert Counting.ahead < 20
 
 
@@ -193,40 +193,40 @@ def test_live_frames_are_answered_at_once(segmenter, tiny_clip):
 # Looking ahead
 
 
-def test_looking_ahead_changes_nothing(make_network, tiny_clip):
+def test_looking_ahead_changes_nothing_and_is_bounded(make_network, segmenter, tiny_clip):
     frames, masks = tiny_clip.frames, {1: tiny_clip.masks[1], 4: tiny_clip.masks[4] * 7}
-    expected = list(Segmenter(make_network("compact")).track(frames, masks))
-    for count in (2, 3, 20):
-        segmenter = Segmenter(make_network("compact"), look_ahead=count)
-        source = ArraySource(np.stack(frames))
-        for results in (
-            segmenter.track(frames, masks),
-            (p.result for p in segment_video(segmenter, source, masks)),
-        ):
-            for one, other in zip(results, expected, strict=True):
-                assert one.object_ids == other.object_ids
-                np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
-
-
-def test_looking_ahead_is_bounded_and_off_for_live_frames(make_network, tiny_clip):
-    segmenter = Segmenter(make_network("compact"), look_ahead=3)
+    expected = list(segmenter.track(frames, masks))
     taken = []
 
-    def frames():
-        for index, frame in enumerate(tiny_clip.frames):
+    def counted():
+        for index, frame in enumerate(frames):
             taken.append(index)
             yield frame
 
-    results = segmenter.track(frames(), tiny_clip.masks[0])
-    next(results)
-    assert taken == [0, 1, 2]
-    source = Live(np.stack(tiny_clip.frames))
+    for count in (3, 20):
+        ahead = Segmenter(make_network("compact"), resolution=64, look_ahead=count)
+        if count == 3:
+            source = ArraySource(np.stack(frames))
+            results = (p.result for p in segment_video(ahead, source, masks))
+            first = ahead.track(counted(), tiny_clip.masks[0])
+            next(first)
+            assert taken == [0, 1, 2]
+        else:
+            results = ahead.track(frames, masks)
+        for one, other in zip(results, expected, strict=True):
+            assert one.object_ids == other.object_ids
+            np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
+
+
+def test_live_frames_are_not_looked_ahead_at(make_network, tiny_clip):
+    segmenter = Segmenter(make_network("compact"), resolution=64, look_ahead=3)
+    source = Live(np.stack(tiny_clip.frames[:4]))
     for progress in segment_video(segmenter, source, tiny_clip.masks[0]):
         assert source.taken == progress.done
 
 
 def test_looking_ahead_meets_an_error_in_its_turn(make_network, tiny_clip):
-    segmenter, done = Segmenter(make_network("compact"), look_ahead=4), []
+    segmenter, done = Segmenter(make_network("compact"), resolution=64, look_ahead=4), []
     source = BreaksAt(np.stack(tiny_clip.frames), 6)
     with pytest.raises(MediaError, match="frame 6"):
         run(segmenter, source, tiny_clip.masks[0], done=done)

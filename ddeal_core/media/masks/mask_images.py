@@ -23,7 +23,7 @@ from ddeal_core.media.masks.mask_kinds import (
     from_indices,
 )
 from ddeal_core.media.masks.palette import davis_palette
-from ddeal_core.media.outputs.result_writer import output_error
+from ddeal_core.media.outputs.result_writer import writing
 from ddeal_core.media.picture_files import opened_picture
 from ddeal_core.whole_files import write_whole
 
@@ -253,10 +253,8 @@ def write_mask(
     """
     where = Path(path)
     content = encode_mask(labels, ignore=ignore)
-    try:
+    with writing(where):
         write_whole(where, content, sync=False)
-    except OSError as error:
-        raise output_error(where, error) from None
 
 
 def encode_mask(labels: NDArray[np.uint8], *, ignore: bool = False) -> bytes:

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from ddeal_core.errors import ManifestError
 from ddeal_core.media.file_kinds import IMAGE_ENDINGS
-from ddeal_core.media.identity import Settings, sha256_of_file
+from ddeal_core.media.identity import Settings
 from ddeal_core.text_files import parse_json, read_text
 from ddeal_core.whole_files import write_whole
 
@@ -66,15 +66,6 @@ class FileRecord:
     name: str
     size: int
     sha256: str
-
-    @classmethod
-    def of(cls, path: Path) -> FileRecord:
-        """Read a file.
-
-        Raises:
-            OSError: It cannot be read.
-        """
-        return cls(path.name, path.stat().st_size, sha256_of_file(path))
 
 
 @dataclass(frozen=True, slots=True)

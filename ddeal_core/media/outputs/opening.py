@@ -7,14 +7,20 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, get_args
+from typing import Unpack, get_args
 
 from ddeal_core.errors import InputError, OutputError
-from ddeal_core.media.matting.background import Background, Colour
 from ddeal_core.media.outputs.manifest import is_manifest, manifest_path
 from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
 from ddeal_core.media.outputs.video_writer import VideoWriter
-from ddeal_core.media.outputs.writers import Kind, fits, open_writer
+from ddeal_core.media.outputs.writers import (
+    Kind,
+    OutputLook,
+    fits,
+    is_input,
+    open_writer,
+    same_place,
+)
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.whole_files import part_of
 
@@ -26,12 +32,9 @@ def open_outputs(
     *,
     source: FrameSource,
     kind: Kind | None = None,
-    background: str | os.PathLike[str] | Colour | Background | None = None,
-    hard: bool = False,
-    depth: Literal[8, 16] | None = None,
-    sound: bool = True,
     overwrite: bool = False,
     keep: Iterable[Path] = (),
+    **look: Unpack[OutputLook],
 ) -> list[ResultWriter]:
     """Open one writer for each output; nothing is written yet.
 
@@ -39,12 +42,9 @@ def open_outputs(
         words: Files and folders, each with its kind before it if wanted: ``matte=key.mp4``.
         source: The video.
         kind: Of those outputs that do not say and whose name fits it; by their ending if None.
-        background: See `open_writer`; at least one output must show it.
-        hard: Alpha is 0 or 255 everywhere.
-        depth: Bits of mattes and colours: see `open_writer`.
-        sound: Whether videos carry the source's sound along.
         overwrite: Whether results may be replaced.
         keep: Files that must not be written over, whatever `overwrite` says.
+        look: See `open_writer`; at least one output must show the background.
 
     Raises:
         InputError: An output's name, kind or place is not fit to be written to.
@@ -66,21 +66,12 @@ def open_outputs(
             _check_taken(path, [other.path for other in writers])
             _check_kept(path, kept)
             chosen = own or (kind if kind is not None and fits(kind, path) else None)
-            writer = open_writer(
-                path,
-                source=source,
-                kind=chosen,
-                background=background,
-                hard=hard,
-                depth=depth,
-                sound=sound,
-            )
-            writers.append(writer)
+            writers.append(open_writer(path, source=source, kind=chosen, **look))
             if not overwrite:
                 check_free([path])
             check_writable(path)
         shown = any(isinstance(w, VideoWriter) and w.kind == "background" for w in writers)
-        if background is not None and not shown:
+        if look.get("background") is not None and not shown:
             raise InputError(
                 "no output shows the background: add one such as composite.mp4, or write "
                 f"background={named[0][1].with_suffix('.mov').name}"
@@ -115,7 +106,7 @@ def check_place(
         InputError: It may not.
     """
     _check_taken(path, taken)
-    if _is_at(path, source.path) or (not source.is_video and _is_at(path, source.path.parent)):
+    if is_input(path, source):
         raise InputError(f"{path} is the input's own place: write the output somewhere else")
     _check_kept(path, keep)
     if not overwrite:
@@ -130,7 +121,7 @@ def _check_taken(path: Path, taken: Iterable[Path]) -> None:
 
 def _check_kept(path: Path, keep: Iterable[Path]) -> None:
     for file in keep:
-        if _is_at(path, file) or (path.is_dir() and _is_at(path, file.parent)):
+        if same_place(path, file) or (path.is_dir() and same_place(path, file.parent)):
             raise InputError(f"{path} holds the mask {file}: write the output somewhere else")
 
 
@@ -214,12 +205,7 @@ def check_writable(path: Path) -> None:
 def _collide(first: Path, second: Path) -> bool:
     """Whether two outputs, with their manifests, would meet."""
     return (
-        _is_at(first, second)
-        or _is_at(manifest_path(first), second)
-        or _is_at(first, manifest_path(second))
+        same_place(first, second)
+        or same_place(manifest_path(first), second)
+        or same_place(first, manifest_path(second))
     )
-
-
-def _is_at(first: Path, second: Path) -> bool:
-    """Whether two names are of one place, there already or not."""
-    return os.path.realpath(first) == os.path.realpath(second)

@@ -1,4 +1,4 @@
-"""Results as pictures in folders: RGBA, and one matte an object, as PNG or EXR."""
+"""Results as pictures in folders: label maps, RGBA, and a matte an object, as PNG or EXR."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from PIL import Image
 from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
+from ddeal_core.media.masks.mask_images import encode_mask
 from ddeal_core.media.matting.composites import straight_alpha
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.result_writer import FolderWriter, check_size, write_output
 
-__all__ = ["MatteFolderWriter", "RgbaFolderWriter"]
-
+__all__ = ["MaskFolderWriter", "MatteFolderWriter", "RgbaFolderWriter", "write_picture"]
 
 _JPEG_QUALITY = 92
 
@@ -70,6 +70,20 @@ def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
         write_output(path, buffer.getvalue())
     else:
         raise InputError(f"a picture ends in .jpg or .png, not {path.name!r}")
+
+
+class MaskFolderWriter(FolderWriter):
+    """Label maps as indexed PNG files, named like the frames."""
+
+    @property
+    def settings(self) -> Settings:
+        """What the pictures hold."""
+        return {"kind": "masks"}
+
+    def write(self, frame: Frame, cutout: Cutout) -> None:
+        """Write the frame's label map."""
+        check_size(frame, cutout)
+        self._put(f"{frame.name}.png", encode_mask(cutout.labels))
 
 
 class RgbaFolderWriter(FolderWriter):
@@ -148,11 +162,7 @@ class MatteFolderWriter(FolderWriter):
             self._write(object_id, self._names[-1], matte)
 
     def finish(self) -> None:
-        """Check that there was an object.
-
-        Raises:
-            OutputError: No object was seen.
-        """
+        """Refuse to be without an object."""
         if self._names and not self._object_ids:
             raise OutputError(f"no object was seen, so {self.path} was not written")
         super().finish()

@@ -6,18 +6,27 @@ import errno
 import hashlib
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from ddeal_core.errors import OutputError
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.identity import Settings
+from ddeal_core.media.identity import Settings, sha256_of_file
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.manifest import FileRecord, manifest_path
-from ddeal_core.whole_files import publish, sync_files, write_whole
+from ddeal_core.whole_files import part_of, publish, sync_files, write_whole
 
-__all__ = ["FolderWriter", "ResultWriter", "output_error", "write_output"]
+__all__ = [
+    "FolderWriter",
+    "RecordWriter",
+    "ResultWriter",
+    "check_size",
+    "output_error",
+    "write_output",
+    "writing",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -31,17 +40,29 @@ def output_error(path: Path, error: Exception) -> OutputError:
     return OutputError(f"cannot write {path}: {reason}")
 
 
+@contextmanager
+def writing(path: Path, *others: type[Exception]) -> Iterator[None]:
+    """Turn what the disk refuses, and other errors of these kinds, into one about `path`.
+
+    Raises:
+        OutputError: The block failed so.
+    """
+    caught: tuple[type[Exception], ...] = (OSError, *others)
+    try:
+        yield
+    except caught as error:
+        raise output_error(path, error) from None
+
+
 def write_output(path: Path, content: bytes) -> None:
     """Write a file that is there whole or not at all; folders above it are made.
 
     Raises:
         OutputError: It cannot be written.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)
-    except OSError as error:
-        raise output_error(path, error) from None
 
 
 class ResultWriter(ABC):
@@ -69,25 +90,16 @@ class ResultWriter(ABC):
         Raises:
             OutputError: They cannot be read again.
         """
-        try:
-            return [FileRecord.of(self.path)]
-        except OSError as error:
-            raise output_error(self.path, error) from None
+        with writing(self.path):
+            size = self.path.stat().st_size
+            return [FileRecord(self.path.name, size, sha256_of_file(self.path))]
 
     def _disclaim(self) -> None:
-        """Remove the manifest of an earlier output, which is about to be replaced.
-
-        Raises:
-            OSError: It cannot be removed.
-        """
+        """Remove the manifest of an earlier output, which is about to be replaced."""
         manifest_path(self.path).unlink(missing_ok=True)
 
     def _publish(self, part: Path) -> None:
-        """Give the finished file its name.
-
-        Raises:
-            OSError: The disk does not take it.
-        """
+        """Give the finished file its name."""
         self._disclaim()
         publish(part, self.path)
 
@@ -128,12 +140,7 @@ class ResultWriter(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self.abandon()
             return
@@ -142,6 +149,46 @@ class ResultWriter(ABC):
         except BaseException:
             self.abandon()
             raise
+
+
+class RecordWriter(ResultWriter):
+    """Writes records into one file, which has its name once it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder; a {path.suffix} file cannot have its name")
+        self._part = part_of(path)
+        self._file: BinaryIO | None = None
+
+    def _put(self, content: bytes, *, head: bytes) -> None:
+        """Add to the file, which begins with `head`."""
+        with writing(self.path):
+            if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._part.open("wb")
+                self._file.write(head)
+            self._file.write(content)
+
+    def _end(self) -> bytes:
+        """What the file ends with."""
+        return b""
+
+    def finish(self) -> None:
+        """Complete the file and give it its name."""
+        if self._file is None:
+            raise OutputError(f"no frame came, so {self.path} was not written")
+        with writing(self.path):
+            self._file.write(self._end())
+            self._file.close()
+            self._publish(self._part)
+
+    def abandon(self) -> None:
+        """Remove the unfinished file."""
+        with suppress(OSError):
+            if self._file is not None:
+                self._file.close()
+            self._part.unlink()
 
 
 class FolderWriter(ResultWriter):
@@ -165,13 +212,11 @@ class FolderWriter(ResultWriter):
     def _put(self, name: str, content: bytes) -> None:
         """Write a file into the folder; `name` is relative to it, with "/"."""
         path = self.path / name
-        try:
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if not self._written:
                 self._disclaim()
             write_whole(path, content, sync=False)
-        except OSError as error:
-            raise output_error(path, error) from None
         self._written[name] = FileRecord(name, len(content), hashlib.sha256(content).hexdigest())
 
     def finish(self) -> None:
@@ -182,10 +227,8 @@ class FolderWriter(ResultWriter):
         """
         if not self._written:
             raise OutputError(f"no frame came, so {self.path} was not written")
-        try:
+        with writing(self.path):
             sync_files(self.path / name for name in self._written)
-        except OSError as error:
-            raise output_error(self.path, error) from None
         there = {file.relative_to(self.path).as_posix() for file in self.path.glob(self._pattern)}
         strangers = there - self._written.keys()
         if strangers:

@@ -11,14 +11,11 @@ import json
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO
 
-from ddeal_core.errors import OutputError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
 from ddeal_core.media.matting.cutout import Cutout
-from ddeal_core.media.outputs.result_writer import ResultWriter, check_size, output_error
-from ddeal_core.whole_files import part_of
+from ddeal_core.media.outputs.result_writer import RecordWriter, check_size
 
 __all__ = ["HEADER", "RECORD", "SOFT_ENDING", "SoftWriter", "check_header", "framed"]
 
@@ -53,7 +50,7 @@ def check_header(payload: bytes, size: tuple[int, int]) -> None:
         raise ValueError(f"it is of a video of {own[1]}x{own[0]}, not {size[1]}x{size[0]}")
 
 
-class SoftWriter(ResultWriter):
+class SoftWriter(RecordWriter):
     """Keeps what was found in each frame, as it was found.
 
     Args:
@@ -63,9 +60,8 @@ class SoftWriter(ResultWriter):
 
     def __init__(self, path: Path, *, size: tuple[int, int]) -> None:
         super().__init__(path)
-        self._size = size
-        self._part = part_of(path)
-        self._file: BinaryIO | None = None
+        head = {"format": _FORMAT, "version": _VERSION, "height": size[0], "width": size[1]}
+        self._head = framed(HEADER, json.dumps(head).encode())
 
     @property
     def settings(self) -> Settings:
@@ -75,33 +71,4 @@ class SoftWriter(ResultWriter):
     def write(self, frame: Frame, cutout: Cutout) -> None:
         """Add the frame's record."""
         check_size(frame, cutout)
-        try:
-            if self._file is None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._part.open("wb")
-                height, width = self._size
-                head = {"format": _FORMAT, "version": _VERSION, "height": height, "width": width}
-                self._file.write(framed(HEADER, json.dumps(head).encode()))
-            self._file.write(framed(frame.index, cutout.record()))
-        except OSError as error:
-            raise output_error(self.path, error) from None
-
-    def finish(self) -> None:
-        """Give the file its name.
-
-        Raises:
-            OutputError: No frame came, or the disk does not take it.
-        """
-        if self._file is None:
-            raise OutputError(f"no frame came, so {self.path} was not written")
-        try:
-            self._file.close()
-            self._publish(self._part)
-        except OSError as error:
-            raise output_error(self.path, error) from None
-
-    def abandon(self) -> None:
-        """Remove what is not complete."""
-        if self._file is not None:
-            self._file.close()
-            self._part.unlink(missing_ok=True)
+        self._put(framed(frame.index, cutout.record()), head=self._head)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -19,8 +20,7 @@ from av.container import OutputContainer
 from av.format import Flags
 from av.packet import Packet
 
-from ddeal_core.media.outputs.muxing_trials import codecs_held, into_nothing, kept
-from ddeal_core.media.rational import to_fraction
+from ddeal_core.media.frame import to_fraction
 from ddeal_core.media.sources.sound import Sound, starts_at
 
 __all__ = ["SoundTrack"]
@@ -102,7 +102,7 @@ class SoundTrack:
         _log.warning(
             "%s cannot hold %s sound: it is coded as %s%s",
             self._named,
-            f"this {codec}" if codec in codecs_held(container_name) else codec,
+            f"this {codec}" if codec in _into_nothing(container_name).supported_codecs else codec,
             _SHOWN[encoder],
             changed,
         )
@@ -134,10 +134,6 @@ class SoundTrack:
                     float(track.left_out),
                     index,
                 )
-
-    def close(self) -> None:
-        """Let go of the source's sound."""
-        self._sound.close()
 
 
 class _Way(ABC):
@@ -177,12 +173,7 @@ class _Copy(_Way):
 
 
 class _Transcoder(_Way):
-    """Decodes a stream and encodes it in another codec, at a rate that the codec has.
-
-    Args:
-        source: The stream.
-        encoder: FFmpeg's name of the encoder.
-    """
+    """Decodes a stream and encodes it in another codec, at a rate that the codec has."""
 
     def __init__(self, source: AudioStream, encoder: str) -> None:
         super().__init__(source)
@@ -253,15 +244,8 @@ class _Transcoder(_Way):
 class _Track:
     """One audio stream of an output; only what the muxer takes, at times that rise, goes into it.
 
-    Args:
-        container: The output.
-        container_name: FFmpeg's name of its format.
-        way: What becomes of the source's stream.
-        is_trial: Whether to fail rather than to leave anything out.
-
-    Attributes:
-        muxed: Packets that are in the output.
-        left_out: Seconds of sound that are not.
+    A trial fails rather than leave anything out. Attributes count the packets that are in the
+    output (`muxed`), and the seconds of sound that are not (`left_out`).
     """
 
     def __init__(
@@ -273,7 +257,7 @@ class _Track:
         self._rehearsal: OutputContainer | None = None
         self._is_trial = is_trial
         if isinstance(way, _Copy) and not is_trial:
-            self._rehearsal = into_nothing(container_name)
+            self._rehearsal = _into_nothing(container_name)
             self._rehearsed = way.add_to(self._rehearsal)
         self._strict = Flags.ts_nonstrict not in Flags(container.format.flags)
         self._last: int | None = None
@@ -281,11 +265,10 @@ class _Track:
 
     def take(self, packet: Packet[AudioStream], origin: Fraction) -> None:
         """Mux a packet of the source, or leave it out."""
-        with kept(packet):
+        with _kept(packet):
             self._mux_all(self.way.coded(packet, origin))
 
     def finish(self) -> None:
-        """Flush the encoder."""
         self._mux_all(self.way.rest())
         if self._rehearsal is not None:
             with contextlib.suppress(*_Errors):
@@ -337,7 +320,7 @@ class _Track:
         if self._rehearsal is None:
             return True
         try:
-            with kept(packet):
+            with _kept(packet):
                 packet.stream = self._rehearsed
                 self._rehearsal.mux(packet)
         except _Errors:
@@ -348,7 +331,7 @@ class _Track:
 def _is_taken(way: _Way, sample: Iterable[Packet[AudioStream]], container_name: str) -> bool:
     """Whether a container of that format takes packets in this way, from header to trailer."""
     try:
-        container = into_nothing(container_name)
+        container = _into_nothing(container_name)
         track = _Track(container, container_name, way, is_trial=True)
         container.start_encoding()
         for packet in sample:
@@ -373,3 +356,45 @@ def _rate_for(encoder: str, rate: int) -> int:
 def _nearest(value: Fraction) -> int:
     """Round as FFmpeg does, halves away from 0."""
     return floor(value + Fraction(1, 2)) if value >= 0 else -floor(Fraction(1, 2) - value)
+
+
+@contextlib.contextmanager
+def _kept(packet: Packet[AudioStream]) -> Iterator[None]:
+    """Give a packet back as it was: muxing changes it, and other outputs want it too."""
+    before = packet.pts, packet.dts, packet.duration, packet.time_base, packet.stream
+    try:
+        yield
+    finally:
+        packet.time_base = before[3]
+        packet.pts, packet.dts, packet.duration = before[:3]
+        packet.stream = before[4]
+
+
+class _Nothing(io.RawIOBase):
+    """A file that forgets what is written."""
+
+    _at = _length = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        written = len(memoryview(data))  # type: ignore[arg-type]
+        self._at += written
+        self._length = max(self._length, self._at)
+        return written
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + (0, self._at, self._length)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+
+def _into_nothing(container_name: str) -> OutputContainer:
+    """Open a container of that format whose bytes go nowhere."""
+    return av.open(_Nothing(), "w", format=container_name)

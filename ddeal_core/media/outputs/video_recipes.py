@@ -8,11 +8,11 @@ from typing import Literal
 from ddeal_core.errors import OutputError
 
 __all__ = [
+    "LOSSLESS_ALPHA",
     "THREADS",
     "WRITTEN_ENDINGS",
     "VideoKind",
     "VideoRecipe",
-    "lossless_alpha_options",
     "recipe_for",
 ]
 
@@ -40,6 +40,8 @@ _VP9 = {
     "auto-alt-ref": "0",
     "row-mt": "1",
 }
+LOSSLESS_ALPHA = {**_VP9, "lossless": "1"}
+"""VP9 options for the alpha plane, which must come back as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,3 @@ def recipe_for(
     if kind == "matte":
         options["crf"] = "10"  # grey compresses well, and a key's edges must not ring
     return VideoRecipe(kind, container, "libx264", pix_fmt, options, mux)
-
-
-def lossless_alpha_options() -> dict[str, str]:
-    """VP9 options for the alpha plane, which must come back as it was."""
-    return {**_VP9, "lossless": "1"}

@@ -33,13 +33,13 @@ from ddeal_core.media.identity import Settings
 from ddeal_core.media.matting.background import Background
 from ddeal_core.media.matting.composites import over, overlay, straight_alpha
 from ddeal_core.media.matting.cutout import Cutout
-from ddeal_core.media.outputs.result_writer import ResultWriter, check_size, output_error
+from ddeal_core.media.outputs.result_writer import ResultWriter, check_size, writing
 from ddeal_core.media.outputs.sound_track import SoundTrack
 from ddeal_core.media.outputs.video_recipes import (
+    LOSSLESS_ALPHA,
     THREADS,
     VideoKind,
     VideoRecipe,
-    lossless_alpha_options,
 )
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.whole_files import part_of
@@ -106,13 +106,13 @@ class VideoWriter(ResultWriter):
             _log.warning("%s: VP9 is written with 8 bits; .mov and .mp4 keep more", path)
         # overlays and flat or foreign backgrounds are SDR
         self._hdr = self._deep and source.info.hdr is not None and recipe.kind == "alpha"
-        self._colour = source.info.hdr if self._hdr and source.info.hdr else source.colour
+        self._colour = source.info.hdr if self._hdr and source.info.hdr else source.info.colour
         # what HDR looks like as SDR has no planes of its own
         self._own = recipe.kind != "matte" and self._hdr == (source.info.hdr is not None)
         # ProRes has no full range
         self._full = self._deep and source.info.full_range and recipe.codec != "prores_ks"
         self._shift_to_zero = source.start > 0
-        self._zero = source.zero
+        self._zero = source.info.zero
         self._rate = (source.frame_rate or _DEFAULT_RATE).limit_denominator(1001)
         self._time_base = source.time_base or 1 / self._rate
         self._container: OutputContainer | None = None
@@ -150,7 +150,7 @@ class VideoWriter(ResultWriter):
         if frame.size != self._size:
             raise ValueError(f"frame {frame.index} is {frame.size}, the video {self._size}")
         timed = self._timed(frame)
-        try:
+        with writing(self.path, av.FFmpegError, ValueError, OverflowError):
             if self._container is None:
                 self._first_seconds = self._seconds(timed)
                 self._open()
@@ -159,8 +159,6 @@ class VideoWriter(ResultWriter):
             if self._deep:
                 cutout = cutout.deep(timed.deep, hdr=self._hdr)
             self._encode(timed, cutout)
-        except (av.FFmpegError, OSError, ValueError, OverflowError) as error:
-            raise output_error(self.path, error) from None
         self._count += 1
         self._ends = self._seconds(timed) + (timed.duration or 0) * self._time_base
 
@@ -168,7 +166,7 @@ class VideoWriter(ResultWriter):
         """Flush the encoders, close the file and give it its name."""
         if self._container is None or self._stream is None:
             raise OutputError(f"no frame came, so {self.path} was not written")
-        try:
+        with writing(self.path, av.FFmpegError, ValueError):
             if self._sound_track is not None:
                 self._sound_track.advance(self._ends if self._cut_short else None)
                 self._sound_track.finish()
@@ -176,8 +174,6 @@ class VideoWriter(ResultWriter):
             self._container.close()
             self._container = None
             self._publish(self._partial)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise output_error(self.path, error) from None
         if self._restamped > 1:
             _log.warning("%s: %d frames got other time stamps", self.path, self._restamped)
         self._let_go()
@@ -239,7 +235,7 @@ class VideoWriter(ResultWriter):
             stream.metadata["alpha_mode"] = "1"
             encoder = CodecContext.create("libvpx-vp9", "w")
             encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuva420p"
-            encoder.options = lossless_alpha_options()
+            encoder.options = dict(LOSSLESS_ALPHA)
             self._configure(encoder)
             self._alpha_encoder = encoder
         self._stream = stream

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, TypedDict, Unpack, cast, get_args
 
 from ddeal_core.errors import OutputError
 from ddeal_core.media.matting.background import GREEN, Background, Colour, as_background
 from ddeal_core.media.outputs.coco_writer import CocoWriter
-from ddeal_core.media.outputs.mask_folder import MaskFolderWriter
-from ddeal_core.media.outputs.picture_folders import MatteFolderWriter, RgbaFolderWriter
+from ddeal_core.media.outputs.picture_folders import (
+    MaskFolderWriter,
+    MatteFolderWriter,
+    RgbaFolderWriter,
+)
 from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.outputs.soft_writer import SOFT_ENDING, SoftWriter
 from ddeal_core.media.outputs.video_recipes import WRITTEN_ENDINGS, VideoKind, recipe_for
 from ddeal_core.media.outputs.video_writer import VideoWriter
 from ddeal_core.media.sources.frame_source import FrameSource
 
-__all__ = ["Kind", "fits", "is_folder", "open_writer"]
+__all__ = [
+    "Kind",
+    "OutputLook",
+    "fits",
+    "is_folder",
+    "is_input",
+    "open_writer",
+    "same_place",
+]
 
 Kind = Literal[
     "masks", "mattes", "exr", "rgba", "coco", "soft", "alpha", "overlay", "matte", "background"
@@ -29,17 +41,23 @@ _FOLDERS = get_args(FolderKind)
 _FILES = {".json": "coco", SOFT_ENDING: "soft"}  # kinds whose files have an ending of their own
 
 
+class OutputLook(TypedDict, total=False):
+    """How outputs of a pass look and sound: see `open_writer`."""
+
+    background: str | os.PathLike[str] | Colour | Background | None
+    hard: bool
+    depth: Literal[8, 16] | None
+    sound: bool
+
+
 def open_writer(
     path: str | os.PathLike[str],
     *,
     source: FrameSource,
     kind: Kind | None = None,
-    background: str | os.PathLike[str] | Colour | Background | None = None,
-    hard: bool = False,
-    depth: Literal[8, 16] | None = None,
     opacity: float = 0.5,
     contours: bool = True,
-    sound: bool = True,
+    **look: Unpack[OutputLook],
 ) -> ResultWriter:
     """Choose a writer by the ending of `path`, and by `kind`.
 
@@ -66,15 +84,14 @@ def open_writer(
         path: File or folder to write; folders above it are made.
         source: Where the frames come from (size, time base, colours, sound).
         kind: What to write.
-        background: Behind the objects: a colour ("#00ff00", "white" or RGB), "blur", or the file
-            of an image or a video; green if None.
-        hard: Alpha is 0 or 255, and edge colours stay as they are.
-        depth: Bits of mattes and colours where the output can hold them, which is up to 16 in
-            PNG, 10 in ProRes and H.265; as many as the source has if None. With 8, HDR is shown
-            as SDR everywhere.
         opacity: Of an overlay's tint, 0 to 1.
         contours: Whether an overlay has outlines.
-        sound: Whether videos carry the source's sound along.
+        look: `background` is shown behind the objects: a colour ("#00ff00", "white" or RGB),
+            "blur", or the file of an image or a video; green if None. With `hard`, alpha is 0 or
+            255, and edge colours stay as they are. `depth`, 8 or 16, is that of mattes and
+            colours where the output can hold it, which is up to 16 in PNG, 10 in ProRes and
+            H.265; as many as the source has if None; with 8, HDR is shown as SDR everywhere.
+            `sound` (True) carries the source's sound along in videos.
 
     Raises:
         OutputError: The ending is unknown, the kind does not fit it, the depth is another, or
@@ -82,7 +99,9 @@ def open_writer(
         InputError: The background cannot be understood or read.
     """
     where = Path(path)
-    if _same(where, source.path) or (not source.is_video and _same(where, source.path.parent)):
+    background, hard = look.get("background"), look.get("hard", False)
+    depth = look.get("depth")
+    if is_input(where, source):
         raise OutputError(f"{where} is the input's own place: write the output somewhere else")
     if depth not in (None, 8, 16):
         raise OutputError(f"the depth is 8 or 16 bits, not {depth}")
@@ -127,7 +146,7 @@ def open_writer(
         background=behind,
         hard=hard,
         deep=deep,
-        sound=sound,
+        sound=look.get("sound", True),
     )
 
 
@@ -150,8 +169,15 @@ def fits(kind: Kind, path: Path) -> bool:
     )
 
 
-def _same(first: Path, second: Path) -> bool:
-    try:
+def is_input(path: Path, source: FrameSource) -> bool:
+    """Whether a place is the video's own, or that of its images."""
+    if source.is_video:
+        return same_place(path, source.path)
+    return same_place(path, source.path) or same_place(path, source.path.parent)
+
+
+def same_place(first: Path, second: Path) -> bool:
+    """Whether two names are of one place, there already or not."""
+    with suppress(OSError):
         return first.samefile(second)
-    except OSError:
-        return False
+    return os.path.realpath(first) == os.path.realpath(second)

@@ -1,6 +1,6 @@
 """Frames that are in memory already."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
 
@@ -48,11 +48,11 @@ class ArraySource(FrameSource):
             "sha256": sha256_of_array(self._images),
         }
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Generator[Frame]:
         """Give the frames."""
         return self.part(0, len(self._images))
 
-    def part(self, first: int, stop: int) -> Iterator[Frame]:
+    def part(self, first: int, stop: int) -> Generator[Frame]:
         """Give some of the frames: see `FrameSource.part`."""
         for index in range(first, min(stop, len(self._images))):
             yield Frame(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media.frame import Frame
@@ -25,14 +25,6 @@ _CHUNK_BYTES = 256 << 20
 _EARLIER = (3, 40)  # frames before a chunk at which decoding begins: weaving fields needs some
 
 
-@dataclass(frozen=True, slots=True)
-class _Landmark:
-    """What is remembered of a frame: the frame without its image, and the image's checksum."""
-
-    frame: Frame
-    checksum: int
-
-
 def last_frame(source: FrameSource) -> int:
     """Index of the last frame, in the whole video.
 
@@ -43,8 +35,8 @@ def last_frame(source: FrameSource) -> int:
         MediaError: A frame cannot be read.
     """
     _check_not_live(source)
-    if source.frame_count is not None and source.frame_count_is_exact:
-        return source.start + source.frame_count - 1
+    if source.exact_count is not None:
+        return source.start + source.exact_count - 1
     last = source.start
     for frame in source:
         last = frame.index
@@ -71,7 +63,7 @@ def backwards(
     _check_not_live(source)
     height, width = source.size
     size = max(1, chunk_bytes // (3 * height * width))
-    sought = _Sought(source, stop) if isinstance(source, VideoSource) else None
+    sought = _SoughtChunks(source, stop) if isinstance(source, VideoSource) else None
     try:
         while stop > source.start:
             first = max(source.start, stop - size)
@@ -85,7 +77,7 @@ def backwards(
             stop = first
     finally:
         if sought is not None:
-            sought.close()
+            sought.seeker.close()
 
 
 def _check_not_live(source: FrameSource) -> None:
@@ -96,57 +88,53 @@ def _check_not_live(source: FrameSource) -> None:
         )
 
 
-class _Sought:
+class _SoughtChunks:
     """Parts of a file, decoded from a key frame and held against what going forward gives.
 
-    Args:
-        source: The file; it is decoded once up to `stop`.
-        stop: Index after the last frame wanted.
+    The file is decoded once up to `stop`.
     """
 
     def __init__(self, source: VideoSource, stop: int) -> None:
-        self._source, self._seeker = source, Seeker(source)
-        self._landmarks: dict[int, _Landmark] = {}
-        before = None
+        self._source, self.seeker = source, Seeker(source.path)
+        # by index: the frame without its image, its time stamp, and the image's checksum
+        self._landmarks: dict[int, tuple[Frame, int, int]] = {}
+        before: int | None = None
         for frame in source.part(source.start, stop):
             if frame.pts is None or (before is not None and frame.pts <= before):
                 self._landmarks.clear()  # time stamps do not tell frames apart
                 return
             before = frame.pts
             empty = replace(frame, image=frame.image[:1, :1].copy(), deep=None)
-            self._landmarks[frame.index] = _Landmark(empty, zlib.crc32(frame.image.data))
+            self._landmarks[frame.index] = empty, frame.pts, zlib.crc32(frame.image.data)
 
     def part(self, first: int, stop: int) -> list[Frame] | None:
         """Decode a chunk from a key frame; None if it does not come out as it should."""
         for earlier in _EARLIER:
             begin = self._landmarks.get(max(self._source.start, first - earlier))
-            if begin is None or begin.frame.pts is None:
+            if begin is None:
                 return None
-            chunk = self._decoded(begin.frame.pts, first, stop)
+            chunk = self._decoded(begin[1], first, stop)
             if chunk is not None:
                 return chunk
         return None
 
-    def _decoded(self, pts: int, first: int, stop: int) -> list[Frame] | None:
+    def _decoded(self, begin: int, first: int, stop: int) -> list[Frame] | None:
         marks = self._landmarks
         wanted = [marks[index] for index in range(first, stop) if index in marks]
         chunk: list[Frame] = []
         try:
-            for picture in self._seeker.pictures_from(pts):
-                mark = wanted[len(chunk)]
-                if picture.pts is None or mark.frame.pts is None or picture.pts > mark.frame.pts:
+            for picture in self.seeker.pictures_from(begin):
+                frame, pts, checksum = wanted[len(chunk)]
+                if picture.pts is None or picture.pts > pts:
                     return None
-                if picture.pts < mark.frame.pts:
+                if picture.pts < pts:
                     continue
                 image = self._source.display.image(picture)
-                if zlib.crc32(image.data) != mark.checksum:
+                if zlib.crc32(image.data) != checksum:
                     return None
-                chunk.append(replace(mark.frame, image=image))
+                chunk.append(replace(frame, image=image))
                 if len(chunk) == len(wanted):
                     return chunk
         except MediaError:
             return None
         return None
-
-    def close(self) -> None:
-        self._seeker.close()

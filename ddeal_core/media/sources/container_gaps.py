@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from ddeal_core.media.sources.damage import DamageRecord
 from ddeal_core.media.sources.decoding import damage
-from ddeal_core.media.sources.ebml import extent_of
+from ddeal_core.media.sources.ebml import Extent, extent_of
 from ddeal_core.media.sources.timeline import OnJoin, Timeline
 
 __all__ = ["without_holes"]
@@ -47,62 +47,32 @@ def without_holes(
         MediaError: There is a hole; the message has the number of the frame after it.
     """
     packets = Timeline(container, path=path, on_join=on_join).packets()
-    if "matroska" not in container.format.name.split(","):
-        yield from _to_the_end(container, stream, packets, path=path, record=record)
-        return
+    name, length = container.format.name, path.stat().st_size
+    is_matroska = "matroska" in name.split(",")
+    extent = extent_of(path) if is_matroska else Extent(None, None)
+    reached, count = extent.first_cluster, 0
 
     def found(what: str) -> None:
         if record is None:
             raise damage(path, count, what)
         record.note(f"at frame {count}: {what}")
 
-    length, extent = path.stat().st_size, extent_of(path)
-    spare = _BETWEEN + round(length * _AT_THE_END)
-    reached, count = extent.first_cluster, 0
     for packet in packets:
         if packet.size and packet.pos is not None and packet.pos >= 0:
-            if reached is not None and packet.pos > reached + _BETWEEN:
+            if is_matroska and reached is not None and packet.pos > reached + _BETWEEN:
                 found(f"{packet.pos - reached} bytes before it make no sense")
             reached = max(reached or 0, packet.pos + packet.size + _beside(packet))
-        if packet.stream is not stream:
-            continue
-        if not packet.size:
-            yield cast("Packet[VideoStream]", packet)
-            if extent.end is not None and extent.end > length:
-                found(f"the file is cut off: {extent.end - length} bytes are missing at its end")
-            elif reached is not None and length > reached + spare:
-                found(f"the last {length - reached} bytes make no sense")
-            continue
-        count += 1
-        yield cast("Packet[VideoStream]", packet)
-
-
-def _to_the_end(
-    container: InputContainer,
-    stream: VideoStream,
-    packets: Iterator[Packet[Any]],
-    *,
-    path: Path,
-    record: DamageRecord | None,
-) -> Iterator[Packet[VideoStream]]:
-    """Give the packets; see whether an AVI or FLV ends where it says, for FFmpeg does not tell."""
-    count = reached = 0
-    for packet in packets:
-        if packet.size and packet.pos is not None:
-            reached = max(reached, packet.pos + packet.size)
         if packet.stream is stream:
-            yield packet
             count += bool(packet.size)
-    what, length = None, path.stat().st_size
-    if container.format.name == "avi":
-        missing = _missing_of_riff(path)
-        what = f"the file is cut off: {missing} bytes are missing at its end" if missing else None
-    elif container.format.name == "flv" and length > reached + _BETWEEN + length * _AT_THE_END:
-        what = f"the last {length - reached} bytes make no sense"
-    if what is not None:
-        if record is None:
-            raise damage(path, count, what)
-        record.note(f"at frame {count}: {what}")
+            yield cast("Packet[VideoStream]", packet)
+    # whether it ends where it says, for FFmpeg does not tell
+    missing = _missing_of_riff(path) if name == "avi" else (extent.end or 0) - length
+    if missing > 0:
+        found(f"the file is cut off: {missing} bytes are missing at its end")
+    elif reached is not None and (is_matroska or name == "flv"):
+        behind = length - reached
+        if behind > _BETWEEN + length * _AT_THE_END:
+            found(f"the last {behind} bytes make no sense")
 
 
 def _missing_of_riff(path: Path) -> int:

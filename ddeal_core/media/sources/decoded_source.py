@@ -25,16 +25,12 @@ Numbered = tuple[int, av.VideoFrame | Lost]
 class DecodedSource(FrameSource):
     """A source whose frames FFmpeg decodes."""
 
-    _display: Display
-
-    @property
-    def display(self) -> Display:
-        """How the stream's pictures are shown."""
-        return self._display
+    display: Display
+    """How the stream's pictures are shown."""
 
     def _see(self, display: Display, first: av.VideoFrame, container: InputContainer) -> None:
         """Take what the first picture and the container say."""
-        self._display = display
+        self.display = display
         self.info = SourceInfo(
             size=display.size,
             frame_rate=display.frame_rate,
@@ -64,7 +60,7 @@ class DecodedSource(FrameSource):
         Raises:
             MediaError: The decoder had to make up a picture in part, or there is no frame.
         """
-        display, given = self._display, 0
+        display, given = self.display, 0
         last: NDArray[np.uint8] | None = None
         deep: DeepPicture | None = None
         for (index, picture), duration in pictures:

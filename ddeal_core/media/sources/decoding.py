@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import av
 import numpy as np
@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import MediaError
 from ddeal_core.media.colour import ColourTags, bits_of, displayed_rgb, own_planes
-from ddeal_core.media.frame import DeepPicture
+from ddeal_core.media.frame import DeepPicture, to_fraction, upright
 from ddeal_core.media.pixel_limit import check_pixels, max_pixels
-from ddeal_core.media.rational import to_fraction
 from ddeal_core.media.sources.demuxers import AWAY_FROM_FILES, harmless_demuxers
 from ddeal_core.media.sources.ledger import Ledger
 from ddeal_core.media.tone_mapping import HDR_TRANSFERS
@@ -42,11 +41,11 @@ def reason(error: Exception) -> str:
 def open_container(
     what: str | Path | BinaryIO,
     *,
-    named: Path,
+    named: Path | None = None,
     file_format: str | None = None,
     options: Mapping[str, str] | None = None,
 ) -> InputContainer:
-    """Open a file, an open file object, an address, or a device.
+    """Open a file, an open file object, an address, or a device; messages call it `named`.
 
     A file is read alone: formats that lead on to other files or to addresses are refused. A
     stream of the network may lead on to others, not to files of this machine.
@@ -54,6 +53,7 @@ def open_container(
     Raises:
         MediaError: It is missing, may not be read, or holds no video.
     """
+    named = named or Path(str(what))
     allowed = {"max_pixels": str(max_pixels())}  # for the codecs that FFmpeg tries
     if isinstance(what, str) and not what.startswith("file:"):
         if file_format is None:
@@ -100,10 +100,6 @@ def clock_zero(container: InputContainer, first: av.VideoFrame) -> Fraction:
 
     Transport and program streams carry the sender's clock, which may have run for hours. In other
     containers a late beginning is meant.
-
-    Args:
-        container: The recording.
-        first: Its first picture.
     """
     if container.start_time is None or container.format.name not in ("mpegts", "mpeg"):
         return Fraction(0)
@@ -147,6 +143,7 @@ def pictures_of(
     """
     count = seen = 0
     weaver = Weaver(stream)
+    why: str | None = None
     try:
         for packet in packets:
             seen += packet.size > 0
@@ -163,20 +160,17 @@ def pictures_of(
                     yield whole
                     count += 1
             if cut_off:
-                for late in weaver.end():
-                    yield late
-                    count += 1
-                raise damage(named, count, "its data are cut off or flagged as corrupt")
-        for late in weaver.end():
-            yield late
-            count += 1
+                why = "its data are cut off or flagged as corrupt"
+                break
     except (av.FFmpegError, OSError, ValueError) as error:
-        for late in weaver.end():
-            yield late
-            count += 1
-        raise damage(named, count, reason(error)) from None
-    if checked and promised is not None and seen < promised:
-        raise damage(named, count, f"the file ends here but promises {promised} frames")
+        why = reason(error)
+    for late in weaver.end():
+        yield late
+        count += 1
+    if why is None and checked and promised is not None and seen < promised:
+        why = f"the file ends here but promises {promised} frames"
+    if why is not None:
+        raise damage(named, count, why)
 
 
 def _is_behind(picture: av.VideoFrame, packet: Packet[VideoStream]) -> bool:
@@ -247,7 +241,7 @@ class Display:
 
     Attributes:
         coded_size: (height, width) in square pixels, before any rotation.
-        turned: Transpose, then mirror left-right, then mirror up-down.
+        turned: See `upright`.
         coded_colour: Tags of the file.
         time_base: Seconds per unit of time stamps, or None.
         frame_rate: Average frames a second, or None.
@@ -304,24 +298,22 @@ class Display:
 
     def image(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
         """HxWx3 uint8 RGB of `size`; a picture of another size is scaled to it."""
+        return self.rgb(picture)
+
+    def rgb(
+        self, picture: av.VideoFrame, *, bits: Literal[8, 16] = 8, as_sdr: bool = True
+    ) -> NDArray[Any]:
+        """See `displayed_rgb`; upright."""
         height, width = self.coded_size
-        image = displayed_rgb(picture, tags=self.coded_colour, width=width, height=height)
-        return self.upright(image)
+        tags = self.coded_colour
+        rgb = displayed_rgb(
+            picture, tags=tags, width=width, height=height, bits=bits, as_sdr=as_sdr
+        )
+        return upright(rgb, self.turned)
 
     def deep(self, picture: av.VideoFrame) -> DeepPicture | None:
         """The picture with all its bits, or None if it has no more than 8."""
         return _Decoded(self, picture) if bits_of(picture) > 8 else None
-
-    def upright(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Turn and mirror a coded picture, HxW with channels or without."""
-        transpose, mirror, flip = self.turned
-        if transpose:
-            image = image.swapaxes(0, 1)
-        if mirror:
-            image = image[:, ::-1]
-        if flip:
-            image = image[::-1]
-        return np.ascontiguousarray(image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,13 +324,7 @@ class _Decoded(DeepPicture):
     picture: av.VideoFrame
 
     def rgb(self, *, hdr: bool = False) -> NDArray[np.uint16]:
-        height, width = self.display.coded_size
-        tags = self.display.coded_colour
-        return self.display.upright(
-            displayed_rgb(
-                self.picture, tags=tags, width=width, height=height, bits=16, as_sdr=not hdr
-            )
-        )
+        return self.display.rgb(self.picture, bits=16, as_sdr=not hdr)
 
     def planes(self, *, matrix: int, full: bool) -> NDArray[np.uint16] | None:
         height, width = self.display.coded_size
@@ -346,7 +332,7 @@ class _Decoded(DeepPicture):
         if tags.matrix != matrix:
             return None
         found = own_planes(self.picture, tags=tags, width=width, height=height, full=full)
-        return None if found is None else self.display.upright(found)
+        return None if found is None else upright(found, self.display.turned)
 
 
 def _turned(picture: av.VideoFrame) -> tuple[bool, bool, bool]:

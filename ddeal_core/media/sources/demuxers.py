@@ -8,42 +8,12 @@ __all__ = ["AWAY_FROM_FILES", "harmless_demuxers"]
 
 # They open what the file names: other files of this machine, addresses, devices, scripts. A
 # file's first bytes choose the demuxer, so "holiday.mp4" can be any of them.
-_LEADING_ELSEWHERE = frozenset(
-    {
-        "alsa",
-        "avisynth",
-        "concat",
-        "concatf",
-        "dash",
-        "dvdvideo",
-        "fbdev",
-        "hls",
-        "iec61883",
-        "image2",
-        "imf",
-        "jack",
-        "kmsgrab",
-        "lavfi",
-        "libcdio",
-        "openal",
-        "oss",
-        "pulse",
-        "rtp",
-        "rtsp",
-        "sap",
-        "sdp",
-        "smoothstreaming",
-        "sndio",
-        "tty",
-        "v4l2",
-        "vapoursynth",
-        "video4linux2",
-        "webm_dash_manifest",
-        "whip",
-        "x11grab",
-        "xcbgrab",
-    }
-)
+_LEADING_ELSEWHERE = {
+    "alsa", "avisynth", "concat", "concatf", "dash", "dvdvideo", "fbdev", "hls", "iec61883",
+    "image2", "imf", "jack", "kmsgrab", "lavfi", "libcdio", "openal", "oss", "pulse", "rtp",
+    "rtsp", "sap", "sdp", "smoothstreaming", "sndio", "tty", "v4l2", "vapoursynth",
+    "video4linux2", "webm_dash_manifest", "whip", "x11grab", "xcbgrab",
+}  # fmt: skip
 
 AWAY_FROM_FILES = (
     "crypto,data,ftp,http,httpproxy,https,mmsh,mmst,rtmp,rtmpe,rtmps,rtmpt,rtmpte,rtmpts,rtp,"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 __all__ = ["Extent", "extent_of"]
 
@@ -12,13 +11,10 @@ _HEADER, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
 _MOST_ELEMENTS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """Where a file's pictures and sound are.
+class Extent(NamedTuple):
+    """Byte after the last one that a file promises, and the one at which the first packets begin.
 
-    Attributes:
-        end: Byte after the last one that the file promises, or None where it was written live.
-        first_cluster: Byte at which the first packets begin, or None where it is not found.
+    Either is None where the file does not say, as where it was written live.
     """
 
     end: int | None
@@ -57,22 +53,19 @@ def extent_of(path: Path) -> Extent:
 
 def _element(file: BinaryIO) -> tuple[int, int | None] | None:
     """Read an element's id and the size of what follows, None where that is not known."""
-    kind, size = _number(file, marked=True), _number(file, marked=False)
+    kind, size = _number(file), _number(file)
     if kind is None or size is None:
         return None
-    value, bits = size
-    return kind[0], None if value == (1 << bits) - 1 else value
+    unmarked = (1 << size[1]) - 1  # an id keeps the marker of its length, a size does not
+    value = size[0] & unmarked
+    return kind[0], None if value == unmarked else value
 
 
-def _number(file: BinaryIO, *, marked: bool) -> tuple[int, int] | None:
-    """Read a number of variable length and how many bits it has; with its length marker or not."""
+def _number(file: BinaryIO) -> tuple[int, int] | None:
+    """Read a number of variable length, its length's marker in it, and how many bits it has."""
     first = file.read(1)
     if not first or not first[0]:
         return None
     length = 9 - first[0].bit_length()
     rest = file.read(length - 1)
-    if len(rest) < length - 1:
-        return None
-    value = int.from_bytes(first + rest, "big")
-    bits = 7 * length
-    return (value if marked else value & ((1 << bits) - 1)), bits
+    return (int.from_bytes(first + rest, "big"), 7 * length) if len(rest) == length - 1 else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Self
 
 import av
@@ -40,6 +39,9 @@ class FrameReader:
         source: A video file or images; read whole, whatever its `start` and `end`.
         cache: Bytes of decoded frames to keep.
 
+    Attributes:
+        source: What is read.
+
     Raises:
         InputError: The source is live.
         MediaError: It cannot be read.
@@ -48,34 +50,23 @@ class FrameReader:
     def __init__(self, source: FrameSource, *, cache: int = 96 << 20) -> None:
         if source.is_live:
             raise InputError(f"{source.path} comes once: only files can be read in any order")
-        self._source = source
+        self.source = source
         self._cache: OrderedDict[int, Image] = OrderedDict()
         self._room = max(1, cache // (3 * source.size[0] * source.size[1]))
         self._lock = threading.Lock()
         self._seeker: _ByStamp | None = None
         self._counter: _Counter | None = None
-        if isinstance(source, ImageSource):
-            self._files = source.files
-            self._count = len(self._files)
-            return
-        self._files = ()
+        self._files = source.files if isinstance(source, ImageSource) else ()
         if isinstance(source, VideoSource):
             self._seeker = _ByStamp.of(source)
-        if self._seeker is not None:
-            self._count = self._seeker.count
-        else:
+        if self._seeker is None and not self._files:
             self._counter = _Counter(source)
-            self._count = self._counter.count
-
-    @property
-    def source(self) -> FrameSource:
-        """What is read."""
-        return self._source
+        self._count = len(self._seeker or self._counter or self._files)
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the frames as displayed."""
-        return self._source.size
+        return self.source.size
 
     def __len__(self) -> int:
         """How many frames there are, exactly."""
@@ -135,12 +126,7 @@ class FrameReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -150,7 +136,7 @@ class _ByStamp:
     def __init__(self, source: VideoSource, stamps: list[int]) -> None:
         self._source, self._stamps = source, stamps
         self._places = {stamp: index for index, stamp in enumerate(stamps)}
-        self._seeker = Seeker(source)
+        self._seeker = Seeker(source.path)
         self._pictures: Iterator[av.VideoFrame] = iter(())
         self._next: int | None = None
 
@@ -169,8 +155,7 @@ class _ByStamp:
             return None
         return seeker
 
-    @property
-    def count(self) -> int:
+    def __len__(self) -> int:
         return len(self._stamps)
 
     def read(self, index: int, *, behind: int) -> list[tuple[int, Image]]:
@@ -211,16 +196,14 @@ class _ByStamp:
                 break
             if place == index and not picture.is_corrupt:
                 self._next = index + 1
-                return [(at, self._image(each)) for at, each in [*passed, (index, picture)]]
+                image = self._source.display.image
+                return [(at, image(each)) for at, each in [*passed, (index, picture)]]
             if place == index:
                 break
             if not picture.is_corrupt:
                 passed.append((place, picture))
         self._next = None
         return []
-
-    def _image(self, picture: av.VideoFrame) -> Image:
-        return self._source.display.image(picture)
 
     def close(self) -> None:
         self._seeker.close()
@@ -232,23 +215,19 @@ def _time_stamps(source: VideoSource) -> list[int] | None:
     """Time stamps of all frames in order of display, or None where they are not to be trusted."""
     stamps: list[int] = []
     last: int | None = None
-    container = open_container(source.path, named=source.path)
     try:
-        stream = video_stream(container, named=source.path)
-        for packet in container.demux(stream):
-            if not packet.size:
-                continue
-            steps_back = packet.dts is not None and last is not None and packet.dts < last
-            last = packet.dts if packet.dts is not None else last
-            odd = packet.pts is None or packet.is_discard or packet.is_corrupt
-            if odd or steps_back or (not stamps and not packet.is_keyframe):
-                return None
-            assert packet.pts is not None
-            stamps.append(packet.pts)
+        with open_container(source.path) as container:
+            for packet in container.demux(video_stream(container, named=source.path)):
+                if not packet.size:
+                    continue
+                steps_back = packet.dts is not None and last is not None and packet.dts < last
+                last = packet.dts if packet.dts is not None else last
+                odd = packet.is_discard or packet.is_corrupt or steps_back
+                if packet.pts is None or odd or (not stamps and not packet.is_keyframe):
+                    return None
+                stamps.append(packet.pts)
     except (av.FFmpegError, OSError, ValueError):
         return None
-    finally:
-        container.close()
     return sorted(stamps) if len(set(stamps)) == len(stamps) else None
 
 
@@ -260,8 +239,10 @@ class _Counter:
         self._whole = source if source.start == 0 and source.end is None else None
         self._frames: Iterator[Frame] = iter(())
         self._next: int | None = None
-        self.count = sum(1 for _ in self._begin())
-        self._next = None
+        self._count = sum(1 for _ in self._begin())
+
+    def __len__(self) -> int:
+        return self._count
 
     def _begin(self) -> Iterator[Frame]:
         if self._whole is None:

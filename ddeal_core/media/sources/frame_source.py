@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self, get_args
+from typing import Self, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,15 @@ from ddeal_core.media.identity import Settings
 from ddeal_core.media.sources.damage import DamageRecord, OnError
 from ddeal_core.media.sources.sound import Sound
 
-__all__ = ["FrameSource", "SourceInfo"]
+__all__ = ["FrameSource", "SourceInfo", "SourceOptions"]
+
+
+class SourceOptions(TypedDict, total=False):
+    """Which frames a source gives, and what it does about damage: see `open_source`."""
+
+    start: int | None
+    end: int | None
+    on_error: OnError
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +106,8 @@ class FrameSource(ABC):
 
     @property
     def size(self) -> tuple[int, int]:
-        """See `SourceInfo`, as for those below."""
+        """(height, width) of the frames as displayed; this and what follows are `SourceInfo`'s."""
         return self.info.size
-
-    @property
-    def frame_count(self) -> int | None:
-        """How many frames are promised, or None."""
-        return self.info.frame_count
-
-    @property
-    def frame_count_is_exact(self) -> bool:
-        """Whether `frame_count` can be relied on."""
-        return self.info.frame_count_is_exact
 
     @property
     def frame_rate(self) -> Fraction | None:
@@ -122,9 +120,14 @@ class FrameSource(ABC):
         return self.info.time_base
 
     @property
-    def zero(self) -> Fraction:
-        """Time stamp, in seconds, that stands for the beginning."""
-        return self.info.zero
+    def frame_count(self) -> int | None:
+        """How many frames are promised, or None."""
+        return self.info.frame_count
+
+    @property
+    def exact_count(self) -> int | None:
+        """How many frames there are, or None where only reading them would tell."""
+        return self.info.frame_count if self.info.frame_count_is_exact else None
 
     @property
     def is_video(self) -> bool:
@@ -135,11 +138,6 @@ class FrameSource(ABC):
     def is_live(self) -> bool:
         """Whether frames come once only."""
         return self.info.is_live
-
-    @property
-    def colour(self) -> ColourTags:
-        """How a video made from these frames should be tagged."""
-        return self.info.colour
 
     def sound(self) -> Sound | None:
         """The sound that belongs to the frames, or None."""
@@ -156,11 +154,8 @@ class FrameSource(ABC):
         Raises:
             MediaError: It cannot be read.
         """
-        frames = iter(self)
-        try:
+        with closing(iter(self)) as frames:
             return next(frames).image
-        finally:
-            frames.close()  # type: ignore[attr-defined]  # a generator
 
     def part(self, first: int, stop: int) -> Iterator[Frame]:
         """Give the frames from one index to before another, both of the whole video.
@@ -170,15 +165,12 @@ class FrameSource(ABC):
         Raises:
             MediaError: A frame cannot be read; the message has its number.
         """
-        frames = iter(self)
-        try:
+        with closing(iter(self)) as frames:
             for frame in frames:
                 if frame.index >= first:
                     yield frame
                 if frame.index + 1 >= stop:
                     return
-        finally:
-            frames.close()  # type: ignore[attr-defined]  # a generator
 
     def identity(self) -> Settings:
         """Say what was opened, in plain JSON types: its name, and what tells it from others.
@@ -199,7 +191,7 @@ class FrameSource(ABC):
         """Let a live source end after the frame it is at, as if there were no more."""
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Generator[Frame]:
         """Give the frames.
 
         Raises:
@@ -213,10 +205,5 @@ class FrameSource(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

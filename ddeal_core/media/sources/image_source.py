@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Unpack
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageOps
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ddeal_core.errors import MediaError
-from ddeal_core.media.deep_images import DeepImage, has_16_bits
 from ddeal_core.media.file_kinds import IMAGE_ENDINGS
-from ddeal_core.media.frame import Frame
-from ddeal_core.media.identity import Settings, file_identity
+from ddeal_core.media.frame import DeepPicture, Frame, upright
+from ddeal_core.media.identity import Settings, identity_of_files
 from ddeal_core.media.picture_files import opened_picture, stored_orientation
-from ddeal_core.media.sources.damage import DamageRecord, OnError
-from ddeal_core.media.sources.frame_source import FrameSource, SourceInfo
+from ddeal_core.media.sources.damage import DamageRecord
+from ddeal_core.media.sources.frame_source import FrameSource, SourceInfo, SourceOptions
 
 __all__ = ["ImageSource", "read_image"]
 
@@ -48,11 +50,44 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         return np.array(image.convert("RGB"), dtype=np.uint8)
 
 
+def _has_16_bits(image: Image.Image) -> bool:
+    """Whether an opened PNG or TIFF is grey or RGB of 16 bits; nothing is decoded."""
+    if not isinstance(image, PngImageFile | TiffImageFile) or not image.tile:
+        return False
+    args = image.tile[0][3]
+    coded = str(args[0] if isinstance(args, tuple) else args)
+    return coded.startswith(("RGB", "I;16", "LA;16")) and ";16" in coded and "S" not in coded
+
+
+@dataclass(frozen=True, slots=True)
+class _DeepImage(DeepPicture):
+    """The file, read again with all its bits when they are wanted."""
+
+    path: Path
+
+    def rgb(self, *, hdr: bool = False) -> NDArray[np.uint16]:
+        """See `DeepPicture`; alpha is dropped. MediaError where the file is not what it was."""
+        del hdr
+        with opened_picture(self.path) as image:  # checks what may be decoded
+            if not _has_16_bits(image):
+                raise MediaError(f"{self.path} was replaced while it was in use")
+            size, orientation = stored_orientation(image)
+            if image.format == "TIFF":  # which OpenCV turns itself, whatever the flag
+                size, orientation = (size[::-1] if orientation >= 5 else size), 1
+            data = np.fromfile(self.path, np.uint8)
+            how = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+            values = cv2.imdecode(data, how)
+            if values is None or values.dtype != np.uint16 or values.shape[1::-1] != size:
+                raise MediaError(f"{self.path} cannot be decoded with 16 bits")
+        turn = orientation >= 5, orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8)
+        return upright(values[..., ::-1], turn)
+
+
 def _displayed_size(path: Path) -> tuple[tuple[int, int], bool]:
     """Read from the file's head (height, width), and whether it has 16 bits to be kept."""
     with opened_picture(path) as image:
         (width, height), orientation = stored_orientation(image)
-        deep = has_16_bits(image)
+        deep = _has_16_bits(image)
     return ((width, height) if orientation in (5, 6, 7, 8) else (height, width)), deep
 
 
@@ -62,10 +97,11 @@ class ImageSource(FrameSource):
     Args:
         path: What the user named (for messages).
         files: The images in order; all of the same size.
-        start: First file to give.
-        end: File to stop before.
         frame_rate: Frames a second, 24 unless given.
-        on_error: What to do about files that cannot be read.
+        options: See `open_source`.
+
+    Attributes:
+        files: All images in order, whatever `start` and `end`.
 
     Raises:
         MediaError: No file, one that is no image, another size, or two of the same stem.
@@ -77,12 +113,10 @@ class ImageSource(FrameSource):
         path: Path,
         files: Sequence[Path],
         *,
-        start: int | None = None,
-        end: int | None = None,
         frame_rate: Fraction | None = None,
-        on_error: OnError = "stop",
+        **options: Unpack[SourceOptions],
     ) -> None:
-        super().__init__(path, start=start, end=end, on_error=on_error)
+        super().__init__(path, **options)
         if not files:
             raise MediaError(f"{path} holds no images ({', '.join(sorted(IMAGE_ENDINGS))})")
         if frame_rate is not None and frame_rate <= 0:
@@ -91,24 +125,23 @@ class ImageSource(FrameSource):
             raise MediaError(
                 f"{path} has {len(files)} images: there is no frame {self.start} to start at"
             )
-        self._files = tuple(files)
-        self._indices = {file.stem: index for index, file in enumerate(self._files)}
-        stems: dict[str, Path] = {}
-        first: tuple[Path, tuple[int, int]] | None = None
+        self.files = tuple(files)
+        self._indices: dict[str, int] = {}
         self._deep: set[int] = set()
-        for index, file in enumerate(self._files):
+        first: tuple[Path, tuple[int, int]] | None = None
+        for index, file in enumerate(self.files):
             if "\\" in file.stem:
                 raise MediaError(f"{file} has a backslash in its name, which results cannot have")
-            if file.stem in stems:
+            if file.stem in self._indices:
                 raise MediaError(
-                    f"{stems[file.stem]} and {file.name} would give the same result name: "
-                    "keep one of them"
+                    f"{self.files[self._indices[file.stem]]} and {file.name} would give the same "
+                    "result name: keep one of them"
                 )
-            stems[file.stem] = file
+            self._indices[file.stem] = index
             try:
                 size, deep = _displayed_size(file)
             except MediaError:
-                if on_error == "stop":
+                if self.on_error == "stop":
                     raise
                 continue
             if deep:
@@ -127,68 +160,55 @@ class ImageSource(FrameSource):
             size=first[1],
             frame_rate=rate,
             time_base=1 / rate,
-            frame_count=len(self._files[self.start : self.end]),
+            frame_count=len(self.files[self.start : self.end]),
             frame_count_is_exact=True,
             is_video=False,
             bits=16 if self._deep else 8,
         )
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All images in order, whatever `start` and `end`."""
-        return self._files
 
     def frame_named(self, name: str) -> int | None:
         """Index of the image with this stem, or None."""
         return self._indices.get(name)
 
     def _identify(self) -> Settings:
-        files = self._files[self.start : self.end]
-        digest = hashlib.sha256()
-        for file in files:
-            try:
-                record = file_identity(file)
-            except OSError as error:
-                raise MediaError(f"{file} cannot be read: {error.strerror or error}") from None
-            digest.update(json.dumps(record, sort_keys=True).encode())
+        files = self.files[self.start : self.end]
         return {
             "name": self.path.name,
             "images": len(files),
             "rate": str(self.frame_rate),
-            "sampled_sha256": digest.hexdigest(),
+            "sampled_sha256": identity_of_files(files, MediaError),
         }
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Generator[Frame]:
         """Read the files one after the other.
 
         Raises:
             MediaError: A file cannot be read; the message names it and its number.
         """
         self.damage = DamageRecord(self.path, self.on_error)
-        yield from self.part(self.start, len(self._files))
+        yield from self.part(self.start, len(self.files))
         self.damage.tell()
 
-    def part(self, first: int, stop: int) -> Iterator[Frame]:
+    def part(self, first: int, stop: int) -> Generator[Frame]:
         """Read some of the files: see `FrameSource.part`."""
-        record = self.damage
         last: NDArray[np.uint8] | None = None
-        deep: DeepImage | None = None
-        for index in range(first, min(stop, self.end or stop, len(self._files))):
-            file = self._files[index]
+        deep: _DeepImage | None = None
+        for index in range(first, min(stop, self.end or stop, len(self.files))):
+            file = self.files[index]
             held = False
             try:
                 image = read_image(file)
                 if image.shape[:2] != self.size:
                     raise MediaError(f"{file} changed its size while it was in use")
                 last = image
-                deep = DeepImage(file) if index in self._deep else None
+                deep = _DeepImage(file) if index in self._deep else None
             except MediaError as error:
                 if self.on_error == "stop":
                     raise MediaError(f"frame {index}: {error}") from None
-                record.lose(index, str(error))
+                self.damage.lose(index, str(error))
                 held = True
             if last is None or (held and self.on_error == "skip"):
-                record.unheld += self.on_error == "hold"
+                self.damage.unheld += self.on_error == "hold"
                 continue
             yield Frame(
                 image=last,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Unpack, cast
 
 import numpy as np
 from av.audio.stream import AudioStream
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.sources.damage import OnError
 from ddeal_core.media.sources.decoded_source import DecodedSource
 from ddeal_core.media.sources.decoding import (
     Display,
@@ -28,6 +27,7 @@ from ddeal_core.media.sources.decoding import (
     pictures_of,
     video_stream,
 )
+from ddeal_core.media.sources.frame_source import SourceOptions
 from ddeal_core.media.sources.ledger import Lost
 from ddeal_core.media.sources.sound import LiveSound, Sound
 from ddeal_core.media.sources.timeline import Timeline, tell_of_join
@@ -47,10 +47,8 @@ class LiveSource(DecodedSource):
         what: An open binary file (of a pipe), an address such as ``rtsp://...``, or a device.
         named: What messages call it.
         file_format: FFmpeg's name of the format, if it cannot be recognised.
-        options: For FFmpeg's demuxer.
-        start: First frame to give.
-        end: Frame to stop before.
-        on_error: What to do about frames that cannot be read.
+        demuxer: Options of FFmpeg's demuxer.
+        options: See `open_source`.
 
     Raises:
         MediaError: It holds no video, or cannot be decoded.
@@ -63,17 +61,15 @@ class LiveSource(DecodedSource):
         *,
         named: str,
         file_format: str | None = None,
-        options: dict[str, str] | None = None,
-        start: int | None = None,
-        end: int | None = None,
-        on_error: OnError = "stop",
+        demuxer: Mapping[str, str] | None = None,
+        **options: Unpack[SourceOptions],
     ) -> None:
-        super().__init__(Path(named), start=start, end=end, on_error=on_error)
+        super().__init__(Path(named), **options)
         self._stopped = self._used = False
         self._sounds: list[LiveSound] = []
         try:
             self._container: InputContainer = open_container(
-                what, named=self.path, file_format=file_format, options=options
+                what, named=self.path, file_format=file_format, options=demuxer
             )
             try:
                 self._begin()
@@ -130,13 +126,13 @@ class LiveSource(DecodedSource):
             raise InputError(
                 f"{self.path} comes once: only frame 0 can be looked at before it is segmented"
             )
-        return self._display.image(picture)
+        return self.display.image(picture)
 
     def stop(self) -> None:
         """End after the frame that is being read; may be called from a signal's handler."""
         self._stopped = True
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Generator[Frame]:
         """Give the frames as they come.
 
         Raises:
@@ -178,19 +174,16 @@ class LiveSource(DecodedSource):
                     sound.add(heard)
 
 
-def open_camera(
-    name: str, *, start: int | None = None, end: int | None = None, on_error: OnError = "stop"
-) -> LiveSource:
+def open_camera(name: str, **options: Unpack[SourceOptions]) -> LiveSource:
     """Open a camera: "camera", "camera:1", or "camera:" and the system's own name for it.
 
     Raises:
         MediaError: There is no such camera, or it may not be used.
     """
     device = name.partition(":")[2] or "0"
-    try:
-        file_format = _CAMERAS[sys.platform]
-    except KeyError:
-        raise MediaError(f"cameras are not supported on {sys.platform}") from None
+    file_format = _CAMERAS.get(sys.platform)
+    if file_format is None:
+        raise MediaError(f"cameras are not supported on {sys.platform}")
     if sys.platform == "linux" and device.isdecimal():
         device = f"/dev/video{device}"
     if sys.platform == "win32":
@@ -200,13 +193,6 @@ def open_camera(
                 "`ffmpeg -list_devices true -f dshow -i dummy` lists them"
             )
         device = f"video={device}"
-    options = {"framerate": "30"} if sys.platform == "darwin" else {}
-    return LiveSource(
-        device,
-        named=f"{name} ({device})",
-        file_format=file_format,
-        options=options,
-        start=start,
-        end=end,
-        on_error=on_error,
-    )
+    demuxer = {"framerate": "30"} if sys.platform == "darwin" else {}
+    named = f"{name} ({device})"
+    return LiveSource(device, named=named, file_format=file_format, demuxer=demuxer, **options)

@@ -7,13 +7,12 @@ import os
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Unpack
 
 from ddeal_core.errors import MediaError
 from ddeal_core.media.file_kinds import IMAGE_ENDINGS, is_image, natural_key
 from ddeal_core.media.picture_files import opened_picture
-from ddeal_core.media.sources.damage import OnError
-from ddeal_core.media.sources.frame_source import FrameSource
+from ddeal_core.media.sources.frame_source import FrameSource, SourceOptions
 from ddeal_core.media.sources.image_source import ImageSource
 from ddeal_core.media.sources.live_source import LiveSource, open_camera
 from ddeal_core.media.sources.video_source import VideoSource
@@ -24,10 +23,8 @@ __all__ = ["open_source"]
 def open_source(
     path: str | os.PathLike[str] | BinaryIO,
     *,
-    start: int | None = None,
-    end: int | None = None,
     frame_rate: Fraction | None = None,
-    on_error: OnError = "stop",
+    **options: Unpack[SourceOptions],
 ) -> FrameSource:
     """Open a video file, a folder of images, a pattern such as ``shots/*.jpg``, or one image.
 
@@ -37,12 +34,12 @@ def open_source(
     Args:
         path: The file, folder or pattern. Folders are read in natural order ("2" before "10"),
             hidden files and files of other endings are passed over.
-        start: First frame to give, counted from 0. `Frame.index` still counts from the
-            beginning of the whole video.
-        end: Frame to stop before; None for all.
         frame_rate: Of image files; a video has its own.
-        on_error: What to do about frames that cannot be read: "stop" raises, "skip" leaves them
-            out, "hold" gives the last good one in their place. `FrameSource.damage` has them.
+        options: `start`, the first frame to give, counted from 0 (`Frame.index` still counts from
+            the beginning of the whole video); `end`, the frame to stop before, None for all; and
+            `on_error`, what to do about frames that cannot be read: "stop" raises, "skip" leaves
+            them out, "hold" gives the last good one in their place. `FrameSource.damage` has
+            them.
 
     Raises:
         MediaError: It is missing, empty, no video or image, or cannot be decoded.
@@ -50,7 +47,7 @@ def open_source(
     """
     if not isinstance(path, str | os.PathLike):
         named = str(getattr(path, "name", "the open file"))
-        return LiveSource(path, named=named, start=start, end=end, on_error=on_error)
+        return LiveSource(path, named=named, **options)
     text = os.fspath(path)
     if not text:
         raise MediaError("a video has no name: give a file, a folder or a pattern")
@@ -58,17 +55,17 @@ def open_source(
     if text == "-":
         # unbuffered: what has come is given at once
         pipe = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-        return LiveSource(pipe, named="standard input", start=start, end=end, on_error=on_error)
+        return LiveSource(pipe, named="standard input", **options)
     if not where.exists():
         if text == "camera" or text.startswith("camera:"):
-            return open_camera(text, start=start, end=end, on_error=on_error)
+            return open_camera(text, **options)
         if "://" in text:
-            return LiveSource(text, named=text, start=start, end=end, on_error=on_error)
+            return LiveSource(text, named=text, **options)
     if where.is_dir():
         files = [entry for entry in where.iterdir() if is_image(entry)]
     elif where.exists():
         if where.suffix.lower() not in IMAGE_ENDINGS or _moves(where):
-            return VideoSource(where, start=start, end=end, on_error=on_error)
+            return VideoSource(where, **options)
         files = [where]
     elif glob.has_magic(text):
         matches = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207
@@ -78,7 +75,7 @@ def open_source(
     else:
         raise MediaError(f"there is no file or folder {text}")
     files.sort(key=lambda file: (natural_key(file.name), str(file)))
-    return ImageSource(where, files, start=start, end=end, frame_rate=frame_rate, on_error=on_error)
+    return ImageSource(where, files, frame_rate=frame_rate, **options)
 
 
 def _moves(path: Path) -> bool:

@@ -16,7 +16,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
-from ddeal_core.media.rational import to_fraction
+from ddeal_core.media.frame import to_fraction
 from ddeal_core.media.sources.decoding import open_container, reason
 from ddeal_core.media.sources.timeline import Timeline
 
@@ -28,10 +28,8 @@ _MOST_AHEAD = 1000  # packets
 
 def starts_at(packet: Packet[AudioStream]) -> Fraction:
     """Seconds at which a packet begins; 0 where it does not say."""
-    stamp, time_base = packet.pts if packet.pts is not None else packet.dts, packet.time_base
-    if stamp is None or time_base is None:
-        return Fraction(0)
-    return stamp * (to_fraction(time_base) or Fraction(0))
+    stamp = packet.pts if packet.pts is not None else packet.dts
+    return (stamp or 0) * (to_fraction(packet.time_base) or Fraction(0))
 
 
 class Sound(ABC):
@@ -56,11 +54,7 @@ class Sound(ABC):
 
 
 class FileSound(Sound):
-    """Sound of a file, which is opened when first asked.
-
-    Args:
-        path: The file.
-    """
+    """Sound of a file, which is opened when first asked."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -76,7 +70,7 @@ class FileSound(Sound):
             MediaError: The file is there no longer.
         """
         if self._container is None:
-            self._container = open_container(self._path, named=self._path)
+            self._container = open_container(self._path)
             self._coming = self._demuxed(self._container)
         return self._container.streams.audio
 
@@ -123,11 +117,7 @@ class FileSound(Sound):
 
 
 class LiveSound(Sound):
-    """Sound of a source that can be read once: its packets wait here until an output takes them.
-
-    Args:
-        streams: Of the container that is being read.
-    """
+    """Sound of a source that can be read once: its packets wait here until an output takes them."""
 
     def __init__(self, streams: Sequence[AudioStream]) -> None:
         self._streams = tuple(streams)

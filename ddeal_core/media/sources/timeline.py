@@ -18,7 +18,7 @@ from av.container import InputContainer
 from av.format import Flags
 from av.packet import Packet
 
-from ddeal_core.media.rational import to_fraction
+from ddeal_core.media.frame import to_fraction
 from ddeal_core.media.sources.transport_stream import restarts_between
 
 __all__ = ["OnJoin", "Timeline", "tell_of_join"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Unpack
 
 import av
 from av.container import InputContainer
@@ -17,7 +18,7 @@ from ddeal_core.errors import MediaError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings, file_identity
 from ddeal_core.media.sources.container_gaps import without_holes
-from ddeal_core.media.sources.damage import DamageRecord, OnError
+from ddeal_core.media.sources.damage import DamageRecord
 from ddeal_core.media.sources.decoded_source import DecodedSource, with_durations
 from ddeal_core.media.sources.decoding import (
     Display,
@@ -26,6 +27,7 @@ from ddeal_core.media.sources.decoding import (
     pictures_of,
     video_stream,
 )
+from ddeal_core.media.sources.frame_source import SourceOptions
 from ddeal_core.media.sources.ledger import Ledger, Lost
 from ddeal_core.media.sources.sound import FileSound, Sound
 from ddeal_core.media.sources.timeline import tell_of_join
@@ -49,39 +51,30 @@ class VideoSource(DecodedSource):
 
     Rotation, mirroring and the sample aspect ratio are applied, interlaced pictures are made
     whole, HDR is shown as SDR; time stamps are passed through. The size is that of the first
-    frame; later frames of another size are scaled to it.
+    frame; later frames of another size are scaled to it. Where bytes are missing between frames,
+    nobody knows how many: unless it stops there they are warned of, and frames behind them are
+    numbered as if there had been none.
 
     Args:
         path: The file.
-        start: First frame to give (those before are decoded, not converted).
-        end: Frame to stop before.
-        on_error: What to do about frames that cannot be read. Where bytes are missing between
-            frames, nobody knows how many: they are warned of, and frames behind them are numbered
-            as if there had been none.
+        options: See `open_source`; frames before the first are decoded, not converted.
 
     Raises:
         MediaError: Missing, no video, sound only, without frames, or not decodable.
         InputError: `start` and `end` contradict each other.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        start: int | None = None,
-        end: int | None = None,
-        on_error: OnError = "stop",
-    ) -> None:
-        super().__init__(path, start=start, end=end, on_error=on_error)
+    def __init__(self, path: Path, **options: Unpack[SourceOptions]) -> None:
+        super().__init__(path, **options)
         self._active: list[InputContainer] = []
         self._told: set[bool] = set()  # of gaps, and of joins without one
         with self._opened() as (container, stream):
             # one packet in, one frame out: frame threads would read ahead
             stream.thread_type = "SLICE"
             packets = without_holes(
-                container, stream, path=path, record=DamageRecord(path, on_error)
+                container, stream, path=path, record=DamageRecord(path, self.on_error)
             )
-            if on_error == "stop":
+            if self.on_error == "stop":
                 first = next(pictures_of(packets, stream, named=path, checked=False), None)
             else:
                 found = pictures_and_losses(packets, stream, record=self.damage)
@@ -98,7 +91,7 @@ class VideoSource(DecodedSource):
                 raise MediaError(
                     f"{path} has {declared} frames: there is no frame {self.start} to start at"
                 )
-            stop = declared if end is None else min(end, declared)
+            stop = min(self.end or declared, declared)
             self.info = replace(
                 self.info,
                 frame_count=max(0, stop - self.start),
@@ -110,12 +103,9 @@ class VideoSource(DecodedSource):
         return FileSound(self.path) if self._has_sound else None
 
     def _identify(self) -> Settings:
-        try:
-            return file_identity(self.path)
-        except OSError as error:
-            raise MediaError(f"{self.path} cannot be read: {error.strerror or error}") from None
+        return file_identity(self.path, MediaError)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Generator[Frame]:
         """Decode from the beginning; with several threads of packets where it stops at damage.
 
         Raises:
@@ -188,7 +178,7 @@ class VideoSource(DecodedSource):
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
-        container = open_container(self.path, named=self.path)
+        container = open_container(self.path)
         self._active.append(container)
         try:
             yield container, video_stream(container, named=self.path)
