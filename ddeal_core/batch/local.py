@@ -42,18 +42,8 @@ def run_in_processes(
     needs the usual ``if __name__ == "__main__"``. One that dies costs the video that it had;
     another takes its place.
 
-    Args:
-        jobs: The videos.
-        network: What each process loads.
-        workers: How many processes; each takes its share of the threads.
-        on_progress: Called as frames are done, a few times a second for each video.
-
-    Yields:
-        How each video ended, as they end.
-
-    Raises:
-        DdealError: No process can start.
-        InputError: The weights, the device or the resolution cannot be used.
+    Arguments, what is given and what is raised are those of `cut_out_many`; progress is told a
+    few times a second for each video.
     """
     waiting = deque(jobs)
     share = min(workers, len(jobs))

@@ -47,9 +47,6 @@ def run_on_ray(
         address: Of a cluster that this machine is not in: ``ray://host:10001``. None takes
             RAY_ADDRESS, the cluster that this machine is in, or starts one of it alone.
 
-    Yields:
-        How each video ended, as they end.
-
     Raises:
         InputError: Ray is not installed, or there is no cluster at the address.
         DdealError: The cluster has no room for a single video.

@@ -42,15 +42,7 @@ class Runner:
         self._segmenter = network.load()
 
     def run(self, job: Job, on_progress: OnProgress | None = None) -> Outcome:
-        """Cut out one video.
-
-        Args:
-            job: The video.
-            on_progress: Called after each frame.
-
-        Returns:
-            How it ended; a failure is told, not raised.
-        """
+        """Cut out one video and say how it ended; a failure is told, not raised."""
         if job.fault is not None:
             return Outcome.fault(job, job.fault, bad_input=True)
         frames = 0

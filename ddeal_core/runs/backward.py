@@ -49,12 +49,7 @@ class WayBack:
         """Choose what to follow backward; None where nothing is to be.
 
         Going "backward" all masks count, from the last to the first. Going "both" ways, each
-        object is followed back from its first mask.
-
-        Args:
-            masks: All of them, in order.
-            direction: Which way.
-            start: First frame of the video's range.
+        object is followed back from its first mask, unless that is on the range's `start`.
         """
         if direction == "backward":
             return cls(masks, {})
@@ -109,10 +104,6 @@ class WayBack:
             source: The video.
             kept: Where results go; what is there is gone on from.
             on_frame: Called after each new frame with how many are done, and how many there are.
-
-        Raises:
-            MediaError: A frame cannot be read.
-            OutputError: There is no room for the results.
         """
         stop = max(self.masks) + 1
         first = min(frames[0] for frames in self.keys.values()) + 1 if self.keys else source.start

@@ -81,9 +81,7 @@ class Pass:
     def recover(self, device: torch.device) -> None:
         """Read the state's file if there is one, and keep the log up to it.
 
-        Raises:
-            OSError: A file cannot be read.
-            ValueError: One of them is damaged.
+        Raises OSError or ValueError where one of them cannot be read, or is damaged.
         """
         if self._path is None or not self._path.is_file():
             return
@@ -120,36 +118,20 @@ class Pass:
             raise self.damaged() from error
 
     def get(self, frame: Frame, device: torch.device) -> Result | None:
-        """Read the result of a frame, or None if there is none: see `ResultLog.get`.
-
-        Raises:
-            OutputError: It is damaged, or the disk fails.
-        """
+        """Read the result of a frame, or None if there is none: see `ResultLog.get`."""
         try:
             return self.log.get(frame.index, frame.size, device)
         except ValueError:
             raise self.damaged() from None
 
     def reached(self, done: int, state: TrackerState) -> None:
-        """Note that so many results are in the log; save the state if it is time.
-
-        Args:
-            done: Frames so far.
-            state: What the tracker knows after them.
-
-        Raises:
-            OutputError: The disk does not take it.
-        """
+        """Note what the tracker knows after so many frames in the log; save it if it is time."""
         self._latest = state, done, self.log.end
         if time.monotonic() - self._told >= self._pause:
             self.save()
 
     def save(self) -> None:
-        """Save the state that was reached.
-
-        Raises:
-            OutputError: The disk does not take it.
-        """
+        """Save the state that was reached."""
         if self._path is None or self._latest is None:
             return
         began = time.monotonic()
@@ -214,11 +196,7 @@ class Journal:
         return sum(each.done for each in self._passes) * all(p.is_sound for p in self._passes)
 
     def start(self, description: Mapping[str, Any]) -> None:
-        """Forget what is there and begin with the first frame.
-
-        Raises:
-            OSError: The folder cannot be written to.
-        """
+        """Forget what is there and begin with the first frame."""
         self._close_logs()
         # The states first: what is left of a removal cut short is never gone on from.
         for name in sorted({*_FILES} - {_LOCK}, key=lambda name: not name.endswith(_STATE)):
@@ -227,11 +205,7 @@ class Journal:
         self._open()
 
     def resume(self, device: torch.device) -> bool:
-        """Take up what is there; False if it is damaged or nothing, and `start` remains.
-
-        Args:
-            device: Where the tracker computes.
-        """
+        """Take up what is there; False if it is damaged or nothing, and `start` remains."""
         try:
             self._open()
             for each in self._passes:
@@ -241,11 +215,7 @@ class Journal:
         return self.has_state
 
     def finishing(self, output: Path) -> None:
-        """Note that an output is about to appear: until its manifest is there it is this run's.
-
-        Raises:
-            OutputError: The disk does not take it.
-        """
+        """Note that an output is about to appear: until its manifest is there it is this run's."""
         with writing(self.folder):
             write_whole(self.folder / _FINISHING, output.name.encode())
 

@@ -60,16 +60,7 @@ def run_settings(
 
 
 def render_settings(masks: Settings, source: FrameSource, finishing: Finishing) -> Settings:
-    """Describe what is made of masks that are there already.
-
-    Args:
-        masks: See `KnownMasks.identity`.
-        source: The video.
-        finishing: See `run_settings`.
-
-    Raises:
-        MediaError: The video cannot be read any more.
-    """
+    """Describe what is made of masks that are there already: see `KnownMasks.identity`."""
     return {
         **_finished(finishing),
         "input": dict(source.identity()),
@@ -85,12 +76,7 @@ def _finished(finishing: Finishing) -> Settings:
 
 
 def output_settings(run: Settings, writer: ResultWriter) -> Settings:
-    """Describe one output of a run: what `is_complete` wants, and what its manifest holds.
-
-    Args:
-        run: See `run_settings`.
-        writer: Of the output.
-    """
+    """Describe one output of a run: what `is_complete` wants, and what its manifest holds."""
     return {**run, "output": dict(writer.settings or {})}
 
 

@@ -54,11 +54,7 @@ class ResultLog:
 
     @classmethod
     def at(cls, path: Path) -> Self:
-        """Open a file, or make it; `recover` says what is kept of it.
-
-        Raises:
-            OSError: It cannot be opened.
-        """
+        """Open a file, or make it; `recover` says what is kept of it."""
         return cls(path.open("r+b" if path.exists() else "w+b", buffering=0), path)
 
     @classmethod
@@ -75,11 +71,7 @@ class ResultLog:
 
     @classmethod
     def of_soft_file(cls, path: Path, size: tuple[int, int]) -> Self:
-        """Open what `SoftWriter` wrote, for reading.
-
-        Args:
-            path: The file.
-            size: (H, W) of the video that it must be of.
+        """Open what `SoftWriter` wrote, for reading; it must be of a video of that (H, W).
 
         Raises:
             InputError: It cannot be read, is damaged, or belongs to a video of another size.
@@ -105,7 +97,6 @@ class ResultLog:
         """Keep so many records that were written before, and drop what lies behind them.
 
         Raises:
-            OSError: The file cannot be read.
             ValueError: The records do not end there.
         """
         places = dict(self._heads(end))

@@ -86,15 +86,12 @@ def test_codings_in_containers(tmp_path, coding, endings, caplog):
     ("name", "settings"),
     [
         ("in.avi", {"audio": "pcm_s16le", "layout": "stereo"}),
-        ("in.mkv", {"audio": "pcm_s16le", "layout": "stereo"}),
         ("in.avi", {"codec": "mjpeg", "audio": "pcm_u8", "rate": 11025}),
         ("in.avi", {"codec": "dvvideo", "audio": "pcm_s16le", "size": (576, 720), "frames": 2}),
-        ("in.avi", {"audio": "adpcm_ms", "rate": 44100}),
         ("in.mkv", {"audio": "flac", "rate": 192000}),
         ("in.mkv", {"audio": "flac", "rate": 22222}),
         ("in.avi", {"audio": "pcm_s16le", "layout": "5.1"}),
         ("in.mkv", {"audio": "pcm_s24le", "layout": "7.1"}),
-        ("in.mkv", {"audio": "aac", "layout": "5.1"}),
         ("in.mkv", {"audio": "flac", "layout": "2.1", "rate": 96000}),
         ("in.mov", {"audio": "pcm_s8", "rate": 5512}),
         ("in.mkv", {"audio": "aac", "sound_begins": 1}),
@@ -129,7 +126,7 @@ def test_several_tracks_each_in_its_way(tmp_path):
         assert (pictures, len(heard)) == (8, 3)
 
 
-@pytest.mark.parametrize("seconds", [-0.06, -0.5, 0.5])
+@pytest.mark.parametrize("seconds", [-0.06, 0.5])
 def test_times_of_sound_that_jump(tmp_path, seconds):
     """The clock of the sound alone jumps by some packets, or by more: all pictures stay."""
     path = record(tmp_path / "in.ts", frames=50, size=(32, 32), codec="libx264", begins=1)

@@ -159,18 +159,18 @@ def test_any_frame_of_it(tmp_path):
 
 
 def test_a_pause_in_the_sound_is_no_join(tmp_path, caplog):
-    """Broadcast sound stops for 12 s while the picture goes on."""
+    """Broadcast sound stops for 11 s while the picture goes on."""
     quiet = tmp_path / "quiet.ts"
-    tone = record(tmp_path / "tone.ts", frames=25 * 16, codec="mpeg2video", size=(16, 16))
+    tone = record(tmp_path / "tone.ts", frames=25 * 14, codec="mpeg2video", size=(16, 16))
     with av.open(tone) as before, av.open(quiet, "w") as container:
         streams = {s.index: container.add_stream_from_template(s) for s in before.streams}
         for packet in before.demux():
-            silent = packet.stream.type == "audio" and 3 < (packet.pts or 0) / 90000 < 15
+            silent = packet.stream.type == "audio" and 2 < (packet.pts or 0) / 90000 < 13
             if packet.size and not silent:
                 packet.stream = streams[packet.stream.index]
                 container.mux(packet)
     times, _ = frames_of(quiet)
-    assert len(times) == 400
+    assert len(times) == 350
     assert {b - a for a, b in pairwise(times)} == {Fraction(1, 25)}
     assert "joined" not in caplog.text
 
@@ -199,7 +199,7 @@ def test_the_frame_named_is_the_first_that_is_not_given(tmp_path):
     parts = [data[at : at + 188] for at in range(0, len(data), 188)]
     pictures = [i for i, part in enumerate(parts) if part[1] & 0x1F == 1 and part[2] == 0]
     refused = 0
-    for lost in pictures[len(pictures) // 4 : -4 : 3]:
+    for lost in pictures[len(pictures) // 4 : -4 : 5]:
         path = tmp_path / "lost.ts"
         path.write_bytes(b"".join(parts[:lost] + parts[lost + 1 :]))
         given, told = [], None
@@ -212,4 +212,4 @@ def test_the_frame_named_is_the_first_that_is_not_given(tmp_path):
             refused += 1
             assert f"damaged at frame {len(given)}:" in told
         assert given == greys[: len(given)]
-    assert refused > 5
+    assert refused > 3

@@ -105,6 +105,10 @@ def test_alpha_round_trip(tmp_path, make_clip, ending, size):
         far = cv2.dilate(alpha, np.ones((65, 65), np.uint8)) == 0
         assert rgba[far][:, :3].mean() < 2
     assert times == times_of(clip)
+    if ending == "webm":
+        with av.open(out) as container:
+            tags = container.streams.video[0].metadata
+            assert {key.lower(): value for key, value in tags.items()}["alpha_mode"] == "1"
 
 
 def test_alpha_survives_noise_and_hard_edges(tmp_path, make_clip):
@@ -117,14 +121,6 @@ def test_alpha_survives_noise_and_hard_edges(tmp_path, make_clip):
         decoded, _ = decode_with_alpha(segment(clip, tmp_path / f"o.{ending}", labels, alphas))
         for rgba, alpha in zip(decoded, alphas, strict=True):
             assert np.abs(rgba[..., 3].astype(int) - alpha).max() <= bound
-
-
-def test_webm_says_that_it_has_alpha(tmp_path, tiny_clip):
-    out = segment(tiny_clip.video, tmp_path / "o.webm", tiny_clip.masks, tiny_clip.masks)
-    with av.open(out) as container:
-        stream = container.streams.video[0]
-        tags = {key.lower(): value for key, value in stream.metadata.items()}
-        assert tags["alpha_mode"] == "1"
 
 
 @pytest.mark.parametrize("name", ["o.mov", "o.webm", "o.mp4", "o.mkv"])
@@ -211,7 +207,7 @@ def test_overlay_of_any_size(tmp_path, make_clip, ending, size):
         assert container.streams.video[0].pix_fmt == ("yuv420p" if even else "yuv444p")
 
 
-@pytest.mark.parametrize("ending", ["mp4", "mkv", "mov", "webm"])
+@pytest.mark.parametrize("ending", ["mp4", "webm"])
 def test_green_screen(tmp_path, make_clip, ending):
     frames, labels, alphas = scene(3)
     clip = lossless_clip(make_clip, tmp_path / "in.mp4", frames)
@@ -225,9 +221,7 @@ def test_green_screen(tmp_path, make_clip, ending):
             assert np.abs(frame.image[inside].astype(int) - image[inside]).mean() < 5
 
 
-@pytest.mark.parametrize(
-    ("ending", "matrix"), [("mov", 1), ("webm", 6), ("mp4", 1), ("mp4", 6), ("mkv", 6)]
-)
+@pytest.mark.parametrize(("ending", "matrix"), [("mov", 1), ("webm", 6), ("mp4", 1), ("mp4", 6)])
 def test_colours_do_not_shift(tmp_path, make_clip, matrix, ending):
     flat = np.empty((64, 96, 3), np.uint8)
     flat[:, :48], flat[:, 48:] = (200, 40, 30), (40, 160, 70)
@@ -260,7 +254,7 @@ def test_rotated_input_gives_upright_output(tmp_path, make_clip):
 # what goes wrong
 
 
-@pytest.mark.parametrize("name", ["o.mp4", "o.mov", "o.webm", "o.mkv"])
+@pytest.mark.parametrize("name", ["o.mp4", "o.webm"])
 def test_failure_leaves_no_video(tmp_path, tiny_clip, name):
     out = tmp_path / "out"
     with (  # noqa: PT012 - the body of `with` is what is tested
@@ -317,7 +311,7 @@ def test_no_frames_is_an_error(tmp_path, tiny_clip, name):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["o.mov", "o.mp4", "o.webm", "masks"])
+@pytest.mark.parametrize("name", ["o.mov", "o.webm", "masks"])
 def test_no_room_is_one_line(tmp_path, make_clip, name):
     rng = np.random.default_rng(2)
     frames = [rng.integers(0, 256, (96, 128, 3), np.uint8) for _ in range(12)]
