@@ -81,8 +81,7 @@ class Project:
         with self._lock:
             now = self._history.now
             if self._given is None or self._given[0] is not now:
-                masks = {index: marks.mask for index, marks in now.given.items()}
-                self._given = (now, GivenMasks(masks))
+                self._given = (now, GivenMasks(now.given))
             return self._given[1]
 
     def mark(self, index: int, mark: Mark) -> None:

@@ -7,14 +7,13 @@ import tempfile
 import threading
 from bisect import bisect_right
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddeal_cli.annotate.label_map import LabelMap
+from ddeal_cli.annotate.frame_marks import FrameMarks
 from ddeal_core.errors import DdealError, MaskError
 from ddeal_core.media.masks.label_images import read_labels
 from ddeal_core.media.masks.mask_images import write_mask
@@ -28,30 +27,42 @@ Labels = NDArray[np.uint8]
 
 
 class GivenMasks:
-    """The masks that are given, by frame, as they were at one moment.
+    """The masks that are given, as they were at one moment.
 
     Args:
-        masks: Label maps by frame, each with at least one object.
+        marks: By frame, each with at least one object in its mask.
     """
 
-    def __init__(self, masks: Mapping[int, LabelMap]) -> None:
-        self._masks = dict(sorted(masks.items()))
-        self._frames = list(self._masks)
-        self._chain: list[str] = []
-        digest = ""
-        for index, mask in self._masks.items():
-            digest = sha256(f"{digest} {index} {mask.digest}".encode()).hexdigest()
-            self._chain.append(digest)
+    def __init__(self, marks: Mapping[int, FrameMarks]) -> None:
+        self._masks = {index: each.mask for index, each in sorted(marks.items())}
+        self._digests = {index: mask.digest for index, mask in self._masks.items()}
+        self._frames_of: dict[int, list[int]] = {}  # by object
+        for index in self._masks:
+            for number in marks[index].given:
+                self._frames_of.setdefault(number, []).append(index)
 
     @property
     def frames(self) -> tuple[int, ...]:
         """Frames with a mask, rising."""
-        return tuple(self._frames)
+        return tuple(self._masks)
 
-    def until(self, index: int) -> str:
-        """Stands for all masks up to a frame, that one included; empty if there is none."""
-        place = bisect_right(self._frames, index)
-        return self._chain[place - 1] if place else ""
+    def around(self, index: int) -> str:
+        """Stands for the nearest masks, to both sides, of the objects that are there by a frame."""
+        found = []
+        for number, frames in self._frames_of.items():
+            place = bisect_right(frames, index)
+            if place:
+                found += [(number, i, self._digests[i]) for i in frames[place - 1 : place + 1]]
+        return repr(found) if found else ""
+
+    def afresh(self, index: int) -> int:
+        """The last frame up to one at which all objects that are there begin anew."""
+        return max(
+            frame
+            for frame in self._masks
+            if frame <= index
+            and all(frame in each for each in self._frames_of.values() if each[0] <= frame)
+        )
 
     def labels(self) -> dict[int, Labels]:
         """Label maps by frame."""
@@ -66,8 +77,8 @@ class GivenMasks:
 class ResultStore:
     """Results in a temporary folder: soft, for exports, and as label maps in PNG files.
 
-    What a frame's result follows from is the masks given up to it. A result is fresh while those
-    are the same. Threads may share a store.
+    A frame's result is fresh while the nearest masks of each object, before and after it, are the
+    same: what is mended renews the results between its neighbours. Threads may share a store.
 
     Args:
         count: Frames of the video.
@@ -98,7 +109,7 @@ class ResultStore:
         with self._lock:
             self._soft.add(index, result)
             self._doubts[index] = doubt
-            self._known[index] = self._code(given.until(index))
+            self._known[index] = self._code(given.around(index))
 
     def labels(self, index: int) -> Labels | None:
         """A frame's result, fresh or not; None if there is none."""
@@ -131,7 +142,7 @@ class ResultStore:
         with self._lock:
             wanted = np.zeros(len(self._known), np.int64)
             for frame in given.frames:
-                wanted[frame:] = self._code(given.until(frame))
+                wanted[frame:] = self._code(given.around(frame))
             return self._known == wanted if given.frames else np.zeros(len(wanted), np.bool_)
 
     def there(self) -> NDArray[np.bool_]:

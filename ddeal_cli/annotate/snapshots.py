@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from torch import Tensor
 
 from ddeal_cli.annotate.result_store import GivenMasks
-from ddeal_core.tracking import Segmenter, Tracker
+from ddeal_core.tracking.tracker import Tracker
+from ddeal_core.tracking.tracker_state import TrackerState
 
 __all__ = ["Snapshots"]
 
@@ -18,23 +19,18 @@ _ROOM = 384 << 20  # bytes
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
     before: int  # the next frame to step
-    given: str  # stands for the masks up to the frame before
-    tracker: Tracker
+    given: str  # stands for the masks around the frame before
+    state: TrackerState
 
 
 class Snapshots:
-    """Trackers as they were at some frames, evenly spread over what was run, of bounded memory.
+    """What a tracker knew at some frames, evenly spread over what was run, of bounded memory."""
 
-    Args:
-        segmenter: Makes the first one.
-    """
-
-    def __init__(self, segmenter: Segmenter) -> None:
-        self._segmenter = segmenter
+    def __init__(self) -> None:
         self._kept: list[_Snapshot] = []
         self._interval = 4
 
-    def nearest(self, index: int, given: GivenMasks) -> tuple[int, Tracker]:
+    def nearest(self, index: int, given: GivenMasks) -> tuple[int, TrackerState | None]:
         """Where to begin, so as to arrive at a frame in the state that the masks lead to.
 
         Args:
@@ -42,20 +38,21 @@ class Snapshots:
             given: The masks.
 
         Returns:
-            The frame to step next, at or before `index`, and a tracker of one's own for it.
+            The frame to step next, at or before `index`, and what is known before it; None where
+            all begins anew.
         """
-        first = given.frames[0]
-        self._kept = [each for each in self._kept if each.given == given.until(each.before - 1)]
+        first = given.afresh(index)
+        self._kept = [each for each in self._kept if each.given == given.around(each.before - 1)]
         for each in reversed(self._kept):
             if first < each.before <= index:
-                return each.before, each.tracker.fork()
-        return first, self._segmenter.tracker()
+                return each.before, each.state
+        return first, None
 
     def offer(self, before: int, tracker: Tracker, given: GivenMasks) -> None:
         """Keep the state before a frame if it is time to."""
         if before % self._interval or any(each.before == before for each in self._kept):
             return
-        self._kept.append(_Snapshot(before, given.until(before - 1), tracker.fork()))
+        self._kept.append(_Snapshot(before, given.around(before - 1), tracker.snapshot()))
         self._kept.sort(key=lambda each: each.before)
         most = max(2, min(_MOST, _ROOM // max(1, _bytes_of(tracker.state))))
         while len(self._kept) > most:

@@ -1,4 +1,4 @@
-"""Bringing the results up to date: from the first frame that is not, to the end."""
+"""Bringing the results up to date, where they are not."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ddeal_cli.annotate.project import Project
 from ddeal_cli.annotate.result_store import GivenMasks
 from ddeal_cli.annotate.snapshots import Snapshots
 from ddeal_core.errors import InputError
 from ddeal_core.media.sources.opening import open_source
+from ddeal_core.runs.given_masks import references
 from ddeal_core.runs.stages import ahead
 from ddeal_core.tracking.doubt import DoubtMeter
 from ddeal_core.tracking.segmenter import Segmenter
+from ddeal_core.tracking.tracker import Tracker
 
-__all__ = ["RunRange", "TrackingRun"]
+__all__ = ["RunRange", "TrackingRun", "spans"]
 
 _WAITING = 4  # decoded frames that wait for the network
 
@@ -26,8 +29,7 @@ class RunRange:
 
     Attributes:
         given: The masks, as they were when the run was asked for.
-        first: First frame whose result will be new.
-        stop: The frame to stop before: later results are fresh, or the video ends.
+        stale: One value a frame: whether its result will be new.
     """
 
     def __init__(self, project: Project) -> None:
@@ -39,18 +41,17 @@ class RunRange:
         self.given: GivenMasks = project.given
         if not self.given.frames:
             raise InputError("mark an object first: a box around it, a click on it, or a stroke")
-        stale = np.flatnonzero(~project.results.fresh(self.given))
-        if not stale.size:
-            raise InputError("all results are up to date: correct a frame to run again from there")
-        self.first = int(stale[0])
-        self.stop = int(stale[-1]) + 1
+        self.stale = ~project.results.fresh(self.given)
+        if not self.stale.any():
+            raise InputError("all results are up to date: correct a frame to run again around it")
 
 
 class TrackingRun:
-    """Runs the network over the part of a video whose results are not fresh.
+    """Runs the network over the parts of a video whose results are not fresh.
 
-    What comes out is what ``ddeal segment`` gives for the same masks, to the byte: a run that
-    begins in the middle takes up the tracker as it was there.
+    A run over the whole video gives what ``ddeal segment`` gives for the same masks, to the byte.
+    Where a frame was mended, only what lies between its neighbours with masks is found anew: the
+    rest stays as it was seen, though its objects have one more reference now.
 
     Args:
         segmenter: The network.
@@ -58,24 +59,35 @@ class TrackingRun:
 
     def __init__(self, segmenter: Segmenter) -> None:
         self.segmenter = segmenter
-        self._snapshots = Snapshots(segmenter)
+        self._snapshots = Snapshots()
 
     def steps(self, project: Project, what: RunRange) -> Iterator[int]:
-        """Work through a range.
+        """Renew what is stale.
 
         Args:
             project: Whose results are renewed.
-            what: The range.
+            what: Which.
 
         Yields:
-            The number of each frame that was segmented; below `what.first` only the way there.
+            The number of each frame that was segmented; those that are not stale are on the way.
 
         Raises:
             MediaError: A frame cannot be read.
             OutputError: A result cannot be kept.
         """
+        knowing = self.segmenter.tracker()
+        for index, labels in references(what.given.labels()).items():
+            knowing.add_reference(project.frames.read(index), labels)
+        for first, stop in spans(what.stale):
+            yield from self._stretch(project, what, knowing.fork(), first, stop)
+
+    def _stretch(
+        self, project: Project, what: RunRange, tracker: Tracker, first: int, stop: int
+    ) -> Iterator[int]:
         meter = DoubtMeter()
-        begin, tracker = self._snapshots.nearest(what.first, what.given)
+        begin, state = self._snapshots.nearest(max(first, what.given.frames[0]), what.given)
+        if state is not None:
+            tracker.restore(state)
         with (
             open_source(project.frames.source.path, start=begin) as source,
             ahead(iter(source), capacity=_WAITING) as frames,
@@ -83,16 +95,22 @@ class TrackingRun:
             for frame in frames:
                 self._snapshots.offer(frame.index, tracker, what.given)
                 result = tracker.step(frame.image, what.given.at(frame.index))
-                if frame.index >= what.first:
+                if frame.index >= first:
                     project.results.put(
                         frame.index, result, what.given, meter.add(frame.index, result)
                     )
                 yield frame.index
-                if frame.index + 1 >= what.stop:
+                if frame.index + 1 >= stop:
                     return
 
     def run(self, project: Project, what: RunRange) -> None:
-        """Work through a range at once; see `steps`."""
+        """Renew it at once; see `steps`."""
         with closing(self.steps(project, what)) as steps:  # type: ignore[type-var]
             for _ in steps:
                 pass
+
+
+def spans(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Ranges (first, before last) of what is true."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]

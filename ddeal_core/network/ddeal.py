@@ -1,6 +1,8 @@
 """The whole network: Figure 1."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -145,6 +147,11 @@ class Ddeal(nn.Module):
             last_dense_log_masks=log_masks,
         )
 
+    def combine(self, references: Iterable[Reference]) -> Reference:
+        """Make one reference of several of the same objects: see `Reference.join`."""
+        with self._float32():
+            return reduce(lambda a, b: a.join(b, self.config.memory_similarity), references)
+
     def segment(
         self, encoding: FrameEncoding, state: ObjectState, *, ablation: Ablation | None = None
     ) -> Prediction:
@@ -269,17 +276,10 @@ class Ddeal(nn.Module):
     def follow(
         self, appearance: DirectionalFeatures, means: Tensor, coarse: Tensor, merged: Tensor
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Compute what of the state changes on every frame.
-
-        Args:
-            appearance: Of the frame.
-            means: Mean directions before it, ``[G, K, 4, C]``.
-            coarse: See `Prediction`.
-            merged: See `update`.
+        """Compute what of the state changes on every frame: see `update` and `ObjectState`.
 
         Returns:
-            Mean directions; (background, object) at stride 16; log-masks at stride 8, or None:
-            see `ObjectState`.
+            Mean directions; (background, object) at stride 16; log-masks at stride 8, or None.
         """
         if self.config.recurrence == "coarse":
             masks = coarse.softmax(dim=2)

@@ -7,10 +7,13 @@ import torch
 from torch import Tensor
 
 from ddeal_core.network.cues import Cues
+from ddeal_core.network.dense.matching import unlike
 from ddeal_core.network.dense.memory import Memory
 from ddeal_core.network.directional import DirectionalFeatures
 
 __all__ = ["FrameEncoding", "ObjectState", "Prediction", "Projections", "Reference"]
+
+_MOST_FRAMES = 8
 
 
 class Projections(NamedTuple):
@@ -69,6 +72,7 @@ class Reference:
         kernels: Unit features, ``[G, C, L]``: F^0 of Eq. (1), (2).
         masks: (background, object) at stride 16, ``[G, K, 2, L]``: M^0.
         dense_keys: Unit features at stride 8, all 4L of them or some, ``[G, Cd, N]``; or None.
+            Where the same objects were given on other frames, too, those of these follow.
         dense_log_masks: Log-masks for them, ``[G, K, 2, N]``, or None.
     """
 
@@ -77,13 +81,46 @@ class Reference:
     dense_keys: Tensor | None
     dense_log_masks: Tensor | None
 
+    @property
+    def objects(self) -> int:
+        """K."""
+        return self.masks.shape[1]
+
+    def select(self, indices: list[int]) -> "Reference":
+        """Keep only some objects, ``indices`` into K."""
+        log_masks = _of_objects(self.dense_log_masks, indices)
+        return replace(self, masks=self.masks[:, indices], dense_log_masks=log_masks)
+
+    def join(self, other: "Reference", similarity: float) -> "Reference":
+        """Match at stride 8 with another frame, too, on which these objects of a video were given.
+
+        What it says is left out where it is known. Where there would be more positions than those
+        of 8 frames, every second one goes: however many masks are given, matching is as fast.
+
+        Args:
+            other: That frame.
+            similarity: See `NetworkConfig.memory_similarity`.
+        """
+        keys, log_masks = self.dense_keys, self.dense_log_masks
+        more, of_more = other.dense_keys, other.dense_log_masks
+        if keys is None or log_masks is None or more is None or of_more is None:
+            return self
+        if similarity < 1:
+            shares = (of_more[0, :, 1].exp(), log_masks[0, :, 1].exp())
+            new = unlike(more[0], shares[0], keys[0], shares[1], similarity)
+            more, of_more = more[:, :, new], of_more[..., new]
+        keys, log_masks = torch.cat([keys, more], dim=2), torch.cat([log_masks, of_more], dim=3)
+        if keys.shape[2] > _MOST_FRAMES * 4 * self.kernels.shape[2]:
+            keys, log_masks = keys[:, :, ::2].contiguous(), log_masks[..., ::2].contiguous()
+        return replace(self, dense_keys=keys, dense_log_masks=log_masks)
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectState:
     """State of K objects in each of G videos; its size does not depend on their length.
 
     Attributes:
-        references: Frames on which objects were given; their K add up.
+        references: Frames on which objects were given, by objects that share them: their K add up.
         mean_directions: ``[G, K, 4, C]``: mu_0 to mu_3 of the appearance model.
         propagation_first: The first frame's share of the propagation module's first layer,
             ``[G, K, P, H/16, W/16]``.
@@ -124,16 +161,10 @@ class ObjectState:
         references = []
         begin = 0
         for reference in self.references:
-            end = begin + reference.masks.shape[1]
+            end = begin + reference.objects
             kept = [i - begin for i in indices if begin <= i < end]
             if kept:
-                references.append(
-                    replace(
-                        reference,
-                        masks=reference.masks[:, kept],
-                        dense_log_masks=_of_objects(reference.dense_log_masks, kept),
-                    )
-                )
+                references.append(reference.select(kept))
             begin = end
         return ObjectState(
             references=tuple(references),

@@ -20,7 +20,7 @@ from ddeal_core.runs.journal import Pass
 from ddeal_core.runs.request import Direction
 from ddeal_core.runs.stages import ahead
 from ddeal_core.tracking.look_ahead import encoded
-from ddeal_core.tracking.segmenter import Segmenter
+from ddeal_core.tracking.tracker import Tracker
 
 __all__ = ["WayBack"]
 
@@ -92,34 +92,36 @@ class WayBack:
 
     def follow(
         self,
-        segmenter: Segmenter,
+        tracker: Tracker,
         source: FrameSource,
         kept: Pass,
         on_frame: Callable[[int, int], None],
+        *,
+        look_ahead: int,
     ) -> None:
         """Find the results, or those that are not kept yet.
 
         Args:
-            segmenter: Network, device and resolution.
+            tracker: With its references.
             source: The video.
             kept: Where results go; what is there is gone on from.
             on_frame: Called after each new frame with how many are done, and how many there are.
+            look_ahead: Frames of a batch.
         """
         stop = max(self.masks) + 1
         first = min(frames[0] for frames in self.keys.values()) + 1 if self.keys else source.start
         total, done = stop - first, kept.done
         if done == total:
             return
-        tracker = segmenter.tracker()
         kept.restore(tracker)
         with ahead(backwards(source, stop - done), capacity=_WAITING) as frames:
-            pairs = encoded(tracker, frames, lambda f: f.image, count=segmenter.look_ahead)
+            pairs = encoded(tracker, frames, lambda f: f.image, count=look_ahead)
             for frame, encoding in pairs:
                 done += 1
                 result = kept.step(tracker, frame.image, self.masks.get(frame.index), encoding)
                 ids = (i for i in result.object_ids if frame.index < self.begins.get(i, stop))
                 kept.log.add(frame.index, result, tuple(ids))
-                if done % segmenter.look_ahead == 0:  # batches begin where they would have begun
+                if done % look_ahead == 0:  # batches begin where they would have begun
                     kept.reached(done, tracker.snapshot())
                 on_frame(done, total)
                 if done == total:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.errors import InputError, MaskError
+from ddeal_core.errors import InputError, MaskError, MediaError
 from ddeal_core.interaction.first_mask import image_at, mask_from_hints
 from ddeal_core.media.masks.mask_images import Mask
 from ddeal_core.media.masks.mask_set import mask_files, read_masks
@@ -17,13 +19,18 @@ from ddeal_core.media.sources.backwards import last_frame
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.request import Direction, Labels, VideoRequest
 
+if TYPE_CHECKING:
+    from ddeal_core.tracking.tracker import Tracker
+
 __all__ = [
+    "add_references",
     "anchor",
     "beyond_the_end",
     "check_direction",
     "check_masks",
     "given_masks",
     "named_mask_files",
+    "references",
 ]
 
 
@@ -140,6 +147,31 @@ def check_masks(masks: Mapping[int, Labels], source: FrameSource) -> dict[int, N
             raise MaskError(f"the mask for frame {index} is empty: it shows no object")
         given[index] = labels
     return given
+
+
+def references(given: Mapping[int, NDArray[np.integer]]) -> dict[int, NDArray[np.integer]]:
+    """The masks of objects that have several: what a tracker is told beforehand."""
+    counts = Counter(int(i) for labels in given.values() for i in np.unique(labels) if i)
+    several = [i for i, count in counts.items() if count > 1]
+    told = {i: np.where(np.isin(labels, several), labels, 0) for i, labels in given.items()}
+    return {i: labels for i, labels in told.items() if labels.any()}
+
+
+def add_references(
+    tracker: Tracker, source: FrameSource, given: Mapping[int, NDArray[np.integer]]
+) -> None:
+    """Tell a tracker of `references`.
+
+    A source that comes once, or in which damaged frames are passed over, is not read in advance:
+    there a mask counts from its frame on.
+    """
+    told = references(given)
+    if not told or source.is_live or source.on_error != "stop":
+        return
+    with suppress(MediaError):  # raised when its turn comes, and what lies behind is not reached
+        for frame in source.part(min(told), max(told) + 1):
+            if frame.index in told:
+                tracker.add_reference(frame.image, told[frame.index])
 
 
 def beyond_the_end(source: FrameSource, index: int, count: int) -> MaskError:

@@ -17,7 +17,13 @@ from ddeal_core.media.identity import Settings
 from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.backward import WayBack
-from ddeal_core.runs.given_masks import anchor, beyond_the_end, check_direction, check_masks
+from ddeal_core.runs.given_masks import (
+    add_references,
+    anchor,
+    beyond_the_end,
+    check_direction,
+    check_masks,
+)
 from ddeal_core.runs.journal import Journal, Pass
 from ddeal_core.runs.known_masks import KnownMasks
 from ddeal_core.runs.outputs import Progress, RunOutputs
@@ -29,6 +35,7 @@ from ddeal_core.tracking.doubt import DoubtMeter
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
+from ddeal_core.tracking.tracker import Tracker
 
 __all__ = ["Progress", "render_video", "segment_video"]
 
@@ -231,14 +238,16 @@ def _gone_back(
     way_back = WayBack.of(given, direction, source.start)
     left = {} if direction == "backward" else dict(given)
     kept = None if journal is None else journal.forward
-    forward = partial(_forward, segmenter, source, left, kept)
+    tracker = segmenter.tracker()
+    add_references(tracker, source, given)
+    forward = partial(_forward, segmenter, tracker.fork(), source, left, kept)
     if way_back is None:
         return forward
     if journal is not None:
         back = journal.back
     else:
         back = Pass(stack.enter_context(closing(ResultLog.temporary())))
-    way_back.follow(segmenter, source, back, on_back)
+    way_back.follow(tracker, source, back, on_back, look_ahead=segmenter.look_ahead)
     return partial(_joined, forward, back, way_back, segmenter.device)
 
 
@@ -262,12 +271,12 @@ def _joined(
 
 def _forward(
     segmenter: Segmenter,
+    tracker: Tracker,
     source: FrameSource,
     given: dict[int, NDArray[np.integer]],
     kept: Pass | None,
     frames: Iterator[Frame],
 ) -> Generator[Progress]:
-    tracker = segmenter.tracker()
     track = tracker.step if kept is None else partial(kept.step, tracker)
     done, total = 0, source.frame_count
     last = source.start - 1

@@ -55,7 +55,8 @@ class VideoRequest:
             "backward" is back to the beginning: frames after the last mask stay empty. "both"
             follows each object back from its first mask, and forward as if it went forward only.
             "between" goes forward, but between two masks of an object it is followed from both,
-            and the two are joined: see `Result.blended`.
+            and the two are joined: see `Result.blended`. Whichever way, an object with masks on
+            several frames is matched with all of them, from its first result on.
         at: Frame of the hints, and of a mask that names none; if None the first, or going
             backward the last.
         start: First frame, counted from 0 in the whole video.

@@ -27,6 +27,7 @@ from ddeal_core.tracking.merging import soft_aggregation
 from ddeal_core.tracking.motion_gate import apply_motion_gate
 from ddeal_core.tracking.padding import Padding
 from ddeal_core.tracking.quantisation import quantise
+from ddeal_core.tracking.references import GivenObjects, begin
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker_state import TrackerState
 
@@ -74,6 +75,7 @@ class Tracker:
         self._size: tuple[int, int] | None = None
         self._object_ids: list[int] = []
         self._state: ObjectState | None = None
+        self._known: tuple[GivenObjects, ...] = ()
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -99,9 +101,25 @@ class Tracker:
         return TrackerState(self._index, self._size, self.object_ids, self._state)
 
     def restore(self, state: TrackerState) -> None:
-        """Go on from a snapshot of a tracker of the same network and settings."""
+        """Go on from a snapshot of a tracker of the same network, settings and references."""
         self._index, self._size = state.index, state.size
         self._object_ids, self._state = list(state.object_ids), state.objects
+
+    def add_reference(self, image: NDArray[np.uint8], given: NDArray[np.integer]) -> None:
+        """Let objects be matched, as soon as they begin, with a frame whose turn comes later.
+
+        Without it a frame becomes a reference when `step` is given its mask.
+
+        Args:
+            image: As for `step`, and so is what is raised.
+            given: As for `step`.
+        """
+        self._check_image(image)
+        ids = _ids_in(given, self._size)
+        if ids:
+            with self._mode():
+                fresh = self._network.start(self._encode([image]), self._masks(given, ids))
+            self._known += (GivenObjects(ids, fresh.references[0]),)
 
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[FrameEncoding | None]:
         """Compute in advance, as one batch, what depends on coming frames alone.
@@ -135,8 +153,9 @@ class Tracker:
         Args:
             image: ``[H, W, 3]`` uint8 RGB; all frames have one size.
             given: ``[H, W]`` integers with the ids, 1 to 254, of objects that begin on this
-                frame. An object that is followed already is corrected: it begins anew. 0 says
-                nothing about a pixel's background.
+                frame. An object that is followed already is corrected: it begins anew, but the
+                frames on which it was given stay its references. 0 says nothing about a pixel's
+                background.
             encoding: Of this image, from `encode`; worked out here if None.
 
         Returns:
@@ -217,8 +236,11 @@ class Tracker:
 
         fresh: ObjectState | None = None
         if given is not None and ids:
-            masks = padding.pad(self._masks_to_tensor(given, ids, size))
-            fresh = self._network.start(encoding, masks)
+            ids, masks, fresh = begin(
+                *(self._network, encoding, ids, partial(self._masks, given)),
+                known=self._known,
+                followed=GivenObjects.of_state(self._object_ids, self._state),
+            )
             self._forget(ids)
         known = self._state
         keep_given = self._network.config.tracker.keep_given_mask or known is None
@@ -294,17 +316,17 @@ class Tracker:
         if image.shape[:2] != size:
             image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
         # A copy: torch warns of arrays that are read-only, as Pillow's are. Permuting a packed
-        # RGB image gives a channels-last tensor. Bytes are uploaded, and become floats there; from
-        # pinned memory without waiting for it.
+        # RGB image gives a channels-last tensor. Bytes are uploaded, without waiting where pinned.
         tensor = torch.from_numpy(np.array(image, order="C"))
         if self._device.type == "cuda":
             tensor = tensor.pin_memory()
         tensor = tensor.to(self._device, non_blocking=self._device.type == "cuda")
         return tensor.permute(2, 0, 1)[None].float() / 255
 
-    def _masks_to_tensor(
-        self, given: NDArray[np.integer], ids: list[int], size: tuple[int, int]
-    ) -> Tensor:
+    def _masks(self, given: NDArray[np.integer], ids: Sequence[int]) -> Tensor:
+        """Masks at the network's size, 1 on the object and 0 elsewhere, ``[1, K, h, w]``."""
+        height, width = given.shape
+        size = self._network_size(height, width)
         nearest = self._network.config.mask_resize == "nearest"  # so that masks stay 0 or 1
         way = cv2.INTER_NEAREST_EXACT if nearest else cv2.INTER_AREA
         masks = np.empty((len(ids), *size), np.float32)
@@ -313,7 +335,7 @@ class Tracker:
             if inside.shape != size:
                 inside = cv2.resize(inside, size[::-1], interpolation=way)
             mask[:] = inside
-        return torch.from_numpy(masks)[None].to(self._device)
+        return Padding(*size).pad(torch.from_numpy(masks)[None].to(self._device))
 
     def _to_result(
         self,

@@ -8,14 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ddeal_cli.annotate.exporting import EXPORTS, Export, Exporter
 from ddeal_cli.annotate.jobs import Jobs
 from ddeal_cli.annotate.project import Project
 from ddeal_cli.annotate.session_folder import SessionFolder
-from ddeal_cli.annotate.tracking_run import RunRange, TrackingRun
+from ddeal_cli.annotate.tracking_run import RunRange, TrackingRun, spans
 from ddeal_cli.console import told
 from ddeal_core.errors import DdealError
 from ddeal_core.tracking.segmenter import Segmenter
@@ -66,9 +63,8 @@ class Studio:
             InputError: There is nothing to do, or something is running.
         """
         what = RunRange(self.project)
-        total = what.stop - what.first
-        steps = (i for i in self._run.steps(self.project, what) if i >= what.first)
-        self.jobs.begin("segment", steps, total=total)
+        steps = (i for i in self._run.steps(self.project, what) if what.stale[i])
+        self.jobs.begin("segment", steps, total=int(what.stale.sum()))
 
     def export(self, wanted: Sequence[Export], *, hard: bool) -> None:
         """Write outputs, in the background.
@@ -145,9 +141,9 @@ class Studio:
                 }
                 for index, marks in now.frames.items()
             },
-            "fresh": _spans(project.fresh()),
+            "fresh": spans(project.fresh()),
             "doubts": [[s.first, s.last + 1] for s in project.results.doubts(project.given)],
-            "there": _spans(project.results.there()),
+            "there": spans(project.results.there()),
             "revision": project.revision,
             "undo": project.can_undo,
             "redo": project.can_redo,
@@ -214,12 +210,6 @@ class _Notices(logging.Handler):
         self.text = " ".join(record.getMessage().split())
         self.number += 1
         self._on_change()
-
-
-def _spans(flags: NDArray[np.bool_]) -> list[list[int]]:
-    """Ranges [first, before last] of what is true."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return [[int(a), int(b)] for a, b in edges.reshape(-1, 2)]
 
 
 def _shown(path: Path) -> str:

@@ -22,8 +22,8 @@ class PlainObject:
     first_mask: torch.Tensor  # [2, h, w], (background, object)
     last_mask: torch.Tensor
     means: list[torch.Tensor]
-    first_dense: torch.Tensor | None = None  # [2, H/8, W/8] shares of the classes
-    first_kept: torch.Tensor | None = None  # [H/8, W/8], the positions that are matched with
+    # Frames on which it was given, the shares of the classes, and the positions matched with.
+    given: list[tuple[PlainFrame, torch.Tensor, torch.Tensor]] = field(default_factory=list)
     last_frame: PlainFrame | None = None
     last_dense: torch.Tensor | None = None
     # By age: a frame, the shares of the classes, and which positions are remembered.
@@ -49,6 +49,13 @@ class PlainMatching(PlainFeatures):
             products = kernels.T @ features  # Eq. (5), (6): [HW, HW]
             maps.append(products.amax(0).view(height, width))  # Eq. (7), (8)
         return maps
+
+    def match_several(
+        self, frame: PlainFrame, others: Collection[tuple[PlainFrame, torch.Tensor, torch.Tensor]]
+    ) -> list[torch.Tensor]:
+        """The best match with any of several frames."""
+        found = [self.match_dense(frame, f, m, near=False, only=kept) for f, m, kept in others]
+        return [torch.stack(each).amax(0) for each in zip(*found, strict=True)]
 
     def match_dense(
         self,
@@ -89,6 +96,20 @@ class PlainMatching(PlainFeatures):
             own = torch.where(foreground > background, item.any_frame[1], item.any_frame[0])
             novel.append((own < similarity * kappa) | (similarity == 1))
         return torch.stack(novel).any(0)
+
+    def keep_given(self, item: PlainObject, before: PlainObject) -> None:
+        """Keep what was given of an object that begins anew, where it says something new."""
+        similarity = self.config.memory_similarity
+        known = item.given
+        for frame, shares, kept in before.given:
+            for other, of_other, of_them in known if similarity < 1 else []:
+                assert frame.dense is not None
+                assert other.dense is not None
+                alike = frame.dense.flatten(1).T @ other.dense[:, of_them] >= similarity
+                alike &= (shares[1].flatten()[:, None] - of_other[1][of_them]).abs() <= 0.05
+                kept = kept & ~alike.any(1).view(kept.shape)
+            known = [*known, (frame, shares, kept)]
+        item.given = known
 
     def distinct(
         self,

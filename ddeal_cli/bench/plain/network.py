@@ -105,13 +105,18 @@ class PlainNetwork(PlainMatching):
         small = mask.view(height // 8, 8, width // 8, 8).mean((1, 3))
         return torch.stack([1 - small, small])
 
-    def start(self, frame: PlainFrame, masks: dict[int, torch.Tensor]) -> dict[int, PlainObject]:
+    def start(
+        self, frame: PlainFrame, masks: dict[int, torch.Tensor], before: dict[int, PlainObject]
+    ) -> dict[int, PlainObject]:
         """States of objects on the frame on which their masks, ``[H, W]``, are given."""
         items = {i: self.start_one(frame, mask) for i, mask in masks.items()}
         if frame.dense is not None and items:
             kept = self.distinct(frame.dense, items.values(), None)
-            for item in items.values():
-                item.first_kept = kept
+            for i, item in items.items():
+                assert item.last_dense is not None
+                item.given = [(frame, item.last_dense, kept)]
+                if i in before:
+                    self.keep_given(item, before[i])
         return items
 
     def start_one(self, frame: PlainFrame, mask: torch.Tensor) -> PlainObject:
@@ -124,7 +129,6 @@ class PlainNetwork(PlainMatching):
             first_mask=small,
             last_mask=small,
             means=self.estimate(self.appearance_features(frame), small, None),
-            first_dense=shares,
             last_frame=frame,
             last_dense=shares,
         )
@@ -159,20 +163,12 @@ class PlainNetwork(PlainMatching):
         cues = [torch.stack(matching + appearance)[None], propagation]
         dense = []
         if self.config.dense_channels:
-            assert item.first_dense is not None
             assert item.last_dense is not None
             assert item.last_frame is not None
-            maps = self.match_dense(
-                frame, item.first_frame, item.first_dense, near=False, only=item.first_kept
-            )
+            maps = self.match_several(frame, item.given)
             maps += self.match_dense(frame, item.last_frame, item.last_dense, near=True)
             if self.config.memory_frames:
-                found = [maps[:2]]
-                found += [
-                    self.match_dense(frame, f, m, near=False, only=kept)
-                    for f, m, kept in item.memory.values()
-                ]
-                item.any_frame = [torch.stack(each).amax(0) for each in zip(*found, strict=True)]
+                item.any_frame = self.match_several(frame, [*item.given, *item.memory.values()])
                 maps += item.any_frame
             if not ablation.matching:
                 maps = [torch.zeros_like(m) for m in maps]
@@ -236,11 +232,11 @@ class PlainNetwork(PlainMatching):
             frame = self.frame(padded)
             labels = given.get(index)
             new = {} if labels is None else self.masks(labels)
-            for i in new:  # one that is corrected begins anew
-                items.pop(i, None)
+            # one that is corrected begins anew
+            corrected = {i: items.pop(i) for i in new if i in items}
             keep = not items or self.config.tracker.keep_given_mask
             if not keep:
-                items |= self.start(frame, new)
+                items |= self.start(frame, new, corrected)
 
             answers = {i: self.segment(frame, item) for i, item in items.items()}
             merged = {0: torch.ones_like(padded[0])}
@@ -273,7 +269,7 @@ class PlainNetwork(PlainMatching):
                 for item in items.values():
                     item.memory = {a: item.memory[a] for a in remembered if a in item.memory}
             if keep:
-                items |= self.start(frame, new)
+                items |= self.start(frame, new, corrected)
 
             stacked = torch.stack([crop(merged[i], size) for i in (0, *items)])
             table = np.array([0, *items], np.uint8)

@@ -18,7 +18,7 @@ from ddeal_core.network.directional import unit
 from ddeal_core.network.upsampling import enlarge
 from ddeal_core.operators.masked_maximum import masked_maximum
 
-__all__ = ["RENAMED", "SAME_SHARE", "DenseMatching"]
+__all__ = ["RENAMED", "SAME_SHARE", "DenseMatching", "unlike"]
 
 RENAMED = {"log_reach": "log_sigma"}
 """Parameters by the names that they had in earlier checkpoints."""
@@ -190,19 +190,39 @@ class DenseMatching(nn.Module):
         return torch.cat(scores, dim=2).view(-1, self.outputs, height, width)
 
 
+def unlike(
+    keys: Tensor, shares: Tensor, known: Tensor, known_shares: Tensor, similarity: float
+) -> Tensor:
+    """Find positions to which no known one is alike: see `DenseMatching.distinct`.
+
+    Args:
+        keys: Unit features ``[Cd, N]``.
+        shares: Of each object in them, ``[K, N]``.
+        known: As `keys`, ``[Cd, M]``.
+        known_shares: As `shares`, ``[K, M]``.
+        similarity: Cosine in (0, 1).
+
+    Returns:
+        Their indices into N, rising.
+    """
+    places = torch.arange(keys.shape[1], device=keys.device)
+    new = []
+    for part in torch.split(places, max(1, _AT_ONCE // max(1, known.shape[1]))):
+        alike = keys[:, part].T @ known >= similarity
+        for share, of_known in zip(shares, known_shares, strict=True):
+            alike &= (share[part, None] - of_known).abs() <= SAME_SHARE
+        new.append(part[~alike.any(1)])
+    return torch.cat(new)
+
+
 def _distinct(keys: Tensor, shares: Tensor, grids: Tensor, similarity: float) -> Tensor:
     """See `DenseMatching.distinct`: ``[Cd, L]``, ``[K, L]``, and ``[L]`` indices into `_GRIDS`."""
     kept = (grids == 0).nonzero()[:, 0]
     for grid in range(1, len(_GRIDS)):
-        before, of_before = keys[:, kept], shares[:, kept]
-        new = [kept]
         places = (grids == grid).nonzero()[:, 0]
-        for part in torch.split(places, max(1, _AT_ONCE // max(1, len(kept)))):
-            alike = keys[:, part].T @ before >= similarity
-            for share, of_kept in zip(shares, of_before, strict=True):
-                alike &= (share[part, None] - of_kept).abs() <= SAME_SHARE
-            new.append(part[~alike.any(1)])
-        kept = torch.cat(new)
+        at = (keys[:, places], shares[:, places])
+        new = unlike(*at, keys[:, kept], shares[:, kept], similarity)
+        kept = torch.cat([kept, places[new]])
     result = torch.zeros_like(grids, dtype=torch.bool)
     result[kept] = True
     return result

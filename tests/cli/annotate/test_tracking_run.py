@@ -46,36 +46,45 @@ def stroke(object_id, x, y, tool="brush"):
     return Stroke(object_id, tool, 9, ((x, y), (x + 16, y + 8)))
 
 
-def test_corrections_give_the_bytes_of_segment(longer, segmenter, tmp_path):
+def stale(project):
+    return np.flatnonzero(RunRange(project).stale).tolist()
+
+
+def times_of(project, frames):
+    paths = (project.results.folder / f"{i:06d}.png" for i in frames)
+    return [path.stat().st_mtime_ns for path in paths]
+
+
+def test_what_is_marked_gives_the_bytes_of_segment(longer, segmenter, tmp_path):
     run = TrackingRun(segmenter)
     longer.mark(2, stroke(1, 30, 40))
-    what = RunRange(longer)
-    assert (what.first, what.stop) == (2, 24)
-    run.run(longer, what)
+    longer.mark(8, stroke(1, 50, 40))
+    assert stale(longer) == list(range(2, 24))
+    run.run(longer, RunRange(longer))
     expected = segmented(longer, segmenter, tmp_path, "first")
     assert files_of(longer) == {i: expected[i] for i in range(2, 24)}
     assert not longer.shown(1).any()
 
-    # a correction of one object, and another that comes in later
-    longer.mark(14, stroke(1, 60, 50))
+    # a mended frame, and an object that comes in later
+    longer.mark(5, stroke(1, 60, 50))
     longer.mark(19, stroke(2, 90, 20))
-    what = RunRange(longer)
-    assert (what.first, what.stop) == (14, 24)
-    early = {i: (longer.results.folder / f"{i:06d}.png").stat().st_mtime_ns for i in range(2, 14)}
-    run.run(longer, what)
-    expected = segmented(longer, segmenter, tmp_path, "corrected")
-    assert files_of(longer) == {i: expected[i] for i in range(2, 24)}
-    for index, time in early.items():  # kept, not made anew
-        assert (longer.results.folder / f"{index:06d}.png").stat().st_mtime_ns == time
+    assert stale(longer) == [*range(2, 8), *range(19, 24)]
+    kept = times_of(longer, range(8, 19))
+    assert min(run.steps(longer, RunRange(longer))) == 2
+    expected = segmented(longer, segmenter, tmp_path, "mended")
+    found = files_of(longer)
+    assert {i: found[i] for i in range(2, 8)} == {i: expected[i] for i in range(2, 8)}
+    assert times_of(longer, range(8, 19)) == kept
+    with pytest.raises(InputError, match="up to date"):
+        RunRange(longer)
 
     # the way back, and a mask before all others
     longer.undo()
     longer.mark(0, stroke(2, 20, 70))
     run.run(longer, RunRange(longer))
     expected = segmented(longer, segmenter, tmp_path, "before")
-    assert files_of(longer) == expected
-    with pytest.raises(InputError, match="up to date"):
-        RunRange(longer)
+    found = files_of(longer)
+    assert {i: found[i] for i in range(8)} == {i: expected[i] for i in range(8)}
 
 
 def test_a_run_that_was_broken_off_goes_on_where_it_was(longer, segmenter, tmp_path):
@@ -88,7 +97,7 @@ def test_a_run_that_was_broken_off_goes_on_where_it_was(longer, segmenter, tmp_p
     steps.close()
     assert longer.fresh().tolist() == [True] * 13 + [False] * 11
     what = RunRange(longer)
-    assert what.first == 13
+    assert what.stale.argmax() == 13
     seen = list(run.steps(longer, what))
     assert seen[0] > 2  # from a snapshot, not from the beginning
     assert seen[-1] == 23
@@ -101,7 +110,7 @@ def test_a_mark_while_it_runs_makes_the_rest_stale(longer, segmenter, tmp_path):
     for frame in run.steps(longer, RunRange(longer)):
         if frame == 5:
             longer.mark(10, stroke(1, 50, 50))
-    assert longer.fresh().tolist() == [True] * 10 + [False] * 14
+    assert not longer.fresh().any()  # the one before it has a neighbour now
     run.run(longer, RunRange(longer))
     assert files_of(longer) == segmented(longer, segmenter, tmp_path, "whole")
 
@@ -111,7 +120,7 @@ def test_what_is_taken_back_is_fresh_again(longer, segmenter):
     longer.mark(0, stroke(1, 30, 40))
     run.run(longer, RunRange(longer))
     longer.mark(6, stroke(1, 30, 40))
-    assert not longer.fresh()[6:].any()
+    assert not longer.fresh().any()
     longer.undo()
     assert longer.fresh().all()
 
@@ -122,13 +131,14 @@ def test_snapshots_are_few_whatever_the_length(make_clip, tiny_clip, segmenter, 
     with open_source(video) as source:
         project = Project(FrameReader(source))
         project.add_object()
+        project.add_object()
         project.mark(0, Stroke(1, "brush", 6, ((12, 12),)))
         run = TrackingRun(segmenter)
         run.run(project, RunRange(project))
         places = [each.before for each in run._snapshots._kept]
         assert 4 <= len(places) <= 12
         assert max(places) > 90
-        project.mark(119, Stroke(1, "brush", 6, ((12, 12),)))
+        project.mark(119, Stroke(2, "brush", 6, ((12, 12),)))
         assert next(iter(run.steps(project, RunRange(project)))) > 90
         project.close()
 
