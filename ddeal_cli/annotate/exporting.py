@@ -5,16 +5,21 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ddeal_cli.annotate.project import Project
 from ddeal_cli.annotate.result_store import GivenMasks
 from ddeal_core.errors import InputError
+from ddeal_core.finishing import UNFINISHED, Finisher, Finishing
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.matting.background import GREEN
+from ddeal_core.media.matting.composites import over
+from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.opening import check_free
 from ddeal_core.media.outputs.result_writer import FolderWriter
 from ddeal_core.runs import OutputOptions, VideoRequest, open_run
@@ -75,8 +80,44 @@ class Exporter:
         self._begun: set[str] = set()
         self._folders: dict[str, FolderWriter] = {}
 
+    def preview(
+        self, project: Project, index: int, *, hard: bool, finishing: Finishing
+    ) -> NDArray[np.uint8]:
+        """Show a frame as it would be exported, before green; steadying needs the frames before.
+
+        Returns:
+            HxWx3 uint8 RGB.
+
+        Raises:
+            InputError: There is no such frame, or the edges cannot be both hard and soft.
+            MediaError: It cannot be read.
+        """
+        OutputOptions((), hard=hard, finishing=finishing)  # whether they go together
+        shown = project.shown(index)
+        result = project.results.get(index, self._segmenter.device)
+        if result is None or not np.array_equal(result.labels, shown):  # marked since
+            ids = tuple(int(i) for i in np.unique(shown) if i)
+            result = Result.of_labels(shown, index=index, object_ids=ids)
+        found = result
+        cutout = Finisher(replace(finishing, steady=False)).finish(
+            Cutout.of(
+                project.frames.read(index),
+                found.labels,
+                lambda: found.probabilities,
+                found.object_ids,
+                is_final=found.is_final,
+            )
+        )
+        return over(cutout.paint(hard=hard), cutout.opacity(hard=hard), GREEN)
+
     def steps(
-        self, project: Project, given: GivenMasks, wanted: Sequence[Export], *, hard: bool = False
+        self,
+        project: Project,
+        given: GivenMasks,
+        wanted: Sequence[Export],
+        *,
+        hard: bool = False,
+        finishing: Finishing = UNFINISHED,
     ) -> Generator[int]:
         """Write outputs in one pass, step by step.
 
@@ -88,12 +129,14 @@ class Exporter:
             given: Its masks.
             wanted: At least one.
             hard: Edges without transparency.
+            finishing: What is done to masks; results are kept as they were.
 
         Yields:
             The number of each frame that was written.
 
         Raises:
-            InputError: Nothing is wanted or marked, or an output is there already.
+            InputError: Nothing is wanted or marked, edges cannot be as they are wanted, or an
+                output is there already.
             OutputError: An output cannot be written.
             MediaError: A frame cannot be read.
         """
@@ -101,10 +144,21 @@ class Exporter:
             raise InputError("choose at least one output")
         if not given.frames:
             raise InputError("there is nothing to export: mark an object first")
-        return self._steps(project, given, wanted, hard=hard)
+        outputs = OutputOptions(
+            [f"{each.kind}={self.folder / each.name}" for each in wanted],
+            hard=hard,
+            finishing=finishing,
+            overwrite=True,
+            resumable=False,
+        )
+        return self._steps(project, given, wanted, outputs)
 
     def _steps(
-        self, project: Project, given: GivenMasks, wanted: Sequence[Export], *, hard: bool
+        self,
+        project: Project,
+        given: GivenMasks,
+        wanted: Sequence[Export],
+        outputs: OutputOptions,
     ) -> Generator[int]:
         paths = {each.key: self.folder / each.name for each in wanted}
         if not self._overwrite:
@@ -112,12 +166,6 @@ class Exporter:
         for each in wanted:
             self._remove_pictures(each)
         request = VideoRequest(project.frames.source.path, given.labels())
-        outputs = OutputOptions(
-            [f"{each.kind}={paths[each.key]}" for each in wanted],
-            hard=hard,
-            overwrite=True,
-            resumable=False,
-        )
         known = project.results.fresh(given).all()
 
         def stored(frame: Frame) -> Result:

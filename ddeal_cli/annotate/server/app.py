@@ -10,6 +10,8 @@ from importlib.resources import files
 from io import BytesIO
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -23,8 +25,10 @@ from ddeal_cli.annotate.exporting import EXPORTS, zip_folder
 from ddeal_cli.annotate.server.guard import Guard
 from ddeal_cli.annotate.server.requests import (
     TooLargeError,
+    edges_of,
     export_of,
     mark_of,
+    parsed,
     read_json,
     text_of,
     whole,
@@ -94,24 +98,26 @@ class _Pictures:
     """Frames and label maps."""
 
     def __init__(self, studio: Studio) -> None:
-        self._project = studio.project
+        self._project, self._exporter = studio.project, studio.exporter
 
     @property
     def routes(self) -> list[Route]:
         return [
             Route("/api/frames/{index:int}", self.frame),
             Route("/api/labels/{index:int}", self.labels),
+            Route("/api/previews/{index:int}", self.preview),
         ]
 
     def frame(self, request: Request) -> Response:
         image = self._project.frames.read(request.path_params["index"])
-        buffer = BytesIO()
-        Image.fromarray(image).save(buffer, "JPEG", quality=92, subsampling=0)
-        return Response(
-            buffer.getvalue(),
-            media_type="image/jpeg",
-            headers={"cache-control": "private, max-age=3600"},
-        )
+        return _picture(image, "private, max-age=3600")
+
+    def preview(self, request: Request) -> Response:
+        """The frame as it would be exported with the edges that the query asks for, as JSON."""
+        hard, finishing = edges_of(parsed(request.query_params.get("edges", "").encode()))
+        index = request.path_params["index"]
+        image = self._exporter.preview(self._project, index, hard=hard, finishing=finishing)
+        return _picture(image, "no-store")
 
     def labels(self, request: Request) -> Response:
         """HxW bytes, row by row, deflated: exact, whatever the browser does to pictures."""
@@ -121,6 +127,12 @@ class _Pictures:
             media_type="application/octet-stream",
             headers={"content-encoding": "deflate"},
         )
+
+
+def _picture(image: NDArray[np.uint8], keep: str) -> Response:
+    buffer = BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=92, subsampling=0)
+    return Response(buffer.getvalue(), media_type="image/jpeg", headers={"cache-control": keep})
 
 
 class _Actions:
@@ -201,8 +213,9 @@ class _Actions:
         return await self._done(self._studio.jobs.cancel)
 
     async def export(self, request: Request) -> Response:
-        wanted, hard = export_of(await read_json(request))
-        return await self._done(lambda: self._studio.export(wanted, hard=hard))
+        record = await read_json(request)
+        wanted, (hard, finishing) = export_of(record), edges_of(record)
+        return await self._done(lambda: self._studio.export(wanted, hard=hard, finishing=finishing))
 
     def download(self, request: Request) -> Response:
         """A file that was written, or a folder of pictures as a zip."""

@@ -9,9 +9,21 @@ from starlette.requests import Request
 from ddeal_cli.annotate.exporting import EXPORTS, Export
 from ddeal_cli.annotate.marks import Box, Click, Mark, Point, Stroke
 from ddeal_core.errors import InputError
+from ddeal_core.finishing import Finishing
+from ddeal_core.settings import read_settings
 from ddeal_core.text_files import parse_json
 
-__all__ = ["MAX_BODY", "TooLargeError", "export_of", "mark_of", "read_json", "text_of", "whole"]
+__all__ = [
+    "MAX_BODY",
+    "TooLargeError",
+    "edges_of",
+    "export_of",
+    "mark_of",
+    "parsed",
+    "read_json",
+    "text_of",
+    "whole",
+]
 
 MAX_BODY = 512 << 10
 """Bytes: a stroke of some 20,000 points."""
@@ -35,8 +47,17 @@ async def read_json(request: Request) -> dict[str, Any]:
         body += part
         if len(body) > MAX_BODY:
             raise TooLargeError(f"a request has at most {MAX_BODY} bytes")
+    return parsed(body)
+
+
+def parsed(text: bytes | bytearray) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        InputError: It is none.
+    """
     try:
-        record = parse_json(body.decode() or "{}")
+        record = parse_json(text.decode() or "{}")
     except ValueError:
         raise InputError("the request is no JSON") from None
     if not isinstance(record, dict):
@@ -93,21 +114,31 @@ def mark_of(record: dict[str, Any]) -> Mark:
     raise InputError("a mark is a box, a click, or a stroke")
 
 
-def export_of(record: dict[str, Any]) -> tuple[list[Export], bool]:
-    """Outputs that are wanted, and whether their edges are hard.
+def export_of(record: dict[str, Any]) -> list[Export]:
+    """Outputs that are wanted.
 
     Raises:
         InputError: There is no such output.
     """
-    keys, hard = record.get("outputs"), record.get("hard", False)
+    keys = record.get("outputs")
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise InputError("outputs are a list of names")
     unknown = [key for key in keys if key not in EXPORTS]
     if unknown:
         raise InputError(f"there is no output {unknown[0]!r}: choose {', '.join(EXPORTS)}")
+    return [EXPORTS[key] for key in dict.fromkeys(keys)]
+
+
+def edges_of(record: dict[str, Any]) -> tuple[bool, Finishing]:
+    """Whether edges are hard, and what finishing is wanted.
+
+    Raises:
+        InputError: A value is none.
+    """
+    hard = record.get("hard", False)
     if not isinstance(hard, bool):
         raise InputError("hard is true or false")
-    return [EXPORTS[key] for key in dict.fromkeys(keys)], hard
+    return hard, read_settings(Finishing, record.get("finishing", {}))
 
 
 def _point(value: Any) -> Point:

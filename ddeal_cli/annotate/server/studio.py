@@ -15,6 +15,7 @@ from ddeal_cli.annotate.session_folder import SessionFolder
 from ddeal_cli.annotate.tracking_run import RunRange, TrackingRun, spans
 from ddeal_cli.console import told
 from ddeal_core.errors import DdealError
+from ddeal_core.finishing import Finishing
 from ddeal_core.tracking.segmenter import Segmenter
 
 __all__ = ["Studio"]
@@ -66,17 +67,19 @@ class Studio:
         steps = (i for i in self._run.steps(self.project, what) if what.stale[i])
         self.jobs.begin("segment", steps, total=int(what.stale.sum()))
 
-    def export(self, wanted: Sequence[Export], *, hard: bool) -> None:
-        """Write outputs, in the background.
+    def export(self, wanted: Sequence[Export], *, hard: bool, finishing: Finishing) -> None:
+        """Write outputs, in the background: see `Exporter.steps`.
 
         Raises:
-            InputError: Something is running.
+            InputError: Something is running, or cannot be written.
         """
 
         def tell() -> str:
             return "wrote " + ", ".join(str(self.exporter.folder / each.name) for each in wanted)
 
-        steps = self.exporter.steps(self.project, self.project.given, wanted, hard=hard)
+        steps = self.exporter.steps(
+            self.project, self.project.given, wanted, hard=hard, finishing=finishing
+        )
         self.jobs.begin("export", steps, total=len(self.project.frames), finished=tell)
 
     def save(self) -> None:

@@ -8,12 +8,14 @@ import shutil
 import threading
 import zipfile
 import zlib
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 from PIL import Image
 from waiting import HANG, wait_for
 
+from ddeal_core.finishing import Finishing
 from ddeal_core.media import open_source
 from ddeal_core.runs import cut_out
 
@@ -81,22 +83,26 @@ def test_from_a_box_to_results_to_a_correction(page, tiny_clip, segmenter, tmp_p
     state = client.wait()
     assert state["fresh"] == [[0, 8]]
     assert state["job"]["done"] == 8
-    early = labels(client, 2)
 
+    # what lies between a mended frame and its neighbours is not fresh any more
     state = client.post("frames/4/mark", stroke(x=80, y=70))
-    assert state["fresh"] == [[0, 4]]
+    assert state["fresh"] == []
     assert state["there"] == [[0, 8]]
     client.post("segment")
     assert client.wait()["fresh"] == [[0, 8]]
+    early = labels(client, 2)
+    assert client.post("frames/6/mark", stroke(x=60, y=70))["fresh"] == [[0, 4]]
+    client.post("segment")
+    assert client.wait()["job"]["done"] == 4
     np.testing.assert_array_equal(labels(client, 2), early)
 
-    # what the session's folder holds gives the same to `ddeal segment`
+    # what the session's folder holds gives the same to `ddeal segment`, where it was renewed
     client.post("save")
     out = tmp_path / "compared"
     cut_out(tiny_clip.video, page.out / "session", f"masks={out}", segmenter=segmenter)
     client.post("export", {"outputs": ["masks"]})
     client.wait()
-    for index in range(8):
+    for index in range(4, 8):
         name = f"{index:05d}.png"
         assert (page.out / "masks" / name).read_bytes() == (out / name).read_bytes()
 
@@ -112,7 +118,8 @@ def test_exports_are_those_of_segment(fresh, page, tiny_clip, segmenter, tmp_pat
         client.post("segment")
         client.wait()
     wanted = ["masks", "coco", "overlay", "cutout-mov", "mattes", "rgba", "matte", "green"]
-    client.post("export", {"outputs": wanted})
+    finishing = {"grow": 2, "feather": 1, "steady": True} if fresh else {}
+    client.post("export", {"outputs": wanted, "finishing": finishing})
     state = client.wait()
     assert {each["key"] for each in state["exports"] if each["written"]} == set(wanted)
     assert state["fresh"] == [[0, 8]]
@@ -124,7 +131,11 @@ def test_exports_are_those_of_segment(fresh, page, tiny_clip, segmenter, tmp_pat
         "matte": "matte=matte.mp4",
     }  # fmt: skip
     outputs = [words[key].replace("=", f"={theirs}/") for key in wanted if key in words]
-    cut_out(tiny_clip.video, page.out / "session", outputs, segmenter=segmenter)
+    cut_out(
+        *(tiny_clip.video, page.out / "session", outputs),
+        segmenter=segmenter,
+        finishing=Finishing(**finishing),
+    )
     compared = 0
     for path in theirs.rglob("*"):
         if path.is_file():
@@ -132,6 +143,27 @@ def test_exports_are_those_of_segment(fresh, page, tiny_clip, segmenter, tmp_pat
             compared += 1
     assert compared >= 10
     assert (page.out / "green.mp4").exists()
+
+
+def test_a_frame_is_shown_as_it_would_be_exported(page):
+    client = page.client
+    client.post("objects")
+    client.post("frames/1/mark", stroke(x=40, y=40, radius=12))
+
+    def shown(**edges):
+        answer = client.get(f"/api/previews/1?edges={quote(json.dumps(edges))}")
+        assert answer.status == 200, answer.body
+        picture = np.asarray(Image.open(io.BytesIO(answer.body)), np.int16)
+        assert picture.shape == (96, 128, 3)
+        return (np.abs(picture - (0, 255, 0)).sum(axis=2) > 60).sum()
+
+    assert 0 < shown() < shown(finishing={"grow": 6}) < 96 * 128 / 2
+    for edges in ({"hard": True, "finishing": {"feather": 2}}, {"finishing": {"grow": 1e9}}, 3):
+        answer = client.get(f"/api/previews/1?edges={quote(json.dumps(edges))}")
+        assert answer.status == 400
+        assert (
+            client.ask("POST", "/api/export", {"outputs": ["masks"], "finishing": 3}).status == 400
+        )
 
 
 def test_exports_can_be_downloaded(page):
