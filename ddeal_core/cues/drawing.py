@@ -84,6 +84,8 @@ def write_text(
     Returns:
         Its width.
     """
+    if not text:
+        return 0
     shape = _text_shape(text, size)
     x = at[0] if at[0] >= 0 else max(0, picture.shape[1] + at[0] - shape.shape[1])
     part = picture[at[1] : at[1] + shape.shape[0], x : x + shape.shape[1]]

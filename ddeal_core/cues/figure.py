@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from ddeal_core.cues.drawing import (
     write_text,
 )
 from ddeal_core.cues.frame_cues import FrameCues
-from ddeal_core.cues.panels import Panel, columns_of, panels_of, titles_of
+from ddeal_core.cues.panels import columns_of, panels_of, titles_of
 
 __all__ = ["CueFigure", "Given"]
 
@@ -79,14 +79,7 @@ class CueFigure:
         self.size = (height + height % 2, width + width % 2)
 
     def given(self, index: int, image: Picture, labels: Picture, object_id: int) -> Given:
-        """Keep a frame on which an object is given.
-
-        Args:
-            index: Number of the frame.
-            image: ``[H, W, 3]`` uint8 RGB.
-            labels: ``[H, W]`` uint8, the given ids.
-            object_id: The object's.
-        """
+        """Keep frame `index`, ``[H, W, 3]``, on which ``[H, W]`` labels give an object."""
         return index, self._outlined(image, labels, object_id)
 
     def draw(
@@ -114,28 +107,50 @@ class CueFigure:
         """
         canvas = np.empty((*self.size, 3), np.uint8)
         canvas[:] = PAPER
+        height, width = self._panel
         for block, (object_id, start) in enumerate(zip(object_ids, given, strict=True)):
             part = canvas[block * self._block : (block + 1) * self._block]
             self._head(part, object_id, index)
-            self._place(part, 0, "not given yet" if start is None else f"given on frame {start[0]}")
-            if start is not None:
-                self._fill(part, 0, start[1])
-            self._place(part, 1, f"frame {index}")
-            self._fill(part, 1, self._outlined(image, labels, object_id))
-            known = cues is not None and object_id in cues.object_ids
-            panels = panels_of(cues, cues.object_ids.index(object_id)) if cues and known else {}
-            border = self._small(np.where(labels == object_id, np.uint8(255), np.uint8(0)))
-            for place, title in enumerate(self._titles, start=2):
-                panel = panels.get(title)
-                if panel is not None and cues is not None and not panel.off:
-                    note = "" if panel.kind == "probability" else f"±{panel.limit:.2g}"
-                    self._place(part, place, title, note)
-                    self._fill(part, place, self._map(cues, panel, border))
-                elif title:
-                    self._place(part, place, title)
-                    why = "switched off" if panel is not None else "nothing predicted"
-                    self._say(part, place, why)
+            cells = [
+                ("not given yet", "", None)
+                if start is None
+                else (f"given on frame {start[0]}", "", start[1]),
+                (f"frame {index}", "", self._outlined(image, labels, object_id)),
+                *self._maps(cues, object_id, labels),
+            ]
+            for place, (title, note, picture) in enumerate(cells):
+                row, column = divmod(place, self._columns)
+                y, x = _HEAD + row * (height + _TITLE + _GAP), _GAP + column * (width + _GAP)
+                strip = part[y : y + _TITLE, x : x + width]
+                write_text(strip, title, (1, 2), size=18)
+                write_text(strip, note, (-1, 2), size=18, colour=QUIET)
+                if picture is not None:
+                    part[y + _TITLE : y + _TITLE + height, x : x + width] = picture
         return canvas
+
+    def _maps(
+        self, cues: FrameCues | None, object_id: int, labels: Picture
+    ) -> Iterator[tuple[str, str, Picture | None]]:
+        """Title, note and picture of each map of an object; without a title it is left free."""
+        known = cues is not None and object_id in cues.object_ids
+        panels = panels_of(cues, cues.object_ids.index(object_id)) if cues and known else {}
+        border = self._small(np.where(labels == object_id, np.uint8(255), np.uint8(0)))
+        for title in self._titles:
+            panel = panels.get(title)
+            if panel is not None and cues is not None and not panel.off:
+                values = cues.at_frame_size(panel.map, self._panel)
+                picture = paint(values, signed=panel.kind == "signed", limit=panel.limit)
+                if title != "final":
+                    outline(picture, border, (255, 255, 255))
+                yield title, "" if panel.kind == "probability" else f"±{panel.limit:.2g}", picture
+            elif title:
+                picture = np.empty((*self._panel, 3), np.uint8)
+                picture[:] = np.array(PAPER) + 12
+                why = "switched off" if panel is not None else "nothing predicted"
+                write_text(picture, why, (8, self._panel[0] // 2 - 9), size=18, colour=QUIET)
+                yield title, "", picture
+            else:
+                yield "", "", None
 
     def _outlined(self, image: Picture, labels: Picture, object_id: int) -> Picture:
         inside = np.where(labels == object_id, np.uint8(255), np.uint8(0))
@@ -150,37 +165,6 @@ class CueFigure:
             cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8
         )
         return small if image.ndim == 3 else np.where(small > 127, np.uint8(255), np.uint8(0))
-
-    def _map(self, cues: FrameCues, panel: Panel, border: Picture) -> Picture:
-        values = cues.at_frame_size(panel.map, self._panel)
-        picture = paint(values, signed=panel.kind == "signed", limit=panel.limit)
-        if panel.title != "final":
-            outline(picture, border, (255, 255, 255))
-        return picture
-
-    def _corner(self, place: int) -> tuple[int, int]:
-        """Upper left corner (y, x) of a place's title."""
-        row, column = divmod(place, self._columns)
-        height, width = self._panel
-        return _HEAD + row * (height + _TITLE + _GAP), _GAP + column * (width + _GAP)
-
-    def _place(self, part: Picture, place: int, title: str, note: str = "") -> None:
-        y, x = self._corner(place)
-        strip = part[y : y + _TITLE, x : x + self._panel[1]]
-        write_text(strip, title, (1, 2), size=18)
-        if note:
-            write_text(strip, note, (-1, 2), size=18, colour=QUIET)
-
-    def _fill(self, part: Picture, place: int, picture: Picture) -> None:
-        y, x = self._corner(place)
-        height, width = self._panel
-        part[y + _TITLE : y + _TITLE + height, x : x + width] = picture
-
-    def _say(self, part: Picture, place: int, text: str) -> None:
-        picture = np.empty((*self._panel, 3), np.uint8)
-        picture[:] = np.array(PAPER) + 12
-        write_text(picture, text, (8, self._panel[0] // 2 - 9), size=18, colour=QUIET)
-        self._fill(part, place, picture)
 
     def _head(self, part: Picture, object_id: int, index: int) -> None:
         y, x = _GAP // 2 + 2, _GAP

@@ -7,31 +7,26 @@ from ddeal_core.media import open_source
 from ddeal_core.media.sources.demuxers import harmless_demuxers
 
 
-@pytest.fixture
-def secret(tmp_path, make_clip, tiny_clip):
-    return make_clip(tmp_path / "secret.ts", tiny_clip.frames)
+SCRIPTS = (
+    "ffconcat version 1.0\nfile {name}\n",
+    "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:1.0,\n{path}\n#EXT-X-ENDLIST\n",
+    "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:1.0,\nfile://{path}\n#EXT-X-ENDLIST\n",
+    "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n",
+)
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.m3u8", "clip.txt", "clip.mpd", "clip.sdp"])
-@pytest.mark.parametrize(
-    "script",
-    [
-        "ffconcat version 1.0\nfile {name}\n",
-        "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:1.0,\n{path}\n#EXT-X-ENDLIST\n",
-        "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:1.0,\nfile://{path}\n#EXT-X-ENDLIST\n",
-        "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n",
-    ],
-    ids=["concat", "hls", "hls-file", "sdp"],
-)
-def test_scripts_are_refused(tmp_path, secret, name, script):
-    assert len(list(open_source(secret))) == 8
+def test_scripts_are_refused(tmp_path, make_clip, tiny_clip, name):
+    secret = make_clip(tmp_path / "secret.ts", tiny_clip.frames[:2])
+    assert len(list(open_source(secret))) == 2
     evil = tmp_path / name
-    evil.write_text(script.format(name=secret.name, path=secret))
-    for source in (evil, f"file:{evil}", f"file://{evil}"):
-        with pytest.raises(MediaError):
-            open_source(source)
-    with evil.open("rb") as pipe, pytest.raises(MediaError):
-        open_source(pipe)
+    for script in SCRIPTS:
+        evil.write_text(script.format(name=secret.name, path=secret))
+        for source in (evil, f"file:{evil}", f"file://{evil}"):
+            with pytest.raises(MediaError):
+                open_source(source)
+        with evil.open("rb") as pipe, pytest.raises(MediaError):
+            open_source(pipe)
 
 
 def test_patterns_in_a_name_are_letters(tmp_path, tiny_clip):

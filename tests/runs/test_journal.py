@@ -496,7 +496,7 @@ def test_where_no_journal_can_be_kept_it_runs_without(
     assert "could not be resumed" in caplog.text
 
 
-# Stops after a frame to be killed, or kills itself when a manifest appears.
+# Stops after a frame to be killed, or kills itself when a manifest is about to appear.
 PROGRAM = """
 import os, signal, sys, threading, torch
 from ddeal_core import Segmenter, cut_out
@@ -504,15 +504,12 @@ from ddeal_core.runs import journal
 from ddeal_core.runs.outputs import RunOutputs
 torch.set_num_threads(1)
 journal._LEAST_PAUSE, journal._SHARE = 0.0, 0
-weights, video, mask, folder, frame, moment, name = sys.argv[1:]
+weights, video, mask, folder, frame, name = sys.argv[1:]
 describe = RunOutputs.describe
 def die(self, writer):
-    if moment == "after":
-        describe(self, writer)
     if writer.path.name == name:
         os.kill(os.getpid(), signal.SIGKILL)
-    if moment != "after":
-        describe(self, writer)
+    describe(self, writer)
 RunOutputs.describe = die
 def wait(step):
     if step.done == int(frame):
@@ -525,7 +522,7 @@ cut_out(video, mask, [folder + "/masks", folder + "/cut.mov", folder + "/all.jso
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
 def test_killed_again_and_again_it_ends_with_the_bytes_of_an_unbroken_run(
-    make_network, tiny_clip, tmp_path
+    make_network, tiny_clip, tmp_path, monkeypatch
 ):
     """A real process, killed between frames and at the worst moments of the end."""
     from ddeal_core.weights import Checkpoint, save_checkpoint
@@ -534,8 +531,8 @@ def test_killed_again_and_again_it_ends_with_the_bytes_of_an_unbroken_run(
     save_checkpoint(Checkpoint(network.config, network.state_dict()), weights)
     broken, whole = tmp_path / "broken", tmp_path / "whole"
 
-    def killed(frame, moment="", name=""):
-        words = (weights, tiny_clip.video, tiny_clip.first_mask, broken, frame, moment, name)
+    def killed(frame, name=""):
+        words = (weights, tiny_clip.video, tiny_clip.first_mask, broken, frame, name)
         root = str(Path(ddeal_core.__file__).parents[1])
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, *map(str, words)],
@@ -560,14 +557,23 @@ def test_killed_again_and_again_it_ends_with_the_bytes_of_an_unbroken_run(
     broken.mkdir()
     killed(4)
     assert not (broken / "cut.mov").exists()
-    killed(0, "before", "cut.mov")
+    killed(0, "cut.mov")
     assert not verify(broken / "cut.mov").whole
     (broken / "all.json").write_text("somebody's")
     with pytest.raises(InputError, match=r"all\.json exists"):
         cut(broken, resume=True)
     (broken / "all.json").unlink()
-    killed(0, "after", "all.json")
+
+    def interrupted(journal):
+        journal.release()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # when all is whole, and what was kept still there
+        patch.setattr(journal_module.Journal, "discard", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cut(broken, resume=True)
     assert verify(broken / "all.json").whole
+    assert (broken / ".masks.unfinished").is_dir()
     cut(broken, resume=True)
     cut(whole)
     assert checksums(broken) == checksums(whole)
