@@ -17,21 +17,6 @@ refusal, `remedy` names it; whoever shows the error says how that argument is gi
 
 from typing import Literal
 
-__all__ = [
-    "ConfigError",
-    "DatasetError",
-    "DdealError",
-    "InputError",
-    "ManifestError",
-    "MaskError",
-    "MediaError",
-    "OutputError",
-    "Remedy",
-    "StoppedError",
-    "WeightsError",
-]
-
-
 Remedy = Literal["convert", "max_pixels", "numbered_from", "overwrite", "resume"]
 
 

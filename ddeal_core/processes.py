@@ -5,8 +5,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["cores", "interrupts_held"]
-
 
 def cores() -> int:
     """Return how many cores this process may use."""

@@ -22,18 +22,6 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from ddeal_core.errors import ConfigError
 
-__all__ = [
-    "ASCENDING",
-    "Count",
-    "Name",
-    "Range",
-    "Seed",
-    "Share",
-    "check_settings",
-    "check_value",
-    "read_settings",
-]
-
 T = TypeVar("T")
 
 

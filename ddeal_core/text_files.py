@@ -11,8 +11,6 @@ from typing import Any, NoReturn
 
 from ddeal_core.errors import InputError
 
-__all__ = ["parse_json", "parsing", "read_json", "read_text"]
-
 _MOST_BYTES = 256 << 20
 _MAY_OVERFLOW = re.compile(r"[eE]\+?\d{3}|\d{309}")
 

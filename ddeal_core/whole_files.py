@@ -10,16 +10,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = [
-    "journal_folder",
-    "part_of",
-    "publish",
-    "remove_leftovers",
-    "sync_files",
-    "write_whole",
-    "written_whole",
-]
-
 _AT_ONCE = 16  # a disk joins what waits for it: many files take little longer than one
 
 

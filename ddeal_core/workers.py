@@ -10,8 +10,6 @@ from typing import TypeVar
 from ddeal_core.errors import DdealError
 from ddeal_core.processes import interrupts_held
 
-__all__ = ["map_processes"]
-
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 

@@ -12,8 +12,6 @@ from ddeal_core.runs.request import OutputOptions, VideoRequest
 if TYPE_CHECKING:
     from ddeal_core.tracking.doubt import Stretch
 
-__all__ = ["Job", "OnProgress", "Outcome", "Position"]
-
 
 @dataclass(frozen=True, slots=True)
 class Job:

@@ -21,8 +21,6 @@ from ddeal_core.errors import DdealError
 from ddeal_core.processes import interrupts_held
 from ddeal_core.runs.request import NetworkOptions
 
-__all__ = ["run_in_processes"]
-
 _log = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_REPORTS = 0.2

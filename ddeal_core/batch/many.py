@@ -10,8 +10,6 @@ from ddeal_core.errors import InputError
 from ddeal_core.runs.request import NetworkOptions
 from ddeal_core.settings import Range, check_value
 
-__all__ = ["cut_out_many", "ray_address"]
-
 
 def cut_out_many(
     jobs: Iterable[Job],

@@ -9,8 +9,6 @@ from ddeal_core.media.file_kinds import IMAGE_ENDINGS, is_image
 from ddeal_core.media.masks.mask_set import mask_files
 from ddeal_core.media.sources.frame_source import FrameSource
 
-__all__ = ["find_mask", "masks_in"]
-
 
 def find_mask(folder: Path, stem: str) -> Path:
     """Find the mask of a video by its name.

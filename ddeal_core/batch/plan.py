@@ -17,8 +17,6 @@ from ddeal_core.media.file_kinds import VIDEO_ENDINGS, is_image, natural_key
 from ddeal_core.media.outputs.writers import Kind, is_folder
 from ddeal_core.runs.request import OutputOptions, VideoRequest
 
-__all__ = ["default_folder", "find_videos", "has_field", "is_live", "plan"]
-
 _FIELD = re.compile(r"\{(\w*)\}")
 _FIELDS = ("stem", "name", "parent")
 

@@ -23,8 +23,6 @@ from ddeal_core.runs.request import NetworkOptions
 if TYPE_CHECKING:
     from ddeal_core.batch.runner import Runner
 
-__all__ = ["run_on_ray"]
-
 _SECONDS_TO_TIDY = 5.0
 
 

@@ -18,8 +18,6 @@ from ddeal_core.runs.request import NetworkOptions, VideoRequest
 from ddeal_core.runs.run import run_video
 from ddeal_core.tracking.batches import is_out_of_memory
 
-__all__ = ["Runner"]
-
 _log = logging.getLogger(__name__)
 
 

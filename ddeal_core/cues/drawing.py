@@ -11,8 +11,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ddeal_core.media.masks.palette import davis_palette
 
-__all__ = ["INK", "PAPER", "QUIET", "Picture", "colour_of", "outline", "paint", "write_text"]
-
 Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 

@@ -21,8 +21,6 @@ from ddeal_core.cues.drawing import (
 from ddeal_core.cues.frame_cues import FrameCues
 from ddeal_core.cues.panels import columns_of, panels_of, titles_of
 
-__all__ = ["CueFigure", "Given"]
-
 Given = tuple[int, Picture]
 """Number of a frame, and the picture of it that `CueFigure.given` makes."""
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from ddeal_core.errors import InputError
 
-__all__ = ["FrameChoice"]
-
 _PART = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 _STEP = re.compile(r"every:([0-9]{1,9})")
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.cues.frame_cues import FrameCues
 
-__all__ = ["Kind", "Panel", "columns_of", "panels_of", "titles_of"]
-
 Kind = Literal["probability", "signed"]
 
 _MATCHING = "matching, stride 16"

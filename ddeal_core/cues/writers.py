@@ -27,14 +27,6 @@ from ddeal_core.media.outputs.video_writer import VideoWriter
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.network.config import NetworkConfig
 
-__all__ = [
-    "CueArrayWriter",
-    "CueFolderWriter",
-    "CueVideoWriter",
-    "open_cue_writer",
-    "open_cues",
-]
-
 _log = logging.getLogger(__name__)
 
 Masks = Mapping[int, Mask]

@@ -15,19 +15,13 @@ from ddeal_core.finishing.steady import Steadier
 from ddeal_core.media.matting.cutout import Cutout, nearest_labels
 from ddeal_core.media.matting.edges import Box
 
-__all__ = ["Finisher"]
-
 Float = NDArray[np.float32]
 
 _SOFT_EDGE = 6  # pixels
 
 
 class Finisher:
-    """Finishes the frames of one video, fed in order.
-
-    Args:
-        options: What is wanted.
-    """
+    """Finishes the frames of one video, fed in order."""
 
     def __init__(self, options: Finishing) -> None:
         self._options = options
@@ -56,12 +50,7 @@ def _steadied(cutout: Cutout, steadier: Steadier) -> Cutout:
 
 
 class _Finished(Cutout):
-    """A cut-out whose labels and alpha are made of another one's when somebody asks.
-
-    Args:
-        raw: The other one.
-        options: What is wanted, but for steadying.
-    """
+    """A cut-out whose labels and alpha are made of a raw one's when somebody asks."""
 
     def __init__(self, raw: Cutout, options: Finishing) -> None:
         self._raw, self._options = raw, options

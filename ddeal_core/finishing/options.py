@@ -7,8 +7,6 @@ from typing import Annotated, Any
 
 from ddeal_core.settings import Range, check_settings
 
-__all__ = ["UNFINISHED", "Finishing"]
-
 Pixels = Annotated[int, Range(0, 200)]
 
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.media.matting.cutout import nearest_labels
 
-__all__ = ["dropped_specks", "filled_holes", "grown", "nearer_to", "shrunk"]
-
 Labels = NDArray[np.uint8]
 Plane = NDArray[Any]
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.media.matting.edges import Box
 
-__all__ = ["Steadier"]
-
 Float = NDArray[np.float32]
 
 _KEPT = 0.8  # share of the past where all is still

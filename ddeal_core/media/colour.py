@@ -19,20 +19,6 @@ from numpy.typing import NDArray
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.tone_mapping import HDR_TRANSFERS, shown_as_sdr
 
-__all__ = [
-    "ColourTags",
-    "bits_of",
-    "coded_picture",
-    "deep_coded_picture",
-    "displayed_rgb",
-    "in_bits",
-    "is_full_range",
-    "own_planes",
-    "planes_of",
-    "planes_of_rgb",
-    "set_plane",
-]
-
 _UNSPECIFIED = 2
 _BT709, _BT470BG, _SMPTE170M, _BT2020_NCL = 1, 5, 6, 9
 _KNOWN_MATRICES = (_BT709, _BT470BG, _SMPTE170M, _BT2020_NCL)

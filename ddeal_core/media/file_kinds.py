@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-__all__ = ["IMAGE_ENDINGS", "VIDEO_ENDINGS", "is_image", "natural_key"]
-
 IMAGE_ENDINGS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 VIDEO_ENDINGS = (

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DeepPicture", "Frame", "to_fraction", "upright"]
-
 
 def to_fraction(value: Fraction | None) -> Fraction | None:
     """Give a positive rational as a `Fraction`, and None for none, 0/1 and 0/0.

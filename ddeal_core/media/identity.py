@@ -13,15 +13,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError
 
-__all__ = [
-    "Settings",
-    "file_identity",
-    "identity_of_files",
-    "sampled_sha256",
-    "sha256_of_array",
-    "sha256_of_file",
-]
-
 Settings = Mapping[str, Any]
 """What determines bytes, as plain JSON types."""
 

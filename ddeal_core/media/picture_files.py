@@ -12,8 +12,6 @@ from PIL.TiffImagePlugin import TiffImageFile
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media.pixel_limit import check_pixels, max_pixels
 
-__all__ = ["opened_picture", "stored_orientation"]
-
 # Formats that people keep pictures and masks in. The others are left out whatever a file's ending
 # says: Pillow would run Ghostscript for PostScript, and few look after the rest.
 _FORMATS = (

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 
 from ddeal_core.errors import InputError, MediaError
 
-__all__ = ["DEFAULT_MAX_PIXELS", "check_pixels", "limited_pixels", "max_pixels", "set_max_pixels"]
-
 DEFAULT_MAX_PIXELS = 8192 * 8192
 """Twice the pixels of 8K video."""
 

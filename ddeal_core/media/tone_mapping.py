@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import MediaError
 
-__all__ = ["HDR_TRANSFERS", "shown_as_sdr"]
-
 PQ, HLG = 16, 18
 HDR_TRANSFERS = {PQ: "PQ (SMPTE ST 2084)", HLG: "HLG (ARIB STD-B67)"}
 

@@ -22,8 +22,6 @@ from ddeal_core.runs.stages import ahead
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.tracker import Tracker
 
-__all__ = ["WayBack"]
-
 Masks = Mapping[int, NDArray[np.integer]]
 
 _WAITING = 4  # frames that are decoded in advance

@@ -5,8 +5,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-__all__ = ["Channel"]
-
 T = TypeVar("T")
 
 

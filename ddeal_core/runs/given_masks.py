@@ -22,17 +22,6 @@ from ddeal_core.runs.request import Direction, Labels, VideoRequest
 if TYPE_CHECKING:
     from ddeal_core.tracking.tracker import Tracker
 
-__all__ = [
-    "add_references",
-    "anchor",
-    "beyond_the_end",
-    "check_direction",
-    "check_masks",
-    "given_masks",
-    "named_mask_files",
-    "references",
-]
-
 
 def check_direction(direction: Direction, source: FrameSource) -> None:
     """Hold a direction against the video.

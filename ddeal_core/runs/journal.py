@@ -43,8 +43,6 @@ from ddeal_core.tracking.tracker import Tracker
 from ddeal_core.tracking.tracker_state import TrackerState, pack, unpack
 from ddeal_core.whole_files import write_whole
 
-__all__ = ["Journal", "Pass"]
-
 _RUN, _FINISHING, _LOCK = "run.json", "finishing", "lock"
 _BACK, _FORWARD = "back", "forward"
 _LOG, _STATE = ".log", ".safetensors"

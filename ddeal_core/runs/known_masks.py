@@ -20,8 +20,6 @@ from ddeal_core.runs.request import VideoRequest
 from ddeal_core.runs.result_log import ResultLog
 from ddeal_core.tracking.result import Result
 
-__all__ = ["KnownMasks"]
-
 _log = logging.getLogger(__name__)
 
 _TOLD = 6

@@ -20,8 +20,6 @@ from ddeal_core.tracking.doubt import DoubtMeter
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker_state import TrackerState
 
-__all__ = ["Progress", "RunOutputs"]
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:

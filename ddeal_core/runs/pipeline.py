@@ -37,8 +37,6 @@ from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
 from ddeal_core.tracking.tracker import Tracker
 
-__all__ = ["Progress", "render_video", "segment_video"]
-
 Compute = Callable[[Iterator[Frame]], Generator[Progress]]
 
 _WAITING = 4  # Frames between two stages: evens out their pace, and bounds the memory.

@@ -17,8 +17,6 @@ from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.request import Direction, Labels
 from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["output_settings", "render_settings", "run_settings", "versions"]
-
 _LIBRARIES = ("ddeal", "av", "numpy", "opencv-python-headless", "pillow", "torch")
 
 

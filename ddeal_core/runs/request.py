@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from ddeal_core.network.config import Ablation
     from ddeal_core.tracking.segmenter import DeviceName, Precision, Segmenter
 
-__all__ = ["Direction", "Labels", "NetworkOptions", "OutputOptions", "VideoRequest"]
-
 Direction = Literal["forward", "backward", "both", "between"]
 Labels = Mask | NDArray[np.integer]
 Named = str | os.PathLike[str]

@@ -29,8 +29,6 @@ from ddeal_core.tracking.quantisation import from_uint16, to_uint16
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker_state import are_ids
 
-__all__ = ["ResultLog", "encode_result"]
-
 _LEVEL = 1  # of zlib: others take longer than they save
 
 

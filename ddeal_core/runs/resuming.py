@@ -20,8 +20,6 @@ from ddeal_core.runs.records import output_settings, versions
 from ddeal_core.tracking.segmenter import Segmenter
 from ddeal_core.whole_files import journal_folder, remove_leftovers
 
-__all__ = ["open_journal", "outputs_complete"]
-
 _log = logging.getLogger(__name__)
 
 

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from ddeal_core.tracking.result import Result
     from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["Run", "RunSummary", "cut_out", "open_run", "run_video"]
-
 Named = str | os.PathLike[str]
 
 

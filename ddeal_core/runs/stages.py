@@ -11,8 +11,6 @@ from typing import Generic, TypeVar
 
 from ddeal_core.runs.channel import Channel
 
-__all__ = ["Consumer", "ahead"]
-
 T = TypeVar("T")
 
 

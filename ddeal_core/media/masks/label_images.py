@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from ddeal_core.errors import MaskError, MediaError
 from ddeal_core.media.picture_files import opened_picture
 
-__all__ = ["ids_in", "read_foreground", "read_labels"]
-
 
 def ids_in(labels: NDArray[np.uint8], *, ignore: int | None = None) -> tuple[int, ...]:
     """Return the ids of a label map, rising, without 0 and without `ignore`."""

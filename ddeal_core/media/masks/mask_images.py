@@ -27,8 +27,6 @@ from ddeal_core.media.outputs.result_writer import writing
 from ddeal_core.media.picture_files import opened_picture
 from ddeal_core.whole_files import write_whole
 
-__all__ = ["MAX_OBJECT_ID", "EmptyMaskError", "Mask", "read_mask", "write_mask"]
-
 MAX_OBJECT_ID = 254
 """Ids go from 1 to this; 0 is the background and 255 means "ignore" in the field's data sets."""
 

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from ddeal_core.errors import MaskError
 from ddeal_core.media.masks.palette import davis_palette
 
-__all__ = ["Reading", "from_alpha", "from_colours", "from_grey", "from_indices", "is_soft"]
-
 _THRESHOLD = 128
 _MANY = 32  # more distinct values than a person paints by hand
 _NEAR_GREY = 24  # colour noise of JPEG on a black-and-white picture
@@ -30,12 +28,7 @@ class Reading(NamedTuple):
 
 
 def from_indices(indices: NDArray[np.uint8], palette: NDArray[np.uint8]) -> Reading:
-    """Take palette indices as ids, 255 as background.
-
-    Args:
-        indices: HxW uint8.
-        palette: 256x3 uint8 RGB.
-    """
+    """Take palette indices (HxW uint8) as ids, 255 as background; the palette is 256x3 RGB."""
     used = np.unique(indices)
     ramp = (palette[used] == used[:, None]).all()
     if ramp and used[-1] == 255:  # grey in disguise: 255 is white, not "ignore"

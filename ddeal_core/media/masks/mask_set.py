@@ -14,8 +14,6 @@ from ddeal_core.media.file_kinds import is_image, natural_key
 from ddeal_core.media.masks.mask_images import EmptyMaskError, Mask, counted, read_mask
 from ddeal_core.media.sources.frame_source import FrameSource
 
-__all__ = ["mask_files", "read_masks"]
-
 Named = str | os.PathLike[str]
 
 

@@ -16,8 +16,6 @@ from ddeal_core.media.file_kinds import is_image
 from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID, loaded_mask, warn_of_shape
 from ddeal_core.media.masks.mask_kinds import is_soft
 
-__all__ = ["are_mattes", "matte_folders", "read_matte"]
-
 _log = logging.getLogger(__name__)
 
 _LOOKED_AT = 12  # files of a folder; looking at all would take as long as reading them

@@ -7,8 +7,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["davis_palette"]
-
 
 @cache
 def davis_palette() -> NDArray[np.uint8]:

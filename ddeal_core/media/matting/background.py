@@ -23,8 +23,6 @@ from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.media.sources.opening import open_source
 
-__all__ = ["GREEN", "Background", "BlurredBackground", "FlatBackground", "as_background"]
-
 Colour = tuple[int, int, int]
 GREEN: Colour = (0, 255, 0)
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.media.masks.palette import davis_palette
 
-__all__ = ["blurred_background", "deepened", "over", "overlay", "straight_alpha"]
-
 
 def _check(image: NDArray[Any], plane: NDArray[Any], name: str) -> None:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.uint16):

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ddeal_core.cues.frame_cues import FrameCues
     from ddeal_core.media.frame import DeepPicture
 
-__all__ = ["Cutout", "nearest_labels"]
-
 
 class Cutout:
     """Labels, alpha and colours of one frame; several outputs share what was worked out once.
@@ -107,11 +105,9 @@ class Cutout:
         return cutout
 
     def deep(self, picture: DeepPicture | None, *, hdr: bool = False) -> Cutout:
-        """The same cut-out of the same frame in 16 bits; what is alike in both is shared.
+        """The same cut-out in 16 bits of the frame's picture; None for what 8 bits show.
 
-        Args:
-            picture: The frame's; None for what 8 bits show.
-            hdr: Whether it shows HDR in its own code values.
+        With `hdr`, HDR has its own code values. What is alike in both is shared.
         """
         if hdr not in self._deep:
             if picture is None:

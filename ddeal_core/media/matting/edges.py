@@ -20,8 +20,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Box", "foreground_colours", "refine_alpha", "refined"]
-
 Float = NDArray[np.float32]
 
 _LINES = 480  # short side at which coefficients are computed

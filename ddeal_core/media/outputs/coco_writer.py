@@ -16,8 +16,6 @@ from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.result_writer import RecordWriter, check_size
 from ddeal_core.media.sources.frame_source import FrameSource
 
-__all__ = ["CocoWriter", "pack_counts", "run_lengths"]
-
 
 class CocoWriter(RecordWriter):
     """An "image" a frame, an "annotation" for each object in it, its mask as packed run lengths.

@@ -21,18 +21,6 @@ from ddeal_core.media.identity import Settings
 from ddeal_core.text_files import parse_json, read_text
 from ddeal_core.whole_files import write_whole
 
-__all__ = [
-    "FileRecord",
-    "FrameRecord",
-    "Manifest",
-    "is_complete",
-    "is_manifest",
-    "manifest_path",
-    "read_manifest",
-    "strangers",
-    "write_manifest",
-]
-
 FOLDER_MANIFEST = "manifest.json"
 FILE_ENDING = ".manifest.json"
 _FORMAT = "ddeal-manifest-1"
@@ -40,13 +28,7 @@ _FORMAT = "ddeal-manifest-1"
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
-    """A frame that an output holds.
-
-    Attributes:
-        index: In the whole video, from 0.
-        name: Stem of its file in a folder.
-        pts: Its time stamp in the source's time base, or None.
-    """
+    """A frame that an output holds: number in the whole video, name of its file, time stamp."""
 
     index: int
     name: str

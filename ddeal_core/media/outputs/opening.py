@@ -24,8 +24,6 @@ from ddeal_core.media.outputs.writers import (
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.whole_files import part_of
 
-__all__ = ["abandon_all", "check_free", "check_place", "check_writable", "open_outputs"]
-
 
 def open_outputs(
     words: Sequence[str | os.PathLike[str]],

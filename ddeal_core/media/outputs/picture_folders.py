@@ -23,8 +23,6 @@ from ddeal_core.media.matting.composites import straight_alpha
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.result_writer import FolderWriter, check_size, write_output
 
-__all__ = ["MaskFolderWriter", "MatteFolderWriter", "RgbaFolderWriter", "write_picture"]
-
 _JPEG_QUALITY = 92
 
 
@@ -89,10 +87,7 @@ class MaskFolderWriter(FolderWriter):
 class RgbaFolderWriter(FolderWriter):
     """The cut-out as RGBA pictures, colour straight (not multiplied by alpha).
 
-    Args:
-        path: The folder.
-        hard: Alpha is 0 or full.
-        deep: 16 bits instead of 8.
+    With `hard`, alpha is 0 or full; with `deep`, there are 16 bits instead of 8.
     """
 
     def __init__(self, path: Path, *, hard: bool = False, deep: bool = False) -> None:
@@ -118,13 +113,8 @@ class RgbaFolderWriter(FolderWriter):
 class MatteFolderWriter(FolderWriter):
     """A folder an object, named by its id, with a grey picture a frame.
 
-    All folders hold all frames: those before an object begins are black.
-
-    Args:
-        path: The folder above them.
-        hard: Mattes are 0 or full.
-        deep: 16 bits instead of 8.
-        form: PNG, or OpenEXR, which has half floats in any case.
+    All folders hold all frames: those before an object begins are black. With `hard`, mattes are 0
+    or full; PNG has 8 bits, or 16 with `deep`, and OpenEXR half floats in any case.
     """
 
     def __init__(

@@ -18,16 +18,6 @@ from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.manifest import FileRecord, manifest_path
 from ddeal_core.whole_files import part_of, publish, sync_files, write_whole
 
-__all__ = [
-    "FolderWriter",
-    "RecordWriter",
-    "ResultWriter",
-    "check_size",
-    "output_error",
-    "write_output",
-    "writing",
-]
-
 _log = logging.getLogger(__name__)
 
 

@@ -17,8 +17,6 @@ from ddeal_core.media.identity import Settings
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.result_writer import RecordWriter, check_size
 
-__all__ = ["HEADER", "RECORD", "SOFT_ENDING", "SoftWriter", "check_header", "framed"]
-
 SOFT_ENDING = ".soft"
 RECORD = struct.Struct("<III")
 HEADER = 0xFFFFFFFF

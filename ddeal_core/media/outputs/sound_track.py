@@ -23,8 +23,6 @@ from av.packet import Packet
 from ddeal_core.media.frame import to_fraction
 from ddeal_core.media.sources.sound import Sound, starts_at
 
-__all__ = ["SoundTrack"]
-
 _log = logging.getLogger(__name__)
 
 _ENCODERS = {"webm": "libopus", "matroska": "libopus", "mp4": "aac", "mov": "aac"}
@@ -43,12 +41,8 @@ class SoundTrack:
     muxed into nothing. Later on, each packet that is copied is tried in that way as well, so that
     nothing which the muxer refuses comes near the picture.
 
-    Args:
-        container: The output; nothing has been muxed yet.
-        container_name: FFmpeg's name of its format.
-        sound: Of the source.
-        origin: Seconds of the source that are the output's 0; what is before is left out.
-        named: For messages.
+    Nothing has been muxed into the container yet, whose format FFmpeg calls `container_name`.
+    `origin` are the seconds of the source that are the output's 0; what is before is left out.
     """
 
     def __init__(

@@ -16,8 +16,6 @@ from ddeal_core.media.outputs.manifest import (
     strangers,
 )
 
-__all__ = ["Verdict", "outputs_at", "verify"]
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -7,15 +7,6 @@ from typing import Literal
 
 from ddeal_core.errors import OutputError
 
-__all__ = [
-    "LOSSLESS_ALPHA",
-    "THREADS",
-    "WRITTEN_ENDINGS",
-    "VideoKind",
-    "VideoRecipe",
-    "recipe_for",
-]
-
 VideoKind = Literal["alpha", "overlay", "matte", "background"]
 
 # Output bytes depend on the number of threads, so it is fixed, not taken from the machine.

@@ -44,8 +44,6 @@ from ddeal_core.media.outputs.video_recipes import (
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.whole_files import part_of
 
-__all__ = ["VideoWriter"]
-
 _log = logging.getLogger(__name__)
 _DEFAULT_RATE = Fraction(24)
 
@@ -60,16 +58,10 @@ class VideoWriter(ResultWriter):
     Where more than 8 bits are kept, pixels that show nothing but the source have its own luma and
     colour differences, brought to the recipe's sampling; HDR is kept in cut-outs of ProRes.
 
-    Args:
-        path: The finished file.
-        source: Where the frames come from.
+    Args are those of `open_writer`, and:
         recipe: What to encode.
-        opacity: Of an overlay.
-        contours: Of an overlay.
-        background: Behind the objects; needed for that kind, and closed with the writer.
-        hard: Whether alpha is 0 or 255.
+        background: Needed for that kind, and closed with the writer.
         deep: Whether to keep the more than 8 bits that the recipe has.
-        sound: Whether the source's sound is carried along.
         picture_size: (height, width) of the composites; the source's if None.
     """
 

@@ -21,16 +21,6 @@ from ddeal_core.media.outputs.video_recipes import WRITTEN_ENDINGS, VideoKind, r
 from ddeal_core.media.outputs.video_writer import VideoWriter
 from ddeal_core.media.sources.frame_source import FrameSource
 
-__all__ = [
-    "Kind",
-    "OutputLook",
-    "fits",
-    "is_folder",
-    "is_input",
-    "open_writer",
-    "same_place",
-]
-
 Kind = Literal[
     "masks", "mattes", "exr", "rgba", "coco", "soft", "alpha", "overlay", "matte", "background"
 ]

@@ -12,8 +12,6 @@ from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings, sha256_of_array
 from ddeal_core.media.sources.frame_source import FrameSource, SourceInfo
 
-__all__ = ["ArraySource"]
-
 
 class ArraySource(FrameSource):
     """Frames of an array, at a constant rate.

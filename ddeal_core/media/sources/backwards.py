@@ -19,8 +19,6 @@ from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.media.sources.seeking import Seeker
 from ddeal_core.media.sources.video_source import VideoSource
 
-__all__ = ["backwards", "last_frame"]
-
 _CHUNK_BYTES = 256 << 20
 _EARLIER = (3, 40)  # frames before a chunk at which decoding begins: weaving fields needs some
 

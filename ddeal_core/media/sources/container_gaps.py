@@ -20,8 +20,6 @@ from ddeal_core.media.sources.decoding import damage
 from ddeal_core.media.sources.ebml import Extent, extent_of
 from ddeal_core.media.sources.timeline import OnJoin, Timeline
 
-__all__ = ["without_holes"]
-
 _BETWEEN = 4096  # bytes; headers of clusters have some dozens
 _AT_THE_END = 0.01  # of the file: an index and tags come there
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["DamageRecord", "OnError"]
-
 _log = logging.getLogger(__name__)
 
 OnError = Literal["stop", "skip", "hold"]

@@ -16,8 +16,6 @@ from ddeal_core.media.sources.decoding import Display, clock_zero, damage
 from ddeal_core.media.sources.frame_source import FrameSource, SourceInfo
 from ddeal_core.media.sources.ledger import Lost
 
-__all__ = ["DecodedSource", "Numbered", "with_durations"]
-
 Numbered = tuple[int, av.VideoFrame | Lost]
 """A picture, or one that is lost, with its index in the whole video."""
 

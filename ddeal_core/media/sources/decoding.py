@@ -27,8 +27,6 @@ from ddeal_core.media.sources.demuxers import AWAY_FROM_FILES, harmless_demuxers
 from ddeal_core.media.sources.ledger import Ledger
 from ddeal_core.media.tone_mapping import HDR_TRANSFERS
 
-__all__ = ["Display", "Weaver", "clock_zero", "open_container", "pictures_of", "video_stream"]
-
 _log = logging.getLogger(__name__)
 _OTHER_CLOCK = 60  # seconds
 

@@ -4,8 +4,6 @@ from functools import cache
 
 import av
 
-__all__ = ["AWAY_FROM_FILES", "harmless_demuxers"]
-
 # They open what the file names: other files of this machine, addresses, devices, scripts. A
 # file's first bytes choose the demuxer, so "holiday.mp4" can be any of them.
 _LEADING_ELSEWHERE = {

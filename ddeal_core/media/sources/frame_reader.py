@@ -20,8 +20,6 @@ from ddeal_core.media.sources.opening import open_source
 from ddeal_core.media.sources.seeking import Seeker
 from ddeal_core.media.sources.video_source import VideoSource
 
-__all__ = ["FrameReader"]
-
 Image = NDArray[np.uint8]
 
 _FORWARD = 48  # frames: decoding on is cheaper than seeking as long as the way is short

@@ -20,8 +20,6 @@ from ddeal_core.media.identity import Settings
 from ddeal_core.media.sources.damage import DamageRecord, OnError
 from ddeal_core.media.sources.sound import Sound
 
-__all__ = ["FrameSource", "SourceInfo", "SourceOptions"]
-
 
 class SourceOptions(TypedDict, total=False):
     """Which frames a source gives, and what it does about damage: see `open_source`."""

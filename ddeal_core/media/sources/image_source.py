@@ -23,8 +23,6 @@ from ddeal_core.media.picture_files import opened_picture, stored_orientation
 from ddeal_core.media.sources.damage import DamageRecord
 from ddeal_core.media.sources.frame_source import FrameSource, SourceInfo, SourceOptions
 
-__all__ = ["ImageSource", "read_image"]
-
 _DEFAULT_RATE = Fraction(24)
 
 

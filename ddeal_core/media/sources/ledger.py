@@ -10,20 +10,12 @@ import av
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-__all__ = ["Ledger", "Lost", "stamp_of"]
-
 _LONGEST_REORDERING = 16  # frames, of H.264 and H.265
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A picture that cannot be had.
-
-    Attributes:
-        pts: Its time stamp, or None.
-        duration: As the container says, or None.
-        why: In a few words.
-    """
+    """A picture that cannot be had: its time stamp and duration, if known, and why not."""
 
     pts: int | None
     duration: int | None

@@ -33,8 +33,6 @@ from ddeal_core.media.sources.sound import LiveSound, Sound
 from ddeal_core.media.sources.timeline import Timeline, tell_of_join
 from ddeal_core.media.sources.tolerant_decoding import pictures_and_losses
 
-__all__ = ["LiveSource", "open_camera"]
-
 _CAMERAS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
 

@@ -17,8 +17,6 @@ from ddeal_core.media.sources.image_source import ImageSource
 from ddeal_core.media.sources.live_source import LiveSource, open_camera
 from ddeal_core.media.sources.video_source import VideoSource
 
-__all__ = ["open_source"]
-
 
 def open_source(
     path: str | os.PathLike[str] | BinaryIO,

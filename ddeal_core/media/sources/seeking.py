@@ -11,8 +11,6 @@ from av.video.stream import VideoStream
 
 from ddeal_core.media.sources.decoding import open_container, pictures_of, video_stream
 
-__all__ = ["Seeker"]
-
 
 class Seeker:
     """Decodes a file from the middle, again and again; close it."""

@@ -20,8 +20,6 @@ from ddeal_core.media.frame import to_fraction
 from ddeal_core.media.sources.decoding import open_container, reason
 from ddeal_core.media.sources.timeline import Timeline
 
-__all__ = ["FileSound", "LiveSound", "Sound"]
-
 _log = logging.getLogger(__name__)
 _MOST_AHEAD = 1000  # packets
 

@@ -21,8 +21,6 @@ from av.packet import Packet
 from ddeal_core.media.frame import to_fraction
 from ddeal_core.media.sources.transport_stream import restarts_between
 
-__all__ = ["OnJoin", "Timeline", "tell_of_join"]
-
 OnJoin = Callable[[Fraction], None]
 """Told of a place where recordings meet: see `Timeline`."""
 
@@ -44,23 +42,14 @@ class _Recording:
 
 @dataclass(slots=True)
 class _StreamPosition:
-    """How far a stream has come, in seconds that run on.
-
-    Attributes:
-        recording: The one that it is in.
-        last: Decoding time of its last packet.
-        due: Decoding time at which the next packet is expected.
-        end: Time at which all that it has shown so far ends.
-        delay: From decoding to showing its last packet.
-        before: Its place in the recording before, where it has just entered this one.
-    """
+    """How far a stream has come, in seconds that run on."""
 
     recording: _Recording
-    last: Fraction
-    due: Fraction
-    end: Fraction
-    delay: Fraction
-    before: _StreamPosition | None = None
+    last: Fraction  # decoding time of its last packet
+    due: Fraction  # decoding time at which the next packet is expected
+    end: Fraction  # at which all that it has shown so far ends
+    delay: Fraction  # from decoding to showing its last packet
+    before: _StreamPosition | None = None  # in another recording, where it has just entered this
 
 
 class Timeline:

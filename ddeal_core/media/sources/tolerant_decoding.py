@@ -14,8 +14,6 @@ from ddeal_core.media.sources.damage import DamageRecord
 from ddeal_core.media.sources.decoding import Weaver, reason
 from ddeal_core.media.sources.ledger import Ledger, Lost, stamp_of
 
-__all__ = ["pictures_and_losses"]
-
 
 def pictures_and_losses(
     packets: Iterator[Packet[VideoStream]],

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["restarts_between"]
-
 _SYNC = 0x47
 _SIZES = (188, 192, 204)  # bytes a packet: plain, with a time stamp before it, with parity behind
 _LONGEST = 64 << 20  # bytes of one picture

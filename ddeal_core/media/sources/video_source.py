@@ -33,8 +33,6 @@ from ddeal_core.media.sources.sound import FileSound, Sound
 from ddeal_core.media.sources.timeline import tell_of_join
 from ddeal_core.media.sources.tolerant_decoding import pictures_and_losses
 
-__all__ = ["VideoSource"]
-
 
 def _up_to_a_hole(
     packets: Iterator[Packet[VideoStream]], holes: list[MediaError]
