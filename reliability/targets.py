@@ -24,8 +24,7 @@ from ddeal_core.evaluation.categories import read_seen
 from ddeal_core.evaluation.submission import submission_frames
 from ddeal_core.media import Cutout, open_source, open_writer, read_image, read_mask
 from ddeal_core.media.masks.label_images import read_foreground, read_labels
-from ddeal_core.media.outputs.manifest import is_complete
-from ddeal_core.media.outputs.verification import verify
+from ddeal_core.media.outputs.manifest import is_complete, verify
 from ddeal_core.network import Ddeal, NetworkConfig
 from ddeal_core.settings import read_settings
 from ddeal_core.text_files import parsing, read_json

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ddeal_core.cues.drawing import (
     INK,
@@ -19,7 +22,6 @@ from ddeal_core.cues.drawing import (
     write_text,
 )
 from ddeal_core.cues.frame_cues import FrameCues
-from ddeal_core.cues.panels import columns_of, panels_of, titles_of
 
 Given = tuple[int, Picture]
 """Number of a frame, and the picture of it that `CueFigure.given` makes."""
@@ -27,6 +29,11 @@ Given = tuple[int, Picture]
 _GAP = 8
 _TITLE = 22
 _HEAD = 30
+_MATCHING = "matching, stride 16"
+_DENSE = ("first frame, stride 8", "last frame, stride 8", "any frame, stride 8")
+_BASE, _SUPPLEMENTARY = "appearance, base", "appearance, supplementary"
+_LAST, _PROPAGATION = "last mask", "propagation: change of coarse"
+_COARSE, _FINAL = "coarse", "final"
 
 
 class CueFigure:
@@ -67,8 +74,8 @@ class CueFigure:
         # Of a strip a few pixels wide nothing could be seen.
         height, width = (min(max(64, round(side * scale)), 1024) for side in size)
         self._panel = (height, width)
-        self._titles = titles_of(dense_maps)
-        self._columns = columns_of(dense_maps)
+        self._titles = _titles_of(dense_maps)
+        self._columns = 4 if dense_maps else 3  # three rows in any case
         rows = (2 + len(self._titles)) // self._columns
         self._block = _HEAD + rows * (self._panel[0] + _TITLE + _GAP)
         height = objects * self._block + _GAP
@@ -131,7 +138,7 @@ class CueFigure:
     ) -> Iterator[tuple[str, str, Picture | None]]:
         """Title, note and picture of each map of an object; without a title it is left free."""
         known = cues is not None and object_id in cues.object_ids
-        panels = panels_of(cues, cues.object_ids.index(object_id)) if cues and known else {}
+        panels = _panels_of(cues, cues.object_ids.index(object_id)) if cues and known else {}
         border = self._small(np.where(labels == object_id, np.uint8(255), np.uint8(0)))
         for title in self._titles:
             panel = panels.get(title)
@@ -183,3 +190,67 @@ def _key(part: Picture, right: int, y: int, *, signed: bool, low: str, high: str
     part[y + 4 : y + 14, x : x + len(ramp[0])] = ramp
     ends = part[:, : x - 5]
     return x - 5 - write_text(ends, low, (-1, y), size=18, colour=QUIET)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Panel:
+    """One map of one object.
+
+    Attributes:
+        title: What it is.
+        kind: A probability of the object, 0 to 1; or signed, background below 0 and object above.
+        map: Of the network's grid, ``[*, *]``.
+        limit: Value of a signed map at which colours end.
+        off: Whether it is switched off, so that the network was not shown it.
+    """
+
+    title: str
+    kind: Literal["probability", "signed"]
+    map: NDArray[np.float32]
+    limit: float = 1.0
+    off: bool = False
+
+
+def _titles_of(dense_maps: int) -> tuple[str, ...]:
+    """Titles of all panels in reading order, behind the given mask and the frame.
+
+    Args:
+        dense_maps: How many pairs of maps `DenseMatching` gives: 0, 2 or 3.
+    """
+    if not dense_maps:
+        return (_LAST, _MATCHING, _BASE, _SUPPLEMENTARY, _PROPAGATION, _COARSE, _FINAL)
+    blank = ("",) * (3 - dense_maps)
+    dense = (*_DENSE[:dense_maps], *blank)
+    return (_LAST, _PROPAGATION, _MATCHING, *dense, _BASE, _SUPPLEMENTARY, _COARSE, _FINAL)
+
+
+def _panels_of(cues: FrameCues, place: int) -> dict[str, _Panel]:
+    """All maps of one object, by title.
+
+    Args:
+        cues: Of a frame.
+        place: Of the object in them.
+    """
+    off = cues.switched_off
+    no_matching = "matching" in off
+    background, target = cues.matching[place]
+    effect = cues.propagation_effect[place]
+    found = [
+        _Panel(_LAST, "probability", cues.last_masks[place]),
+        _Panel(_MATCHING, "signed", target - background, off=no_matching),
+        _Panel(_BASE, "probability", cues.base[place], off="base" in off),
+        _Panel(
+            _SUPPLEMENTARY, "probability", cues.supplementary[place], off="supplementary" in off
+        ),
+        # How much it matters differs between networks by orders of magnitude.
+        _Panel(_PROPAGATION, "signed", effect, limit=max(float(np.abs(effect).max()), 1e-6)),
+        _Panel(_COARSE, "probability", cues.coarse[place]),
+        _Panel(_FINAL, "probability", cues.final[place]),
+    ]
+    if cues.dense is not None:
+        pairs = cues.dense[place].reshape(-1, 2, *cues.dense.shape[-2:])
+        found += [
+            _Panel(title, "signed", pair[1] - pair[0], limit=7.0, off=no_matching)
+            for title, pair in zip(_DENSE, pairs, strict=False)
+        ]
+    return {panel.title: panel for panel in found}

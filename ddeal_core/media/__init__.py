@@ -18,7 +18,15 @@ from ddeal_core.media.matting.composites import blurred_background, over, overla
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.matting.edges import foreground_colours, refine_alpha
 from ddeal_core.media.outputs.coco_writer import CocoWriter
-from ddeal_core.media.outputs.manifest import Manifest, is_complete, manifest_path, read_manifest
+from ddeal_core.media.outputs.manifest import (
+    Manifest,
+    Verdict,
+    is_complete,
+    manifest_path,
+    outputs_at,
+    read_manifest,
+    verify,
+)
 from ddeal_core.media.outputs.opening import open_outputs
 from ddeal_core.media.outputs.picture_folders import (
     MaskFolderWriter,
@@ -27,7 +35,6 @@ from ddeal_core.media.outputs.picture_folders import (
     write_picture,
 )
 from ddeal_core.media.outputs.result_writer import ResultWriter
-from ddeal_core.media.outputs.verification import Verdict, outputs_at, verify
 from ddeal_core.media.outputs.video_writer import VideoWriter
 from ddeal_core.media.outputs.writers import Kind, open_writer
 from ddeal_core.media.pixel_limit import max_pixels, set_max_pixels

@@ -65,18 +65,12 @@ class KnownMasks:
             self._find_files(words, request)
 
     def _find_files(self, words: tuple[str, ...], request: VideoRequest) -> None:
-        folders = matte_folders(Path(words[0])) if Path(words[0]).is_dir() else {}
-        if folders and len(words) == 1:
-            self._soft = True
-            each = {i: [folder] for i, folder in folders.items()}
-        else:
-            each = {0: [Path(word) for word in words]} if words else {}
+        only = Path(words[0]) if len(words) == 1 else None
+        folders = matte_folders(only) if only is not None and only.is_dir() else {}
+        self._soft = bool(folders)
+        each = {i: (str(folder),) for i, folder in folders.items()} or {0: words}
         for number, names in each.items():
-            found = mask_files(
-                list(words) if not number else names,
-                source=self._source,
-                first=request.numbered_from,
-            )
+            found = mask_files(names, source=self._source, first=request.numbered_from)
             for frame, path in found.items():
                 self._files.setdefault(frame, {})[number] = path
         self._paths = [path for files in self._files.values() for path in files.values()]

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from ddeal_core.errors import OutputError
 from ddeal_core.media import Cutout, Frame, open_source, open_writer
-from ddeal_core.media.outputs.coco_writer import run_lengths
 from ddeal_core.media.sources.array_source import ArraySource
 
 IMAGE = np.full((16, 16, 3), 90, np.uint8)
@@ -108,17 +107,3 @@ def test_absurd_stamps_are_an_error_or_a_video(tmp_path, pts):
         assert list(tmp_path.iterdir()) == []
     else:
         assert len(list(open_source(tmp_path / "twin.mkv"))) == 2
-
-
-@given(
-    rows=st.integers(1, 9), columns=st.integers(1, 9), seed=st.integers(0, 999), full=st.booleans()
-)
-@settings(max_examples=30, deadline=None)
-def test_run_lengths_say_the_mask(rows, columns, seed, full):
-    rng = np.random.default_rng(seed)
-    mask = np.ones((rows, columns), bool) if full else rng.random((rows, columns)) < 0.5
-    runs = run_lengths(mask)
-    assert sum(runs) == mask.size
-    assert all(length > 0 for length in runs[1:])
-    values = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    np.testing.assert_array_equal(values.reshape(columns, rows).T, mask)

@@ -8,7 +8,6 @@ import pytest
 
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media import open_source
-from ddeal_core.media.sources.ebml import extent_of
 
 COUNT = 24
 
@@ -143,17 +142,6 @@ def test_an_avi_that_is_cut_off_between_frames(clip):
     frames, damage = read(path, "hold")
     assert len(frames) == 9 < count
     assert damage.others
-
-
-def test_what_matroska_promises(clip):
-    path = clip("whole.mkv")
-    extent = extent_of(path)
-    assert extent.end == path.stat().st_size
-    data = path.read_bytes()
-    assert data[extent.first_cluster :].startswith(bytes.fromhex("1f43b675"))
-    for other in (b"", b"\x1a", data[:20], b"\x00" * 50, data[40:]):
-        path.write_bytes(other)
-        assert extent_of(path).first_cluster is None
 
 
 def test_a_hole_at_the_beginning_of_matroska(clip, caplog):

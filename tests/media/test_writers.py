@@ -386,9 +386,3 @@ def test_a_cutout_of_another_size_is_refused(tmp_path, tiny_clip, name):
     ):
         writer.write(next(iter(source)), small)
     assert not list(tmp_path.iterdir())
-
-
-def test_all_is_sorted_and_true():
-    names = ddeal_core.media.__all__
-    assert names == sorted(names)
-    assert all(hasattr(ddeal_core.media, name) for name in names)

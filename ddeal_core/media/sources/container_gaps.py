@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from av.container import InputContainer
 from av.packet import Packet
@@ -17,9 +17,10 @@ from av.video.stream import VideoStream
 
 from ddeal_core.media.sources.damage import DamageRecord
 from ddeal_core.media.sources.decoding import damage
-from ddeal_core.media.sources.ebml import Extent, extent_of
 from ddeal_core.media.sources.timeline import OnJoin, Timeline
 
+_HEADER, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675  # elements of EBML
+_MOST_ELEMENTS = 10_000
 _BETWEEN = 4096  # bytes; headers of clusters have some dozens
 _AT_THE_END = 0.01  # of the file: an index and tags come there
 
@@ -47,7 +48,7 @@ def without_holes(
     packets = Timeline(container, path=path, on_join=on_join).packets()
     name, length = container.format.name, path.stat().st_size
     is_matroska = "matroska" in name.split(",")
-    extent = extent_of(path) if is_matroska else Extent(None, None)
+    extent = _extent_of(path) if is_matroska else _Extent(None, None)
     reached, count = extent.first_cluster, 0
 
     def found(what: str) -> None:
@@ -92,3 +93,59 @@ def _beside(packet: Packet[Any]) -> int:
     if not packet.has_sidedata("matroska_block_additional"):
         return 0
     return packet.get_sidedata("matroska_block_additional").data_size
+
+
+class _Extent(NamedTuple):
+    """Byte after the last one that a file promises, and the one at which the first packets begin.
+
+    Either is None where the file does not say, as where it was written live.
+    """
+
+    end: int | None
+    first_cluster: int | None
+
+
+def _extent_of(path: Path) -> _Extent:
+    """Read the headers of a Matroska or WebM file's outermost elements, up to the first packets."""
+    with path.open("rb") as file:
+        length = path.stat().st_size
+        head = _element(file)
+        if head is None or head[0] != _HEADER or head[1] is None:
+            return _Extent(None, None)
+        file.seek(head[1], 1)
+        segment = _element(file)
+        if segment is None or segment[0] != _SEGMENT:
+            return _Extent(None, None)
+        end = None if segment[1] is None else file.tell() + segment[1]
+        for _ in range(_MOST_ELEMENTS):
+            place = file.tell()
+            element = _element(file)
+            if element is None or place >= length:
+                break
+            kind, size = element
+            if kind == _CLUSTER:
+                return _Extent(end, place)
+            if size is None:
+                break
+            file.seek(size, 1)
+        return _Extent(end, None)
+
+
+def _element(file: BinaryIO) -> tuple[int, int | None] | None:
+    """Read an element's id and the size of what follows, None where that is not known."""
+    kind, size = _number(file), _number(file)
+    if kind is None or size is None:
+        return None
+    unmarked = (1 << size[1]) - 1  # an id keeps the marker of its length, a size does not
+    value = size[0] & unmarked
+    return kind[0], None if value == unmarked else value
+
+
+def _number(file: BinaryIO) -> tuple[int, int] | None:
+    """Read a number of variable length, its length's marker in it, and how many bits it has."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    length = 9 - first[0].bit_length()
+    rest = file.read(length - 1)
+    return (int.from_bytes(first + rest, "big"), 7 * length) if len(rest) == length - 1 else None

@@ -29,7 +29,7 @@ from ddeal_core.media.sources.decoding import (
 )
 from ddeal_core.media.sources.frame_source import SourceOptions
 from ddeal_core.media.sources.ledger import Lost
-from ddeal_core.media.sources.sound import LiveSound, Sound
+from ddeal_core.media.sources.sound import Sound
 from ddeal_core.media.sources.timeline import Timeline, tell_of_join
 from ddeal_core.media.sources.tolerant_decoding import pictures_and_losses
 
@@ -64,7 +64,7 @@ class LiveSource(DecodedSource):
     ) -> None:
         super().__init__(Path(named), **options)
         self._stopped = self._used = False
-        self._sounds: list[LiveSound] = []
+        self._sounds: list[Sound] = []
         try:
             self._container: InputContainer = open_container(
                 what, named=self.path, file_format=file_format, options=demuxer
@@ -107,7 +107,7 @@ class LiveSource(DecodedSource):
         """The stream's sound; ask before the frames are read, for it is not kept otherwise."""
         if not self._container.streams.audio:
             return None
-        sound = LiveSound(self._container.streams.audio)
+        sound = Sound(self._container.streams.audio)
         for packet in self._early:
             sound.add(packet)
         self._sounds.append(sound)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -30,43 +29,66 @@ def starts_at(packet: Packet[AudioStream]) -> Fraction:
     return (stamp or 0) * (to_fraction(packet.time_base) or Fraction(0))
 
 
-class Sound(ABC):
-    """One reader's way through a source's sound; each output has its own."""
+class Sound:
+    """One reader's way through a source's sound; each output has its own.
+
+    Of a source that can be read once, the packets wait here until an output takes them.
+
+    Args:
+        streams: The coded streams of the container that is being read; there are some.
+    """
+
+    def __init__(self, streams: Sequence[AudioStream] = ()) -> None:
+        self._streams = tuple(streams)
+        self._ahead: deque[Packet[AudioStream]] = deque()  # read, and not given yet
+        self._open = True
 
     @property
-    @abstractmethod
     def streams(self) -> Sequence[AudioStream]:
-        """The coded streams; there are some."""
+        """The coded streams."""
+        return self._streams
 
-    @abstractmethod
+    def add(self, packet: Packet[AudioStream]) -> None:
+        """Take a packet from the one who reads the source, in whatever thread."""
+        if self._open:
+            self._ahead.append(packet)
+
     def beginning(self, count: int) -> list[Packet[AudioStream]]:
-        """Look at the first packets, up to `count` of each stream; `packets` gives them again."""
+        """Look at the first packets, up to `count` of each stream; `packets` gives them again.
 
-    @abstractmethod
+        Of a source that can be read once, those that have come by now.
+        """
+        return list(islice(self._ahead, count * len(self._streams)))
+
     def packets(self, until: Fraction | None) -> Iterator[Packet[AudioStream]]:
-        """Give the packets not given yet that begin before `until` seconds; None for all."""
+        """Give the packets not given yet that begin before `until` seconds; None for all.
 
-    @abstractmethod
+        Where a file is damaged the sound ends, with a warning.
+        """
+        while self._has_next() and (until is None or starts_at(self._ahead[0]) < until):
+            yield self._ahead.popleft()
+
+    def _has_next(self) -> bool:
+        return bool(self._ahead)
+
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, or take no more."""
+        self._open = False
+        self._ahead.clear()
 
 
 class FileSound(Sound):
     """Sound of a file, which is opened when first asked."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path = path
         self._container: InputContainer | None = None
         self._coming: Iterator[Packet[AudioStream]] = iter(())
-        self._ahead: deque[Packet[AudioStream]] = deque()  # read, and not given yet
 
     @property
     def streams(self) -> Sequence[AudioStream]:
-        """See `Sound`.
-
-        Raises:
-            MediaError: The file is there no longer.
-        """
+        """The coded streams; MediaError where the file is there no longer."""
         if self._container is None:
             self._container = open_container(self._path)
             self._coming = self._demuxed(self._container)
@@ -83,23 +105,17 @@ class FileSound(Sound):
             self._ahead.append(packet)
         return list(self._ahead)
 
-    def packets(self, until: Fraction | None) -> Iterator[Packet[AudioStream]]:
-        """See `Sound`; where the file is damaged the sound ends, with a warning."""
-        if not self.streams:
-            return
-        while True:
-            if not self._ahead:
-                self._ahead.extend(islice(self._coming, 1))
-            if not self._ahead or (until is not None and starts_at(self._ahead[0]) >= until):
-                return
-            yield self._ahead.popleft()
+    def _has_next(self) -> bool:
+        if self.streams and not self._ahead:
+            self._ahead.extend(islice(self._coming, 1))
+        return bool(self._ahead)
 
     def close(self) -> None:
-        """See `Sound`."""
+        """Let go of the file."""
+        super().close()
         if self._container is not None:
             self._container.close()
             self._container = None
-        self._ahead.clear()
         self._coming = iter(())
 
     def _demuxed(self, container: InputContainer) -> Iterator[Packet[AudioStream]]:
@@ -112,36 +128,3 @@ class FileSound(Sound):
                     yield heard
         except (av.FFmpegError, OSError, ValueError) as error:
             _log.warning("the sound of %s ends at %.3f s: %s", self._path, float(at), reason(error))
-
-
-class LiveSound(Sound):
-    """Sound of a source that can be read once: its packets wait here until an output takes them."""
-
-    def __init__(self, streams: Sequence[AudioStream]) -> None:
-        self._streams = tuple(streams)
-        self._waiting: deque[Packet[AudioStream]] = deque()
-        self._open = True
-
-    @property
-    def streams(self) -> Sequence[AudioStream]:
-        """See `Sound`."""
-        return self._streams
-
-    def add(self, packet: Packet[AudioStream]) -> None:
-        """Take a packet from the one who reads the source, in whatever thread."""
-        if self._open:
-            self._waiting.append(packet)
-
-    def beginning(self, count: int) -> list[Packet[AudioStream]]:
-        """See `Sound`; what has come by now."""
-        return list(islice(self._waiting, count * len(self._streams)))
-
-    def packets(self, until: Fraction | None) -> Iterator[Packet[AudioStream]]:
-        """See `Sound`."""
-        while self._waiting and (until is None or starts_at(self._waiting[0]) < until):
-            yield self._waiting.popleft()
-
-    def close(self) -> None:
-        """See `Sound`."""
-        self._open = False
-        self._waiting.clear()
