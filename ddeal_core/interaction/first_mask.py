@@ -18,6 +18,7 @@ from ddeal_core.interaction.hints import (
 )
 from ddeal_core.media.masks.mask_images import Mask, counted
 from ddeal_core.media.sources.frame_source import FrameSource
+from ddeal_core.media.sources.live_source import LiveSource
 
 if TYPE_CHECKING:
     from ddeal_core.interaction.mask_finder import Picture
@@ -45,7 +46,7 @@ def image_at(source: FrameSource, index: int | None = None) -> NDArray[np.uint8]
             source.
     """
     wanted = source.start if index is None else index
-    if source.is_live:
+    if isinstance(source, LiveSource):
         if wanted != source.start:
             raise InputError(
                 f"{source.path} comes once: only its first frame can be looked at beforehand"

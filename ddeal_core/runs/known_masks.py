@@ -68,7 +68,9 @@ class KnownMasks:
         only = Path(words[0]) if len(words) == 1 else None
         folders = matte_folders(only) if only is not None and only.is_dir() else {}
         self._soft = bool(folders)
-        each = {i: (str(folder),) for i, folder in folders.items()} or {0: words}
+        each = {0: words}
+        if folders:
+            each = {i: (str(folder),) for i, folder in folders.items()}
         for number, names in each.items():
             found = mask_files(names, source=self._source, first=request.numbered_from)
             for frame, path in found.items():

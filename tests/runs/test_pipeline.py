@@ -193,55 +193,29 @@ def test_live_frames_are_answered_at_once(segmenter, tiny_clip):
 # Looking ahead
 
 
-def test_looking_ahead_changes_nothing_and_is_bounded(make_network, segmenter, tiny_clip):
+def test_looking_ahead_changes_nothing(make_network, segmenter, tiny_clip):
     frames, masks = tiny_clip.frames, {1: tiny_clip.masks[1], 4: tiny_clip.masks[4] * 7}
-    expected = list(segmenter.track(frames, masks))
-    taken = []
-
-    def counted():
-        for index, frame in enumerate(frames):
-            taken.append(index)
-            yield frame
-
-    for count in (3, 20):
-        ahead = Segmenter(make_network("compact"), resolution=64, look_ahead=count)
-        if count == 3:
-            source = ArraySource(np.stack(frames))
-            results = (p.result for p in segment_video(ahead, source, masks))
-            first = ahead.track(counted(), tiny_clip.masks[0])
-            next(first)
-            assert taken == [0, 1, 2]
-        else:
-            results = ahead.track(frames, masks)
-        for one, other in zip(results, expected, strict=True):
-            assert one.object_ids == other.object_ids
-            np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
-
-
-def test_live_frames_are_not_looked_ahead_at(make_network, tiny_clip):
-    segmenter = Segmenter(make_network("compact"), resolution=64, look_ahead=3)
-    source = Live(np.stack(tiny_clip.frames[:4]))
-    for progress in segment_video(segmenter, source, tiny_clip.masks[0]):
-        assert source.taken == progress.done
+    ahead = Segmenter(make_network("compact"), resolution=64, look_ahead=3)
+    results = (p.result for p in segment_video(ahead, ArraySource(np.stack(frames)), masks))
+    for one, other in zip(results, segmenter.track(frames, masks), strict=True):
+        assert one.object_ids == other.object_ids
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
+    live = Live(np.stack(frames[:4]))
+    for progress in segment_video(ahead, live, tiny_clip.masks[0]):
+        assert live.taken == progress.done, "live frames are answered at once"
 
 
 def test_looking_ahead_meets_an_error_in_its_turn(make_network, tiny_clip):
-    segmenter, done = Segmenter(make_network("compact"), resolution=64, look_ahead=4), []
-    source = BreaksAt(np.stack(tiny_clip.frames), 6)
+    ahead, done = Segmenter(make_network("compact"), resolution=64, look_ahead=4), []
     with pytest.raises(MediaError, match="frame 6"):
-        run(segmenter, source, tiny_clip.masks[0], done=done)
+        run(ahead, BreaksAt(np.stack(tiny_clip.frames), 6), tiny_clip.masks[0], done=done)
     assert done == [1, 2, 3, 4, 5, 6]
     odd = [*tiny_clip.frames[:3], tiny_clip.frames[3][:50]]
-    results = segmenter.track(odd, tiny_clip.masks[0])
+    results = ahead.track(odd, tiny_clip.masks[0])
     for _ in range(3):
         next(results)
     with pytest.raises(InputError, match="frame 3"):
         next(results)
-
-
-def test_no_look_ahead_of_nothing(make_network):
-    with pytest.raises(InputError, match="look_ahead"):
-        Segmenter(make_network("compact"), look_ahead=0)
 
 
 def test_ctrl_c_ends_all_threads(segmenter, tiny_clip, tmp_path):

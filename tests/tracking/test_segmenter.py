@@ -14,15 +14,15 @@ from ddeal_core.weights import Checkpoint, save_checkpoint
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def segmenter(make_network):
     return Segmenter(make_network("compact"))
 
 
-@pytest.fixture
-def weights(make_network, tmp_path):
+@pytest.fixture(scope="module")
+def weights(make_network, tmp_path_factory):
     network = make_network("compact", short_side=32)
-    path = tmp_path / "tiny.safetensors"
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_checkpoint(Checkpoint(network.config, network.state_dict()), path)
     return path
 

@@ -10,9 +10,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Self, TypedDict, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ddeal_core.errors import InputError
 from ddeal_core.media.colour import ColourTags
 from ddeal_core.media.frame import Frame
@@ -145,15 +142,6 @@ class FrameSource(ABC):
         """Index of the frame whose file has this stem, or None where frames are no files."""
         del name
         return None
-
-    def first_image(self) -> NDArray[np.uint8]:
-        """Image of the first frame, HxWx3 uint8 RGB, without using the source up.
-
-        Raises:
-            MediaError: It cannot be read.
-        """
-        with closing(iter(self)) as frames:
-            return next(frames).image
 
     def part(self, first: int, stop: int) -> Iterator[Frame]:
         """Give the frames from one index to before another, both of the whole video.
