@@ -1,15 +1,17 @@
 """Exponential moving average of a network's weights."""
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
-
-from ddeal_core.network.ddeal import Ddeal
+from torch import nn
 
 __all__ = ["MovingAverage"]
 
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
-class MovingAverage:
+
+class MovingAverage(Generic[NetworkT]):
     """Averages weights and batch-norm statistics; the average is what is validated and shipped.
 
     Args:
@@ -17,17 +19,17 @@ class MovingAverage:
         decay: Weight of the past a step, once the run is long against ``1 / (1 - decay)``.
     """
 
-    def __init__(self, network: Ddeal, decay: float) -> None:
+    def __init__(self, network: NetworkT, decay: float) -> None:
         self.decay = decay
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
 
     @torch.no_grad()
-    def update(self, network: Ddeal, step: int) -> None:
+    def update(self, network: NetworkT, step: int) -> None:
         """Follow the network after a step, counted from 0."""
         # A short past at the start, so that the first random weights are soon forgotten.
         decay = min(self.decay, (1 + step) / (10 + step))
-        mine, its = self.network.state_dict(), network.state_dict()
-        for name, average in mine.items():
+        its = network.state_dict()
+        for name, average in self.network.state_dict().items():
             if average.is_floating_point():
                 average.lerp_(its[name], 1 - decay)
             else:

@@ -18,28 +18,22 @@ from ddeal_core.training.recipe import LossWeights, Recurrence
 
 __all__ = ["ClipBatch", "ClipPass"]
 
+_REMEMBERED = 0.5
+"""Probability that a frame enters the memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClipBatch:
-    """B clips of T frames, with K of their objects.
+    """B clips of T frames, with K of their objects."""
 
-    Attributes:
-        images: ``[T, B, 3, H, W]`` uint8 RGB.
-        masks: ``[T, B, K, H, W]`` uint8, 1 on the object.
-        valid: ``[T, B, 1, H, W]`` uint8, 1 where the masks are known.
-    """
-
-    images: Tensor
-    masks: Tensor
-    valid: Tensor
+    images: Tensor  # ``[T, B, 3, H, W]`` uint8 RGB
+    masks: Tensor  # ``[T, B, K, H, W]`` uint8, 1 on the object
+    valid: Tensor  # ``[T, B, 1, H, W]`` uint8, 1 where the masks are known
 
     def to(self, device: torch.device) -> "ClipBatch":
         """On another device."""
-        return ClipBatch(
-            self.images.to(device, non_blocking=True),
-            self.masks.to(device, non_blocking=True),
-            self.valid.to(device, non_blocking=True),
-        )
+        parts = (self.images, self.masks, self.valid)
+        return ClipBatch(*(part.to(device, non_blocking=True) for part in parts))
 
     def clips(self, part: slice) -> "ClipBatch":
         """Some of the clips."""
@@ -95,31 +89,24 @@ class ClipPass(nn.Module):
         """
         frames = len(batch.images)
         teaching = range(1 + recurrence.burn_in, frames)
+        network, weights = self.network, self.weights
         encodings = self._encode(batch.images[[0, *teaching]])
         masks, valid = batch.masks.float(), batch.valid.float()
-        state = self.network.start(encodings[0], masks[0])
+        state = network.start(encodings[0], masks[0])
         ablation = _drawn_ablation(recurrence.cue_dropout, generator)
-        state = self._burn_in(batch, state, recurrence, ablation, generator)
+        state = self._burn_in(batch, state, recurrence.burn_in, ablation, generator)
         losses, jaccards = [], []
         for t, encoding in zip(teaching, encodings[1:], strict=True):
-            prediction = self.network.segment(encoding, state, ablation=ablation)
-            propagated = (
-                self.network.coarse_from_propagation(prediction)
-                if self.weights.propagation
-                else None
-            )
-            losses.append(
-                clip_loss(prediction, masks[t], valid[t], self.weights, propagated=propagated)
-            )
+            prediction = network.segment(encoding, state, ablation=ablation)
+            alone = network.coarse_from_propagation(prediction) if weights.propagation else None
+            losses.append(clip_loss(prediction, masks[t], valid[t], weights, propagated=alone))
             merged = soft_aggregation(prediction.log_odds)[:, 1:]
             jaccards.append(_jaccard(merged.detach(), masks[t], valid[t]))
             if t + 1 < frames:
                 known = valid[t].amin(dim=(1, 2, 3)).bool()
                 handed_on = _hand_on(merged, masks[t], known, recurrence, generator)
-                remember = _chance(recurrence.remembering, generator)
-                state = self.network.update(
-                    encoding, state, prediction, handed_on, remember=remember
-                )
+                remember = _chance(_REMEMBERED, generator)
+                state = network.update(encoding, state, prediction, handed_on, remember=remember)
         return torch.stack(losses).mean(), torch.stack(jaccards).mean()
 
     def _encode(self, images: Tensor) -> list[FrameEncoding]:
@@ -139,16 +126,16 @@ class ClipPass(nn.Module):
         self,
         batch: ClipBatch,
         state: ObjectState,
-        recurrence: Recurrence,
+        frames: int,
         ablation: Ablation | None,
         generator: torch.Generator,
     ) -> ObjectState:
         """Let the state follow the first frames, mistakes and all, as it does in use."""
-        for t in range(1, 1 + recurrence.burn_in):
+        for t in range(1, 1 + frames):
             encoding = self._encode(batch.images[t : t + 1])[0]
             prediction = self.network.segment(encoding, state, ablation=ablation)
             merged = soft_aggregation(prediction.log_odds)[:, 1:]
-            remember = _chance(recurrence.remembering, generator)
+            remember = _chance(_REMEMBERED, generator)
             state = self.network.update(encoding, state, prediction, merged, remember=remember)
         return state
 

@@ -21,22 +21,15 @@ __all__ = ["ClipSource", "Mixture", "TrainingData", "batches"]
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a run learns from.
+    """What a run learns from."""
 
-    Attributes:
-        sequences: Real video with masks.
-        sources: Material for synthetic clips; None is without them.
-        held_out: Sequences for validation, each annotated on three frames or more; without
-            any, nothing is validated and the last weights are the best.
-        synthetic: Switches of the synthetic clips.
-        description: Names of all this, for the provenance of the weights.
-    """
-
-    sequences: tuple[Sequence, ...] = ()
-    sources: Sources | None = None
+    sequences: tuple[Sequence, ...] = ()  # real video with masks
+    sources: Sources | None = None  # material for synthetic clips; None is without them
+    # Sequences for validation, each annotated on three frames or more; without any, nothing is
+    # validated and the last weights are the best.
     held_out: tuple[Sequence, ...] = ()
-    synthetic: SyntheticConfig | None = None
-    description: tuple[str, ...] = ()
+    synthetic: SyntheticConfig | None = None  # switches of the synthetic clips
+    description: tuple[str, ...] = ()  # names of all this, for the provenance of the weights
 
     def __post_init__(self) -> None:
         if not self.sequences and self.sources is None:
@@ -53,14 +46,7 @@ class ClipSource(Protocol):
 
 @dataclass(frozen=True)
 class Mixture:
-    """Real and synthetic clips, drawn by number.
-
-    Attributes:
-        synthetic: Clips made on the fly, or None.
-        real: Clips of real video, or None.
-        real_share: Share of real clips where both are there.
-        seed: Decides which clip is of which kind.
-    """
+    """Real and synthetic clips, drawn by number; `real_share` counts where both are there."""
 
     synthetic: ClipSource | None
     real: ClipSource | None
@@ -77,20 +63,22 @@ class Mixture:
         return (self.real if drawn < self.real_share else self.synthetic).clip(index)
 
 
+@dataclass(frozen=True)
 class _Steps(Dataset[ClipBatch | DdealError]):
     """The clips of each step that fall to one process; what went wrong takes a batch's place.
 
     Raised in a worker, it would arrive with that process's traceback in its message.
     """
 
-    def __init__(
-        self, source: ClipSource, steps: range, clips: int, part: slice, objects: int, seed: int
-    ) -> None:
-        self._source, self._steps, self._clips = source, steps, clips
-        self._part, self._objects, self._seed = part, objects, seed
+    source: ClipSource
+    steps: range
+    clips: int
+    part: slice
+    objects: int
+    seed: int
 
     def __len__(self) -> int:
-        return len(self._steps)
+        return len(self.steps)
 
     def __getitem__(self, item: int) -> ClipBatch | DdealError:
         try:
@@ -99,12 +87,11 @@ class _Steps(Dataset[ClipBatch | DdealError]):
             return error
 
     def _batch(self, item: int) -> ClipBatch:
-        first = self._steps[item] * self._clips
-        numbers = range(first, first + self._clips)[self._part]
+        first = self.steps[item] * self.clips
         chosen = []
-        for number in numbers:
-            rng = np.random.default_rng([self._seed, number, 2])
-            chosen.append(_with_objects(self._source.clip(number), self._objects, rng))
+        for number in range(first, first + self.clips)[self.part]:
+            rng = np.random.default_rng([self.seed, number, 2])
+            chosen.append(_with_objects(self.source.clip(number), self.objects, rng))
         images, masks, valid = (np.stack(x, axis=1) for x in zip(*chosen, strict=True))
         # [T, B, H, W, 3] -> [T, B, 3, H, W]
         return ClipBatch(
@@ -142,11 +129,11 @@ def batches(
     seed: int,
     workers: int,
 ) -> Iterator[ClipBatch]:
-    """Batches of consecutive steps.
+    """Batches of consecutive steps; step s holds clips ``s * clips`` to ``(s + 1) * clips - 1``.
 
     Args:
         source: Where the clips come from.
-        steps: Step numbers; step s holds clips ``s * clips`` to ``(s + 1) * clips - 1``.
+        steps: Numbers of the steps.
         clips: Clips a step, over all processes.
         part: Those of them that fall to this process.
         objects: Objects a clip.

@@ -11,13 +11,7 @@ __all__ = ["World", "join_world"]
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """This process among those that train together.
-
-    Attributes:
-        rank: Number of this process; 0 writes the files.
-        size: How many there are.
-        device: Where this one computes.
-    """
+    """This process among the `size` that train together; it computes on `device`."""
 
     rank: int
     size: int
@@ -28,11 +22,17 @@ class World:
         """Whether this process writes the files."""
         return self.rank == 0
 
+    def share(self, count: int) -> slice:
+        """Which of `count` things, a multiple of the size, fall to this process."""
+        part = count // self.size
+        return slice(self.rank * part, (self.rank + 1) * part)
+
     def mean(self, value: float) -> float:
         """Mean of a number over the processes."""
         if self.size == 1:
             return value
-        tensor = torch.tensor(value, dtype=torch.float64, device=self._numbers)
+        device = self.device if self.device.type == "cuda" else "cpu"
+        tensor = torch.tensor(value, dtype=torch.float64, device=device)
         dist.all_reduce(tensor)
         return float(tensor) / self.size
 
@@ -50,17 +50,9 @@ class World:
         if self.size > 1:
             dist.destroy_process_group()
 
-    @property
-    def _numbers(self) -> torch.device:
-        return self.device if self.device.type == "cuda" else torch.device("cpu")
-
 
 def join_world(device: torch.device) -> World:
-    """Join the processes that ``torchrun`` started, or stay alone.
-
-    Args:
-        device: Kind of device to compute on; each process takes its own GPU.
-    """
+    """Join the processes that ``torchrun`` started, each on a GPU of its own, or stay alone."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return World(0, 1, device)

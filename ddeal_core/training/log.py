@@ -17,29 +17,18 @@ __all__ = ["LogRow", "TrainingLog"]
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """One optimiser step.
+    """One optimiser step."""
 
-    Attributes:
-        step: Number, from 0.
-        stage: Name of the recipe's stage.
-        seconds: Since the run began, pauses between resumptions left out.
-        learning_rate: Of the step.
-        loss: Of the step, mean over its clips.
-        jaccard: J of the training clips, mean over frames after the first.
-        data_share: Share of the step's time spent waiting for clips.
-        held_out_j: J on the held-out sequences after the step; NaN where it was not measured.
-        held_out_f: F on them.
-    """
-
-    step: int
-    stage: str
-    seconds: float
-    learning_rate: float
-    loss: float
-    jaccard: float
-    data_share: float
+    step: int  # number, from 0
+    stage: str  # name of the recipe's stage
+    seconds: float  # since the run began, pauses between resumptions left out
+    learning_rate: float  # of the step
+    loss: float  # of the step, mean over its clips
+    jaccard: float  # J of the training clips, mean over frames after the first
+    data_share: float  # share of the step's time spent waiting for clips
+    # J on the held-out sequences after the step; NaN where it was not measured.
     held_out_j: float = math.nan
-    held_out_f: float = math.nan
+    held_out_f: float = math.nan  # F on them
 
     @property
     def validated(self) -> bool:
@@ -56,31 +45,29 @@ class TrainingLog:
     Args:
         folder: Of the run.
         step: First step to come; rows from there on, left by a killed run, are dropped.
+
+    Attributes:
+        rows: All so far.
     """
 
     def __init__(self, folder: Path, *, step: int = 0) -> None:
         self.path = folder / "log.csv"
-        self._rows = [row for row in _read(self.path) if row.step < step]
+        self.rows = [row for row in _read(self.path) if row.step < step]
         with written_whole(self.path) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, _NAMES)
             writer.writeheader()
-            writer.writerows(_as_text(row) for row in self._rows)
+            writer.writerows(_as_text(row) for row in self.rows)
         self._file = self.path.open("a", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, _NAMES)
 
     @property
-    def rows(self) -> tuple[LogRow, ...]:
-        """All rows so far."""
-        return tuple(self._rows)
-
-    @property
     def seconds(self) -> float:
         """Time of the last row."""
-        return self._rows[-1].seconds if self._rows else 0.0
+        return self.rows[-1].seconds if self.rows else 0.0
 
     def append(self, row: LogRow) -> None:
         """Add a row; it is on disk when this returns."""
-        self._rows.append(row)
+        self.rows.append(row)
         self._writer.writerow(_as_text(row))
         self._file.flush()
 
@@ -98,37 +85,36 @@ class TrainingLog:
         from matplotlib.figure import Figure
 
         path = self.path.with_suffix(".png")
-        figure = Figure(figsize=(9, 7), layout="constrained")
+        figure = Figure(figsize=(9, 7))
         FigureCanvasAgg(figure)
         loss, score, rate = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1))
-        steps = np.array([row.step for row in self._rows])
-        _curve(loss, steps, np.array([row.loss for row in self._rows]), "loss", "tab:blue")
-        _curve(
-            score, steps, np.array([row.jaccard for row in self._rows]), "J, training", "tab:blue"
-        )
-        held = [row for row in self._rows if row.validated]
+        # Fixed margins: laying text out by itself takes matplotlib a second.
+        figure.subplots_adjust(left=0.09, right=0.98, top=0.98, bottom=0.07, hspace=0.08)
+        steps = np.array([row.step for row in self.rows])
+        _curve(loss, steps, np.array([row.loss for row in self.rows]), "loss")
+        _curve(score, steps, np.array([row.jaccard for row in self.rows]), "J, training")
+        held = [row for row in self.rows if row.validated]
         for name, colour in (("j", "tab:red"), ("f", "tab:orange")) if held else ():
             values = [getattr(row, f"held_out_{name}") for row in held]
             label = f"{name.upper()}, held out"
             score.plot([row.step for row in held], values, "o-", color=colour, label=label)
-        rate.plot(steps, [row.learning_rate for row in self._rows], color="tab:gray")
-        rate.set_ylabel("learning rate")
+        rates = [row.learning_rate for row in self.rows]
+        rate.plot(steps, rates, color="tab:gray", label="learning rate")
         rate.set_xlabel("step")
-        for axes in (loss, score):
-            axes.legend(loc="best")
+        for axes, corner in ((loss, "upper right"), (score, "lower right"), (rate, "upper right")):
+            axes.legend(loc=corner)
             axes.grid(alpha=0.3)
         with written_whole(path, sync=False) as part:
             figure.savefig(part, dpi=110, format="png")
         return path
 
 
-def _curve(axes, steps, values, label, colour) -> None:  # type: ignore[no-untyped-def]
+def _curve(axes, steps, values, label) -> None:  # type: ignore[no-untyped-def]
     """A noisy series, faint, with its running mean over it."""
-    axes.plot(steps, values, color=colour, alpha=0.2, linewidth=0.5)
+    axes.plot(steps, values, color="tab:blue", alpha=0.2, linewidth=0.5)
     width = max(1, len(values) // 50)
-    if len(values) >= width:
-        smooth = np.convolve(values, np.ones(width) / width, mode="valid")
-        axes.plot(steps[width - 1 :], smooth, color=colour, label=label)
+    smooth = np.convolve(values, np.ones(width) / width, mode="valid")
+    axes.plot(steps[width - 1 :], smooth, color="tab:blue", label=label)
 
 
 def _as_text(row: LogRow) -> dict[str, str]:

@@ -88,7 +88,3 @@ def _cue_loss(found: Cues, target: Tensor, valid: Tensor) -> Tensor:
         pixels = F.binary_cross_entropy_with_logits(cue, share, reduction="none") * known
         losses.append(pixels.sum() / known.sum().clamp_min(1e-6))
     return torch.stack(losses).mean()
-
-
-def _enlarge(x: Tensor, size: torch.Size) -> Tensor:
-    return F.interpolate(x, size, mode="bilinear", align_corners=False)

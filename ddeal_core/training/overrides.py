@@ -1,7 +1,7 @@
 """Recipes with a few numbers changed, as the command line offers them."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any
 
 from ddeal_core.errors import InputError
 from ddeal_core.settings import Count, check_value
@@ -11,66 +11,32 @@ from ddeal_core.training.recipe import Recipe, Stage
 __all__ = ["override", "override_first_mask", "with_steps"]
 
 
-def override(
-    recipe: Recipe,
-    *,
-    epochs: int | None = None,
-    size: tuple[int, int] | None = None,
-    frames: int | None = None,
-    clips: int | None = None,
-    clips_per_pass: int | None = None,
-    learning_rate: float | None = None,
-    steps: int | None = None,
-    seed: int | None = None,
-    precision: Literal["auto", "float32", "bfloat16"] | None = None,
-    validate_every: int | None = None,
-    checkpoint_every: int | None = None,
-) -> Recipe:
+def override(recipe: Recipe, *, steps: int | None = None, **changes: Any) -> Recipe:
     """Change what is not None; what belongs to a stage is changed in all of them.
+
+    Where only `clips` is given and a stage's passes do not divide it, a step becomes one pass;
+    where `frames` are few, fewer of them are followed without teaching.
 
     Args:
         recipe: To begin from.
-        epochs: Epochs a stage.
-        size: (height, width) of the clips.
-        frames: Frames a clip; where they are few, fewer of them are followed without teaching.
-        clips: Clips a step.
-        clips_per_pass: Clips that go through the network at once; where only `clips` is given
-            and the recipe's passes do not divide it, a step becomes one pass.
-        learning_rate: At the start of each stage.
         steps: Of the whole run; see `with_steps`.
-        seed: Of all chance.
-        precision: Of the convolutions.
-        validate_every: Steps between validations.
-        checkpoint_every: Steps between checkpoints.
+        changes: Of fields of `Recipe` and `Stage`.
 
     Raises:
         ConfigError: A value is out of range.
     """
-    of_stages = {
-        "epochs": epochs,
-        "size": size,
-        "frames": frames,
-        "clips": clips,
-        "clips_per_pass": clips_per_pass,
-        "learning_rate": learning_rate,
-    }
-    stage_changes: dict[str, Any] = {k: v for k, v in of_stages.items() if v is not None}
+    of_recipe = {name: value for name, value in changes.items() if value is not None}
+    known = {field.name for field in dataclasses.fields(Stage)}
+    of_stages = {name: of_recipe.pop(name) for name in list(of_recipe) if name in known}
     stages = []
     for stage in recipe.stages:
-        changes = dict(stage_changes)
-        if clips is not None and clips_per_pass is None and clips % stage.clips_per_pass:
-            changes["clips_per_pass"] = clips
-        if frames is not None:
-            changes["burn_in"] = min(stage.burn_in, max(0, frames - 2))
-        stages.append(dataclasses.replace(stage, **changes))
-    of_recipe = {
-        "seed": seed,
-        "precision": precision,
-        "validate_every": validate_every,
-        "checkpoint_every": checkpoint_every,
-    }
-    changed: dict[str, Any] = {k: v for k, v in of_recipe.items() if v is not None}
-    recipe = dataclasses.replace(recipe, stages=tuple(stages), **changed)
+        own = dict(of_stages)
+        if "clips" in own and "clips_per_pass" not in own and own["clips"] % stage.clips_per_pass:
+            own["clips_per_pass"] = own["clips"]
+        if "frames" in own:
+            own["burn_in"] = min(stage.burn_in, max(0, own["frames"] - 2))
+        stages.append(dataclasses.replace(stage, **own))
+    recipe = dataclasses.replace(recipe, stages=tuple(stages), **of_recipe)
     return recipe if steps is None else with_steps(recipe, steps)
 
 
@@ -111,8 +77,8 @@ def with_steps(recipe: Recipe, steps: int) -> Recipe:
     check_value("steps", steps, Count)
     kept: list[Stage] = []
     left = steps
-    for number, stage in enumerate(recipe.stages):
-        last = number + 1 == len(recipe.stages) or left <= stage.steps
+    for number, stage in enumerate(recipe.stages, start=1):
+        last = number == len(recipe.stages) or left <= stage.steps
         kept.append(_stage_of(stage, left) if last else stage)
         if last:
             break

@@ -1,7 +1,5 @@
-"""The training loop."""
+"""The training of the network that follows objects."""
 
-import math
-import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,30 +12,26 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ddeal_core.datasets.real import RealClips
 from ddeal_core.datasets.synthetic import SyntheticClips
-from ddeal_core.errors import ConfigError, InputError, OutputError, WeightsError
+from ddeal_core.errors import InputError, WeightsError
 from ddeal_core.inference.folding import fold_backbone
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.training.averaging import MovingAverage
-from ddeal_core.training.checkpoint import load_run, save_run
 from ddeal_core.training.clip_pass import ClipBatch, ClipPass
 from ddeal_core.training.data import Mixture, TrainingData, batches
 from ddeal_core.training.distributed import World
-from ddeal_core.training.log import LogRow, TrainingLog
-from ddeal_core.training.precision import autocast_dtype
 from ddeal_core.training.recipe import Recipe, Stage
+from ddeal_core.training.run import TrainingRun
 from ddeal_core.training.validation import HeldOut, validate
 from ddeal_core.weights.files import Checkpoint, load_checkpoint, save_checkpoint
-from ddeal_core.whole_files import remove_leftovers
 
 __all__ = ["Trainer"]
 
 
-class Trainer:
-    """One training run in one folder.
+class Trainer(TrainingRun[Recipe, Ddeal]):
+    """A `TrainingRun` stage by stage.
 
-    ``checkpoint.pt`` holds all that is needed to go on; ``log.csv`` and ``log.png`` the curves;
-    ``weights.safetensors`` the averaged weights of the last validation and
+    ``weights.safetensors`` are the averaged weights of the last validation and
     ``best.safetensors`` those of the best one.
 
     Args:
@@ -57,7 +51,6 @@ class Trainer:
         InputError: The folder holds another run, or the arguments contradict each other.
         DatasetError: A held-out sequence has nothing to score.
         OutputError: The folder cannot be made.
-        ConfigError: A stage names modules that the network does not have.
         WeightsError: The initial weights do not fit the recipe's network.
     """
 
@@ -75,163 +68,90 @@ class Trainer:
         workers: int = 1,
         validation_frames: int | None = None,
     ) -> None:
-        self.recipe = recipe
-        self.data = data
-        self.folder = folder
-        self._world = world
-        self._workers = workers
+        for stage in recipe.stages:
+            if stage.clips % (stage.clips_per_pass * world.size):
+                raise InputError(
+                    f"{stage.clips} clips a step cannot be shared by {world.size} processes "
+                    f"in passes of {stage.clips_per_pass}"
+                )
+        self._workers, self._report_every = workers, recipe.validate_every
         self._held_out = tuple(
             HeldOut.of(sequence, max_frames=validation_frames) for sequence in data.held_out
         )
-        self._check_batches()
-        path = folder / "checkpoint.pt"
-        stored: dict[str, Any] | None = None
-        if path.exists():
-            if not resume:
-                raise InputError(f"{folder} holds a run: go on with it (resume) or name another")
-            stored = load_run(path)
-        torch.manual_seed(recipe.seed)
-        config = NetworkConfig.from_preset(recipe.preset)
-        network = Ddeal(config)
-        _check_learning(recipe, network)
-        if imagenet is not None:
-            try:
-                network.backbone.load_imagenet(imagenet)
-            except RuntimeError as error:
-                reason = str(error).splitlines()[0]
-                raise WeightsError(f"the ImageNet weights do not fit: {reason}") from None
-        if initial is not None:
-            checkpoint = load_checkpoint(initial)
-            try:
-                network.load_state_dict(checkpoint.state)
-            except RuntimeError:
-                raise WeightsError(
-                    f"{initial} holds a {checkpoint.config.preset} network, the recipe trains "
-                    f"{config.preset}"
-                ) from None
-        begun = imagenet is not None or initial is not None or stored is not None
+        super().__init__(recipe, data, folder, world, resume=resume)
+        network = _begun_network(recipe.preset, initial, imagenet)
+        begun = imagenet is not None or initial is not None or self._stored is not None
         if recipe.imagenet and not begun and not from_scratch:
             raise InputError(
                 f"the recipe {recipe.name} begins with a backbone that has seen ImageNet: give its "
                 "weights, or other weights to begin from, or say that it begins from scratch"
             )
         self._pretrained = imagenet is not None or (recipe.imagenet and not from_scratch)
-        if stored is not None:  # a run goes on as it began, whatever is named now
-            self._pretrained = bool(stored.get("pretrained", self._pretrained))
+        if self._stored is not None:  # a run goes on as it began, whatever is named now
+            self._pretrained = bool(self._stored.get("pretrained", self._pretrained))
         self.network = network.to(world.device)
         self._average = MovingAverage(self.network, recipe.ema) if recipe.ema else None
-        self._learning: tuple[tuple[str, ...], int] | None = None
-        self._module: nn.Module = self.network
         self._optimiser = self._make_optimiser()
-        self._step = 0
-        self._best = -math.inf
-        self._dtype = autocast_dtype(recipe.precision, world.device)
-        if stored is not None:
-            self._restore(stored)
+        self._dtype = _autocast_dtype(recipe.precision, world.device)
+        self._take_up()
+        self._learning: int | None = None
         self._let_learn(recipe.stages[0])  # a frozen backbone is folded as restored
-        if world.leads:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise OutputError(f"cannot make the run's folder {folder}: {error}") from None
-            remove_leftovers(folder)
 
-    @property
-    def step(self) -> int:
-        """Steps done."""
-        return self._step
+    def _batches(self) -> Iterator[ClipBatch]:
+        while self.step < self.recipe.steps:
+            index, first = self.recipe.locate(self.step)
+            stage = self.recipe.stages[index]
+            seed = self.recipe.seed * 1000 + index
+            shape: dict[str, Any] = {"size": stage.size, "frames": stage.frames, "seed": seed}
+            synthetic = real = None
+            if self.data.sources is not None:
+                synthetic = SyntheticClips(self.data.synthetic, self.data.sources, **shape)
+            if self.data.sequences:
+                real = RealClips(self.data.sequences, max_gap=stage.max_gap, **shape)
+            yield from batches(
+                Mixture(synthetic, real, stage.real_share, seed),
+                steps=range(first, stage.steps),
+                clips=stage.clips,
+                part=self._world.share(stage.clips),
+                objects=stage.objects,
+                seed=seed,
+                workers=self._workers,
+            )
 
-    def run(self, *, deadline: float | None = None) -> Iterator[LogRow]:
-        """Train to the end of the recipe, yielding a row after each step.
-
-        Leaving the iterator early loses the steps since the last checkpoint, nothing else.
-
-        Args:
-            deadline: By `time.monotonic`. The first step that ends after it is the last one of
-                this call: a checkpoint and the weights are written, without a validation, and the
-                run can be gone on with.
-        """
-        log = TrainingLog(self.folder, step=self._step) if self._world.leads else None
-        began = time.monotonic() - (log.seconds if log else 0.0)
-        try:
-            if log is not None and self._step == 0:
-                self._save(0.0)  # killed at any time, it goes on with this recipe
-            while self._step < self.recipe.steps:
-                stage_index, first = self.recipe.locate(self._step)
-                stage = self.recipe.stages[stage_index]
-                offset = self._step - first
-                waited = time.monotonic()
-                for batch in self._batches(stage_index, range(first, stage.steps)):
-                    started = time.monotonic()
-                    row = self._train_step(stage, self._step - offset, batch)
-                    self._step += 1
-                    done = self._step == self.recipe.steps
-                    telling = done or self._step % self.recipe.validate_every == 0
-                    late = deadline is not None and self._world.any(time.monotonic() >= deadline)
-                    if done or (telling and not late):
-                        row |= self._validate()
-                    elif late and self._world.leads:
-                        self._export({})
-                    now = time.monotonic()
-                    row["data_share"] = (started - waited) / max(now - waited, 1e-9)
-                    result = LogRow(seconds=round(now - began, 3), **row)
-                    if log is not None:
-                        log.append(result)
-                        if done or late or self._step % self.recipe.checkpoint_every == 0:
-                            log.flush()
-                            self._save(result.seconds)
-                        if telling or late:
-                            log.draw()
-                    waited = time.monotonic()
-                    yield result
-                    if late:
-                        self._world.wait()
-                        return
-            self._world.wait()
-        finally:
-            if log is not None:
-                log.close()
-
-    def _train_step(self, stage: Stage, step: int, batch: ClipBatch) -> dict[str, Any]:
+    def _train_step(self, batch: ClipBatch) -> dict[str, Any]:
+        index, step = self.recipe.locate(self.step)
+        stage = self.recipe.stages[index]
         rate = stage.rate(step)
         for group in self._optimiser.param_groups:
             group["lr"] = rate * (stage.backbone_rate if group["backbone"] else 1.0)
             group["weight_decay"] = stage.weight_decay if group["decays"] else 0.0
         self._let_learn(stage)
-        clips = batch.images.shape[1]
-        passes = clips // stage.clips_per_pass
+        module, device = self._module, self._world.device
+        passes = batch.images.shape[1] // stage.clips_per_pass
         loss_sum = jaccard_sum = 0.0
         self._optimiser.zero_grad(set_to_none=True)
-        for index in range(passes):
-            part = slice(index * stage.clips_per_pass, (index + 1) * stage.clips_per_pass)
+        for number in range(passes):
+            part = slice(number * stage.clips_per_pass, (number + 1) * stage.clips_per_pass)
             # Chance depends on step and place alone, so that resuming needs no random state.
-            place = self._world.rank * passes + index
-            chance = np.random.SeedSequence([self.recipe.seed, self._step, place])
+            place = self._world.rank * passes + number
+            chance = np.random.SeedSequence([self.recipe.seed, self.step, place])
             generator = torch.Generator().manual_seed(int(chance.generate_state(1)[0]))
-            last = index + 1 == passes
-            with nullcontext() if last else self._without_exchange():
-                with torch.autocast(
-                    self._world.device.type, self._dtype, enabled=self._dtype != torch.float32
-                ):
-                    loss, jaccard = self._module(
-                        batch.clips(part).to(self._world.device),
-                        stage.recurrence(step),
-                        generator,
-                    )
+            exchange: Any = nullcontext
+            if isinstance(module, DistributedDataParallel) and number + 1 < passes:
+                exchange = module.no_sync  # processes exchange their gradients once a step
+            with exchange():
+                with torch.autocast(device.type, self._dtype, enabled=self._dtype != torch.float32):
+                    clips = batch.clips(part).to(device)
+                    loss, jaccard = module(clips, stage.recurrence(step), generator)
                 (loss / passes).backward()
             loss_sum += float(loss.detach())
             jaccard_sum += float(jaccard)
-        if not math.isfinite(loss_sum):
-            raise InputError(
-                f"the loss is not finite at step {self._step}: lower the learning rate"
-            )
         if self.recipe.clip_gradient:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_gradient)
         self._optimiser.step()
         if self._average is not None:
-            self._average.update(self.network, self._step)
+            self._average.update(self.network, self.step)
         return {
-            "step": self._step,
             "stage": stage.name,
             "learning_rate": rate,
             "loss": self._world.mean(loss_sum / passes),
@@ -254,114 +174,31 @@ class Trainer:
 
     def _export(self, scores: dict[str, float]) -> None:
         network = self._averaged
-        provenance = {
-            "recipe": self.recipe.to_dict(),
-            "data": list(self.data.description),
-            "steps": self._step,
-            "torch": torch.__version__,
-            **scores,
-        }
-        checkpoint = Checkpoint(network.config, network.state_dict(), provenance)
+        checkpoint = Checkpoint(network.config, network.state_dict(), self._provenance(scores))
         save_checkpoint(checkpoint, self.folder / "weights.safetensors", half=True)
-        mean = sum(scores.values()) / len(scores) if scores else -math.inf
+        mean = sum(scores.values()) / len(scores) if scores else float("-inf")
         if mean >= self._best:
             self._best = mean
             save_checkpoint(checkpoint, self.folder / "best.safetensors", half=True)
 
-    def _save(self, seconds: float) -> None:
-        state: dict[str, Any] = {
-            "recipe": self.recipe.to_dict(),
-            "step": self._step,
-            "seconds": seconds,
-            "best": self._best,
-            "pretrained": self._pretrained,
-            "network": self.network.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-        }
-        if self._average is not None:
-            state["average"] = self._average.network.state_dict()
-        save_run(state, self.folder / "checkpoint.pt")
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        try:
-            self.network.load_state_dict(state["network"])
-            self._optimiser.load_state_dict(state["optimiser"])
-            if self._average is not None:
-                self._average.network.load_state_dict(state["average"])
-            self._step, self._best = int(state["step"]), float(state["best"])
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"the run in {self.folder} is of another network: {reason}") from None
+    def _state(self) -> dict[str, Any]:
+        return {**super()._state(), "pretrained": self._pretrained}
 
     def _let_learn(self, stage: Stage) -> None:
-        """Put the network in order for a step; what does not learn keeps its statistics too."""
-        network = self.network.train()
+        """Put the network in order for a step; a backbone from ImageNet keeps its statistics."""
+        backbone = self.network.train().backbone
         if self._pretrained:
-            network.backbone.eval()
-        for name, module in network.named_children() if stage.learns else ():
-            if name not in stage.learns:
-                module.eval()
-        learning = (stage.learns, stage.backbone_stages)
-        if self._learning == learning:
+            backbone.eval()
+        if self._learning == stage.backbone_stages:
             return
-        self._learning = learning
-        for name, module in network.named_children():
-            module.requires_grad_(not stage.learns or name in stage.learns)
-        if self._pretrained and (not stage.learns or "backbone" in stage.learns):
-            network.backbone.train_last_stages(stage.backbone_stages)
-        self._module = self._wrap()
-
-    def _wrap(self) -> nn.Module:
-        """Loss over clips; with several processes they exchange the gradients of what learns."""
-        backbone = self.network.backbone
+        self._learning = stage.backbone_stages
+        if self._pretrained:
+            backbone.train_last_stages(stage.backbone_stages)
         learns = backbone.training or any(p.requires_grad for p in backbone.parameters())
         frozen = None if learns else fold_backbone(backbone)
-        clip_pass = ClipPass(self.network, self.recipe.loss, frozen=frozen)
-        return DistributedDataParallel(clip_pass) if self._world.size > 1 else clip_pass
-
-    def _without_exchange(self) -> Any:
-        module = self._module
-        return module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext()
-
-    def _batches(self, index: int, steps: range) -> Iterator[ClipBatch]:
-        stage = self.recipe.stages[index]
-        seed = self.recipe.seed * 1000 + index
-        synthetic = real = None
-        if self.data.sources is not None:
-            synthetic = SyntheticClips(
-                self.data.synthetic,
-                self.data.sources,
-                size=stage.size,
-                frames=stage.frames,
-                seed=seed,
-            )
-        if self.data.sequences:
-            real = RealClips(
-                self.data.sequences,
-                size=stage.size,
-                frames=stage.frames,
-                seed=seed,
-                max_gap=stage.max_gap,
-            )
-        share = stage.clips // self._world.size
-        rank = self._world.rank
-        return batches(
-            Mixture(synthetic, real, stage.real_share, seed),
-            steps=steps,
-            clips=stage.clips,
-            part=slice(rank * share, (rank + 1) * share),
-            objects=stage.objects,
-            seed=seed,
-            workers=self._workers,
-        )
-
-    def _check_batches(self) -> None:
-        for stage in self.recipe.stages:
-            if stage.clips % (stage.clips_per_pass * self._world.size):
-                raise InputError(
-                    f"{stage.clips} clips a step cannot be shared by {self._world.size} processes "
-                    f"in passes of {stage.clips_per_pass}"
-                )
+        self._module: nn.Module = ClipPass(self.network, self.recipe.loss, frozen=frozen)
+        if self._world.size > 1:  # they exchange the gradients of what learns
+            self._module = DistributedDataParallel(self._module)
 
     def _make_optimiser(self) -> torch.optim.Optimizer:
         adamw = self.recipe.optimiser == "adamw"
@@ -383,12 +220,34 @@ class Trainer:
         return kind(groups, lr=self.recipe.stages[0].learning_rate)
 
 
-def _check_learning(recipe: Recipe, network: Ddeal) -> None:
-    modules = [name for name, _ in network.named_children()]
-    for stage in recipe.stages:
-        unknown = set(stage.learns) - set(modules)
-        if unknown:
-            raise ConfigError(
-                f"the network has no module {', '.join(sorted(unknown))} that stage {stage.name} "
-                f"could let learn: choose from {', '.join(modules)}"
-            )
+def _begun_network(preset: str, initial: Path | None, imagenet: dict[str, Tensor] | None) -> Ddeal:
+    network = Ddeal(NetworkConfig.from_preset(preset))
+    if imagenet is not None:
+        try:
+            network.backbone.load_imagenet(imagenet)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise WeightsError(f"the ImageNet weights do not fit: {reason}") from None
+    if initial is not None:
+        checkpoint = load_checkpoint(initial)
+        try:
+            network.load_state_dict(checkpoint.state)
+        except RuntimeError:
+            raise WeightsError(
+                f"{initial} holds a {checkpoint.config.preset} network, the recipe trains {preset}"
+            ) from None
+    return network
+
+
+def _autocast_dtype(wanted: str, device: torch.device) -> torch.dtype:
+    """Type for `torch.autocast`; "auto" takes bfloat16 where the processor has it."""
+    if wanted == "bfloat16" or (wanted == "auto" and device.type == "cuda"):
+        return torch.bfloat16
+    if wanted == "auto" and device.type == "cpu":
+        try:
+            information = Path("/proc/cpuinfo").read_text()
+        except OSError:
+            return torch.float32
+        flags = (line for line in information.splitlines() if line.startswith("flags"))
+        return torch.bfloat16 if "bf16" in next(flags, "") else torch.float32
+    return torch.float32

@@ -16,23 +16,14 @@ __all__ = ["HeldOut", "validate"]
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """A sequence to validate on, and what of it is scored.
+    """A sequence to validate on, and what of it is scored."""
 
-    Attributes:
-        sequence: From its first annotated frame on.
-        plan: By the rules of DAVIS 2017.
-    """
-
-    sequence: Sequence
-    plan: SequencePlan
+    sequence: Sequence  # from its first annotated frame on
+    plan: SequencePlan  # by the rules of DAVIS 2017
 
     @classmethod
     def of(cls, sequence: Sequence, *, max_frames: int | None = None) -> "HeldOut":
-        """Plan a sequence.
-
-        Args:
-            sequence: Annotated.
-            max_frames: Frames from the first annotated one on; None for all.
+        """Plan an annotated sequence, or so many frames of it from the first annotated one on.
 
         Raises:
             DatasetError: Nothing in it can be scored.
@@ -51,9 +42,7 @@ class HeldOut:
 def validate(network: "Ddeal", held_out: Iterable[HeldOut]) -> DatasetScore:
     """Track each sequence from its first annotated frame and score it.
 
-    Args:
-        network: Left as it is; frames are scaled as its configuration says.
-        held_out: At least one.
+    The network is left as it is; frames are scaled as its configuration says.
     """
     from ddeal_core.tracking.segmenter import Segmenter
 

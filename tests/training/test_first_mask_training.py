@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from tiny_run import write_davis
 
 from ddeal_core.datasets.layouts import DavisLayout
 from ddeal_core.evaluation.first_masks import FirstMaskScore, MaskTask, try_out
@@ -16,13 +15,9 @@ from ddeal_core.weights.first_mask import load_first_mask
 TINY = FirstMaskRecipe(size=64, crops=2, rounds=2, steps=2, checkpoint_every=1)
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    root = write_davis(tmp_path_factory.mktemp("davis"))
-    return TrainingData(sequences=DavisLayout(root).sequences())
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(root, tmp_path, one_thread):
+    data = TrainingData(sequences=DavisLayout(root).sequences())
 
-
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights(data, tmp_path, one_thread):
     def trainer(name, **options):
         world = join_world(torch.device("cpu"))
         return FirstMaskTrainer(TINY, data, tmp_path / name, world=world, workers=0, **options)

@@ -102,6 +102,16 @@ def test_round_trip_through_json(name):
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
+def test_settings_that_are_gone_are_passed_over_where_nothing_is_lost():
+    recipe = make_recipe()
+    values = json.loads(json.dumps(recipe.to_dict()))
+    values["stages"][0] |= {"learns": [], "remembering": 0.5}
+    assert Recipe.from_dict(values) == recipe
+    values["stages"][0]["learns"] = ["fusion"]
+    with pytest.raises(ConfigError, match="unknown settings: 'learns'"):
+        Recipe.from_dict(values)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -1,37 +1,20 @@
 """The training loop: exact resumption, what it writes, what it leaves alone."""
 
-import csv
 import math
 from dataclasses import replace
 
 import pytest
 import torch
-from tiny_run import TINY, make_data, make_recipe, write_davis
+from tiny_run import TINY, make_data, make_recipe
 
-from ddeal_core.errors import ConfigError, InputError, OutputError, WeightsError
+from ddeal_core.errors import InputError, OutputError, WeightsError
 from ddeal_core.network import PRESETS, Ddeal
 from ddeal_core.network.resnet import ResNet
-from ddeal_core.training import LossWeights, Stage, Trainer, TrainingData, World
+from ddeal_core.training import Recipe, Stage, Trainer, TrainingData, World
+from ddeal_core.training.checkpoint import load_run
 from ddeal_core.weights import load_checkpoint, load_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-ALONE = World(0, 1, torch.device("cpu"))
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return write_davis(tmp_path_factory.mktemp("davis"))
-
-
-@pytest.fixture(autouse=True)
-def tiny_preset(monkeypatch):
-    monkeypatch.setitem(PRESETS, "tiny", TINY)
-
-
-def make_trainer(root, folder, *, recipe=None, **options):
-    options = {"world": ALONE, "workers": 0, **options}
-    return Trainer(recipe or make_recipe(), make_data(root), folder, **options)
 
 
 def run(trainer, count=None):
@@ -44,31 +27,7 @@ def run(trainer, count=None):
     return rows
 
 
-def read_losses(folder):
-    """What the CSV says, as text: every digit."""
-    with (folder / "log.csv").open(newline="") as file:
-        return [
-            {k: v for k, v in row.items() if k not in ("seconds", "data_share")}
-            for row in csv.DictReader(file)
-        ]
-
-
-@pytest.fixture(scope="module")
-def straight(root, tmp_path_factory):
-    """A run without a break, shared by the tests that only look."""
-    folder = tmp_path_factory.mktemp("straight") / "run"
-    before, threads = dict(PRESETS), torch.get_num_threads()
-    PRESETS["tiny"] = TINY
-    torch.set_num_threads(1)
-    trainer = make_trainer(root, folder)
-    rows = run(trainer)
-    torch.set_num_threads(threads)
-    PRESETS.clear()
-    PRESETS.update(before)
-    return folder, rows, trainer.network.state_dict()
-
-
-def test_rows(straight):
+def test_rows(straight, read_rows):
     folder, rows, _ = straight
     recipe = make_recipe()
     assert [row.step for row in rows] == list(range(8))
@@ -79,8 +38,7 @@ def test_rows(straight):
     assert all(math.isfinite(row.loss) and row.loss > 0 for row in rows)
     assert all(0 <= row.data_share <= 1 for row in rows)
     assert [row.seconds for row in rows] == sorted(row.seconds for row in rows)
-    logged = read_losses(folder)
-    assert [float(row["loss"]) for row in logged] == [row.loss for row in rows]
+    assert [float(row["loss"]) for row in read_rows(folder)] == [row.loss for row in rows]
 
 
 def test_files(straight):
@@ -106,17 +64,18 @@ def test_files(straight):
 
 
 @pytest.mark.parametrize("stop", [3, 4])
-def test_resuming_is_exact(straight, root, tmp_path, stop):
+def test_resuming_is_exact(straight, tmp_path, stop, make_trainer, read_rows):
     """Left in mid-stage or between stages, on a checkpoint (4) or past one (3)."""
     folder, _rows, state = straight
-    run(make_trainer(root, tmp_path / "run"), stop)
+    before = run(make_trainer(tmp_path / "run"), stop)
     torch.manual_seed(99)  # nothing may hang on the global random state
-    trainer = make_trainer(root, tmp_path / "run", resume=True)
+    trainer = make_trainer(tmp_path / "run", resume=True)
     assert trainer.step == stop // 2 * 2  # a checkpoint every other step
     torch.rand(3)
     rest = run(trainer)
     assert [row.step for row in rest] == list(range(trainer.recipe.steps))[stop // 2 * 2 :]
-    assert read_losses(tmp_path / "run") == read_losses(folder)
+    assert rest[0].seconds > before[stop // 2 * 2 - 1].seconds
+    assert read_rows(tmp_path / "run") == read_rows(folder)
     for name, tensor in trainer.network.state_dict().items():
         assert torch.equal(tensor, state[name]), name
     for name in ("weights.safetensors", "best.safetensors"):
@@ -125,37 +84,36 @@ def test_resuming_is_exact(straight, root, tmp_path, stop):
         assert all(torch.equal(ours.state[k], v) for k, v in theirs.state.items())
 
 
-def test_a_worker_changes_nothing(straight, root, tmp_path):
-    rows = run(make_trainer(root, tmp_path / "run", workers=1), 2)
-    assert [row.loss for row in rows] == [row.loss for row in straight[1][:2]]
+def test_a_run_ended_before_its_first_checkpoint_keeps_its_recipe(tmp_path, make_trainer):
+    run(make_trainer(tmp_path / "run"), 1)
+    state = load_run(tmp_path / "run" / "checkpoint.pt")
+    assert state["step"] == 0
+    assert Recipe.from_dict(state["recipe"]) == make_recipe()
 
 
-def test_a_finished_run_stays_finished(straight, root):
+def test_a_finished_run_stays_finished_and_is_not_overwritten_unasked(straight, make_trainer):
     folder, *_ = straight
     before = (folder / "log.csv").read_bytes()
-    assert run(make_trainer(root, folder, resume=True)) == []
+    assert run(make_trainer(folder, resume=True)) == []
     assert (folder / "log.csv").read_bytes() == before
+    with pytest.raises(InputError, match="holds a run"):
+        make_trainer(folder)
 
 
-def test_another_seed_is_another_run(straight, root, tmp_path):
-    rows = run(make_trainer(root, tmp_path / "run", recipe=make_recipe(seed=4)), 2)
+def test_another_seed_is_another_run(straight, tmp_path, make_trainer):
+    rows = run(make_trainer(tmp_path / "run", recipe=make_recipe(seed=4)), 1)
     assert rows[0].loss != straight[1][0].loss
 
 
-def test_seconds_go_on_after_a_break(root, tmp_path):
-    rows = run(make_trainer(root, tmp_path / "run"), 2)
-    more = run(make_trainer(root, tmp_path / "run", resume=True), 1)
-    assert more[0].seconds > rows[-1].seconds
-
-
-def test_passes_add_up_to_a_step(root, tmp_path):
+def test_passes_add_up_to_a_step(tmp_path, make_trainer, monkeypatch):
     """In two passes or in one, a step has the same gradient but for batch norm's statistics."""
-    stage = replace(make_recipe().stages[0], corruption=0.0, truth=0.0, remembering=0.0)
+    monkeypatch.setitem(PRESETS, "tiny", replace(TINY, memory_frames=0))
+    stage = replace(make_recipe().stages[0], corruption=0.0, truth=0.0)
     losses, gradients = [], []
     for count in (1, 2):
         stages = (replace(stage, clips_per_pass=count),)
         recipe = make_recipe(stages=stages, validate_every=99, clip_gradient=0.0)
-        trainer = make_trainer(root, tmp_path / str(count), recipe=recipe)
+        trainer = make_trainer(tmp_path / str(count), recipe=recipe)
         network = trainer.network.eval()
         network.train = lambda mode=True, network=network: network  # stay in evaluation mode
         losses.append([row.loss for row in run(trainer, 1)])
@@ -167,25 +125,29 @@ def test_passes_add_up_to_a_step(root, tmp_path):
         torch.testing.assert_close(gradients[1][name], gradient, atol=1e-3 * scale, rtol=1e-3)
 
 
-def test_every_pass_of_every_step_has_its_own_chance(root, tmp_path):
+def test_every_pass_of_every_step_has_its_own_chance(tmp_path, make_trainer):
     seeds = []
-    trainer = make_trainer(root, tmp_path / "run")
+    trainer = make_trainer(tmp_path / "run")
     trainer._module.register_forward_pre_hook(lambda _, args: seeds.append(args[2].initial_seed()))
     run(trainer, 3)
     assert len(seeds) == len(set(seeds)) == 6
 
 
-def test_the_papers_optimiser_decays_everything(root, tmp_path):
-    adam = make_trainer(root, tmp_path / "a", recipe=make_recipe(optimiser="adam"))
-    adamw = make_trainer(root, tmp_path / "b")
+def test_the_papers_optimiser_decays_everything_and_trains_all_of_the_backbone(
+    tmp_path, make_trainer
+):
+    adam = make_trainer(tmp_path / "a", recipe=make_recipe(optimiser="adam"))
+    adamw = make_trainer(tmp_path / "b")
     assert type(adam._optimiser) is torch.optim.Adam
     assert type(adamw._optimiser) is torch.optim.AdamW
-    for trainer in (adam, adamw):
-        counted = sum(len(g["params"]) for g in trainer._optimiser.param_groups)
-        assert counted == len(list(trainer.network.parameters()))
-        run(trainer, 1)
-    assert {g["weight_decay"] for g in adam._optimiser.param_groups} == {0.01}
-    assert {g["weight_decay"] for g in adamw._optimiser.param_groups} == {0.01, 0.0}
+    for trainer, decays in ((adam, {0.01}), (adamw, {0.01, 0.0})):
+        groups = trainer._optimiser.param_groups
+        assert sum(len(g["params"]) for g in groups) == len(list(trainer.network.parameters()))
+        before = {k: v.clone() for k, v in trainer.network.backbone.state_dict().items()}
+        run(trainer, 2)
+        after = trainer.network.backbone.state_dict()
+        assert not any(torch.equal(after[name], tensor) for name, tensor in before.items())
+        assert {g["weight_decay"] for g in groups} == decays
 
 
 def make_imagenet():
@@ -201,121 +163,75 @@ def make_imagenet():
     }
 
 
-def test_imagenet_weights_freeze_all_but_the_last_stage(root, tmp_path):
+def test_imagenet_weights_freeze_all_but_the_last_stage_even_where_a_run_goes_on_without_them(
+    tmp_path, make_trainer
+):
     state = make_imagenet()
-    run(make_trainer(root, tmp_path / "run", imagenet=state), 2)
-    # Resumed, they are as frozen.
-    trainer = make_trainer(root, tmp_path / "run", imagenet=state, resume=True)
+    whole = [r.loss for r in run(make_trainer(tmp_path / "whole", imagenet=state), 5)]
+    first = [r.loss for r in run(make_trainer(tmp_path / "cut", imagenet=state), 3)]
+    trainer = make_trainer(tmp_path / "cut", resume=True)  # the file is not named again
     assert trainer.step == 2
-    run(trainer, 2)
+    assert first[:2] + [r.loss for r in run(trainer, 3)] == whole
     changed = {
         name
         for name, tensor in trainer.network.backbone.state_dict().items()
         if not torch.equal(tensor, state[name])
     }
-    assert changed
     assert all(name.startswith("layer4.") for name in changed)
     assert {"layer4.0.conv1.weight", "layer4.1.bn2.weight"} <= changed
     assert not any("running" in name for name in changed)
 
 
-def test_from_nothing_all_of_the_backbone_is_trained(root, tmp_path):
-    trainer = make_trainer(root, tmp_path / "run")
-    before = {k: v.clone() for k, v in trainer.network.backbone.state_dict().items()}
-    run(trainer, 2)
-    after = trainer.network.backbone.state_dict()
-    assert not any(torch.equal(after[name], tensor) for name, tensor in before.items())
-
-
-def test_a_stage_may_let_a_few_modules_learn(root, tmp_path):
-    first, second = make_recipe().stages
-    stages = (replace(first, learns=("propagation", "fusion"), cue_dropout=0.5), second)
-    recipe = make_recipe(stages=stages, loss=LossWeights(propagation=0.5))
-    trainer = make_trainer(root, tmp_path / "run", recipe=recipe)
-    before = {k: v.clone() for k, v in trainer.network.state_dict().items()}
-    run(trainer, 3)
-
-    def changed():
-        now = trainer.network.state_dict()
-        return {
-            name.split(".")[0] for name, old in before.items() if not torch.equal(now[name], old)
-        }
-
-    assert changed() == {"propagation", "fusion"}  # batch norm's statistics stay too
-    trainer = make_trainer(root, tmp_path / "run", recipe=recipe, resume=True)
-    run(trainer, 4)  # into the second stage
-    assert changed() == {name for name, _ in trainer.network.named_children()}
-
-
-def test_a_stage_names_modules_that_are_not_there(root, tmp_path):
-    stages = tuple(replace(stage, learns=("propagator",)) for stage in make_recipe().stages)
-    with pytest.raises(ConfigError, match=r"no module propagator.*choose from backbone, matching"):
-        make_trainer(root, tmp_path / "run", recipe=make_recipe(stages=stages))
-
-
-def test_initial_weights(straight, root, tmp_path):
-    folder, *_ = straight
-    path = folder / "weights.safetensors"
-    trainer = make_trainer(root, tmp_path / "run", initial=path)
+def test_initial_weights(straight, tmp_path, make_trainer):
+    path = straight[0] / "weights.safetensors"
+    trainer = make_trainer(tmp_path / "run", initial=path)
     for name, tensor in load_checkpoint(path).state.items():
         assert torch.equal(trainer.network.state_dict()[name], tensor)
 
 
-def test_weights_that_do_not_fit(straight, root, tmp_path, monkeypatch):
+def test_weights_that_do_not_fit(straight, tmp_path, monkeypatch, make_trainer):
     folder, *_ = straight
     monkeypatch.setitem(PRESETS, "tiny", replace(TINY, fusion_channels=(8, 8)))
     with pytest.raises(WeightsError, match=r"weights\.safetensors"):
-        make_trainer(root, tmp_path / "a", initial=folder / "weights.safetensors")
+        make_trainer(tmp_path / "a", initial=folder / "weights.safetensors")
     with pytest.raises(InputError, match="another network"):
-        make_trainer(root, folder, resume=True)
+        make_trainer(folder, resume=True)
     state = make_imagenet()
     del state["layer1.0.conv1.weight"]
     with pytest.raises(WeightsError, match="ImageNet"):
-        make_trainer(root, tmp_path / "b", imagenet=state)
+        make_trainer(tmp_path / "b", imagenet=state)
     assert not (tmp_path / "a").exists()
     assert not (tmp_path / "b").exists()
 
 
-def test_a_run_is_not_overwritten_unasked(straight, root):
-    folder, *_ = straight
-    with pytest.raises(InputError, match="holds a run"):
-        make_trainer(root, folder)
-
-
-def test_a_damaged_checkpoint_is_named(root, tmp_path):
+def test_a_damaged_checkpoint_is_named(tmp_path, make_trainer):
     (tmp_path / "checkpoint.pt").write_bytes(b"rubbish")
     with pytest.raises(WeightsError, match=r"checkpoint\.pt"):
-        make_trainer(root, tmp_path, resume=True)
+        make_trainer(tmp_path, resume=True)
     torch.save([1, 2], tmp_path / "checkpoint.pt")
-    with pytest.raises(WeightsError, match="something else"):
-        make_trainer(root, tmp_path, resume=True)
+    with pytest.raises(WeightsError, match=r"checkpoint\.pt is no training checkpoint.*else"):
+        make_trainer(tmp_path, resume=True)
 
 
-def test_the_folder_is_a_file(root, tmp_path):
+def test_runs_that_cannot_begin(tmp_path, make_trainer):
     (tmp_path / "run").write_text("mine")
     with pytest.raises(OutputError, match="run"):
-        make_trainer(root, tmp_path / "run")
-
-
-def test_nothing_to_train_on():
+        make_trainer(tmp_path / "run")
     with pytest.raises(InputError, match="nothing to train on"):
         TrainingData()
-
-
-def test_clips_that_cannot_be_shared(root, tmp_path):
     with pytest.raises(InputError, match="3 processes"):
-        make_trainer(root, tmp_path, world=World(0, 3, torch.device("cpu")))
+        make_trainer(tmp_path, world=World(0, 3, torch.device("cpu")))
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(root, tmp_path):
-    trainer = make_trainer(root, tmp_path / "run")
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, make_trainer):
+    trainer = make_trainer(tmp_path / "run")
     run(trainer, 2)
     with torch.no_grad():
         trainer.network.fusion.conv1.bias.fill_(float("nan"))
     with pytest.raises(InputError, match="not finite at step 2"):
         run(trainer)
     # The last good checkpoint is still there.
-    assert make_trainer(root, tmp_path / "run", resume=True).step == 2
+    assert make_trainer(tmp_path / "run", resume=True).step == 2
 
 
 def test_two_sequences_are_learnt(root, tmp_path):
@@ -334,8 +250,8 @@ def test_two_sequences_are_learnt(root, tmp_path):
     )
     recipe = make_recipe(stages=(stage,), ema=0.8, validate_every=40, checkpoint_every=40)
     data = make_data(root, synthetic=False)
-    trainer = Trainer(recipe, data, tmp_path / "run", world=ALONE, workers=0)
-    rows = run(trainer)
+    world = World(0, 1, torch.device("cpu"))
+    rows = run(Trainer(recipe, data, tmp_path / "run", world=world, workers=0))
     first, last = (sum(r.loss for r in part) / 5 for part in (rows[:5], rows[-5:]))
     assert last < 0.6 * first
     assert rows[-1].validated

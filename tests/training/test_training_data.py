@@ -1,14 +1,18 @@
 """Batches: the same for any number of workers, processes and resumptions; and one clip's pass."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from tiny_run import TINY, make_recipe, write_davis
+from tiny_run import TINY
 
 from ddeal_core.datasets.clip import Clip
 from ddeal_core.datasets.layouts import DavisLayout
 from ddeal_core.datasets.real import RealClips
 from ddeal_core.datasets.synthetic import SyntheticClips
+from ddeal_core.errors import DatasetError
 from ddeal_core.network import Ddeal
 from ddeal_core.tracking import soft_aggregation
 from ddeal_core.training import LossWeights
@@ -26,15 +30,14 @@ def make_mixture(root):
     return Mixture(SyntheticClips(**options), real, real_share=0.5, seed=5)
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return write_davis(tmp_path_factory.mktemp("davis"))
-
-
-def take(source, *, steps, part=slice(0, 4), workers=0, objects=2):
-    return list(
-        batches(source, steps=steps, clips=4, part=part, objects=objects, seed=5, workers=workers)
+def take_lazily(source, *, steps, part=slice(0, 4), workers=0, objects=2):
+    return batches(
+        source, steps=steps, clips=4, part=part, objects=objects, seed=5, workers=workers
     )
+
+
+def take(source, **options):
+    return list(take_lazily(source, **options))
 
 
 def same(a, b):
@@ -54,12 +57,23 @@ def test_shapes(root):
     assert batch.masks[0].flatten(2).amax(2).amax(1).all(), "every clip shows an object at first"
 
 
-def test_workers_change_nothing(root):
-    mixture = make_mixture(root)
-    here, elsewhere = (take(mixture, steps=range(2, 5), workers=n) for n in (0, 1))
-    assert len(here) == len(elsewhere) == 3
+def test_a_worker_changes_nothing_and_its_error_arrives_in_one_line(root, tmp_path):
+    data = shutil.copytree(root, tmp_path / "data")
+    for path in data.glob("JPEGImages/480p/left/*.jpg"):
+        path.write_bytes(b"rubbish")
+
+    def collected(workers):
+        found = []
+        made = take_lazily(make_mixture(data), steps=range(2, 40), workers=workers)
+        with pytest.raises(DatasetError) as caught:
+            found.extend(made)
+        return found, str(caught.value)
+
+    (here, error), (elsewhere, same_error) = collected(0), collected(1)
+    assert len(here) == len(elsewhere) > 0
     assert all(same(a, b) for a, b in zip(here, elsewhere, strict=True))
-    assert not same(here[0], here[1])
+    assert ".jpg" in error == same_error
+    assert "\n" not in error
 
 
 def test_resuming_and_sharing_change_nothing(root):
@@ -160,6 +174,13 @@ def network():
     return Ddeal(TINY).eval()
 
 
+@pytest.fixture
+def forgetful():
+    """The same without a memory: nothing is left to chance."""
+    torch.manual_seed(0)
+    return Ddeal(replace(TINY, memory_frames=0)).eval()
+
+
 def run(network, batch, recurrence, seed=0):
     weights = LossWeights(dice=0.5)
     return ClipPass(network, weights)(batch, recurrence, torch.Generator().manual_seed(seed))
@@ -168,12 +189,12 @@ def run(network, batch, recurrence, seed=0):
 @pytest.mark.parametrize(
     ("truth", "hand_on"), [(0.0, lambda merged, mask: merged), (1.0, lambda merged, mask: mask)]
 )
-def test_a_pass_is_the_recurrence_unrolled(network, truth, hand_on):
+def test_a_pass_is_the_recurrence_unrolled(forgetful, truth, hand_on):
     batch = make_batch()
-    loss, _ = run(network, batch, Recurrence(truth=truth, remembering=0))
-    expected = unroll(network, batch, LossWeights(dice=0.5), hand_on)
+    loss, _ = run(forgetful, batch, Recurrence(truth=truth))
+    expected = unroll(forgetful, batch, LossWeights(dice=0.5), hand_on)
     torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-5)
-    other, _ = run(network, batch, Recurrence(truth=1 - truth, remembering=0))
+    other, _ = run(forgetful, batch, Recurrence(truth=1 - truth))
     assert (other - loss).abs() > 1e-6
 
 
@@ -219,40 +240,30 @@ def test_frames_that_are_only_followed_leave_no_gradient_and_lose_none(network):
     assert network.fusion.conv1.weight.grad.abs().sum() > 0
 
 
-def test_a_burn_in_is_the_recurrence_without_its_first_losses(network):
+def test_a_burn_in_is_the_recurrence_without_its_first_losses(forgetful):
     batch = make_batch(frames=5, objects=1)
-    network.eval()
-    whole = [run(network, first(batch, n), Recurrence(remembering=1))[0] for n in (3, 5)]
-    late, _ = run(network, batch, Recurrence(remembering=1, burn_in=2))
+    whole = [run(forgetful, first(batch, n), Recurrence())[0] for n in (3, 5)]
+    late, _ = run(forgetful, batch, Recurrence(burn_in=2))
     torch.testing.assert_close(late, (4 * whole[1] - 2 * whole[0]) / 2)
 
 
-def test_cues_are_dropped_as_in_table_v_or_all_but_propagation(network):
+def distinct(network, batch, recurrence, seeds):
+    losses = (run(network, batch, recurrence, seed)[0].detach() for seed in range(seeds))
+    return {round(float(loss), 6) for loss in losses}
+
+
+def test_cues_are_dropped_as_in_table_v_or_all_but_propagation(forgetful):
     batch = make_batch(frames=3)
-    network.eval()
-    full = float(run(network, batch, Recurrence(remembering=0))[0].detach())
-    losses = {
-        round(
-            float(
-                run(network, batch, Recurrence(remembering=0, cue_dropout=1.0), seed)[0].detach()
-            ),
-            6,
-        )
-        for seed in range(24)
-    }
+    (full,) = distinct(forgetful, batch, Recurrence(), 1)
+    losses = distinct(forgetful, batch, Recurrence(cue_dropout=1.0), 24)
     assert len(losses) == 5, "lines 2 to 5, and propagation alone"
-    assert round(full, 6) not in losses
+    assert full not in losses
 
 
-def test_a_memory_is_kept_as_often_as_told(network):
-    network.eval()
+def test_some_frames_are_remembered(network, forgetful):
     batch = make_batch(frames=5)
-    never, sometimes, always = (
-        {float(run(network, batch, Recurrence(remembering=p), s)[0].detach()) for s in range(5)}
-        for p in (0.0, 0.5, 1.0)
-    )
-    assert len(never) == len(always) == 1 < len(sometimes)
-    assert never != always
+    assert len(distinct(forgetful, batch, Recurrence(), 5)) == 1
+    assert len(distinct(network, batch, Recurrence(), 5)) > 1
 
 
 def test_jaccard_of_a_perfect_and_a_hopeless_network(network):
@@ -266,7 +277,3 @@ def test_jaccard_of_a_perfect_and_a_hopeless_network(network):
         batch.masks[1:] = 1
         network.upsampling.predictor.bias.neg_()
         assert run(network, batch, Recurrence())[1] == 1
-
-
-def test_the_tiny_recipe_draws_both_kinds():
-    assert 0 < make_recipe().stages[0].real_share < 1

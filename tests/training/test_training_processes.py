@@ -1,6 +1,5 @@
 """Runs in processes of their own: killed and resumed, and two that train together."""
 
-import csv
 import os
 import re
 import signal
@@ -10,77 +9,30 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import TINY, make_data, make_recipe, write_davis
 from waiting import HANG
 
-from ddeal_core.network import PRESETS
-from ddeal_core.training import Trainer, World
+from ddeal_core.training import join_world
 from ddeal_core.weights import load_checkpoint
 
 SCRIPT = Path(__file__).with_name("tiny_run.py")
 # The library is found where this test found it, installed or not.
 PATHS = os.pathsep.join(p for p in [str(SCRIPT.parents[2]), *sys.path] if p)
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": PATHS}
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return write_davis(tmp_path_factory.mktemp("davis"))
-
-
-def start(arguments, **options):
+def start(*arguments, **environment):
     return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
+        [sys.executable, str(SCRIPT), *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=ENVIRONMENT,
-        **options,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": PATHS, **environment},
+        start_new_session=True,
     )
 
 
-def finish(process):
-    out, err = process.communicate(timeout=HANG)
-    assert process.returncode == 0, err[-3000:]
-    return out
-
-
-def train(folder, root, **options):
-    """The same run in this process, to its end, on one thread as in the others."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(PRESETS, "tiny", TINY)
-            world = World(0, 1, torch.device("cpu"))
-            trainer = Trainer(
-                make_recipe(), make_data(root), folder, world=world, workers=0, **options
-            )
-            for _ in trainer.run():
-                pass
-    finally:
-        torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def straight(root, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("straight") / "run"
-    train(folder, root)
-    return folder
-
-
-def read_rows(folder):
-    with (folder / "log.csv").open(newline="") as file:
-        return [
-            {k: v for k, v in row.items() if k not in ("seconds", "data_share")}
-            for row in csv.DictReader(file)
-        ]
-
-
-def test_killed_and_resumed(straight, root, tmp_path):
+def test_killed_and_resumed(straight, root, tmp_path, make_trainer, read_rows):
     folder = tmp_path / "run"
-    words = [SCRIPT, folder, root, "--pause-after", 4, "--workers", 1]
-    process = start(words, start_new_session=True)
+    process = start(folder, root, "--pause-after", 4)
     for line in process.stdout:
         if "step 4 " in line:
             break
@@ -92,24 +44,39 @@ def test_killed_and_resumed(straight, root, tmp_path):
     with (folder / "log.csv").open("a") as file:
         file.write("5,large,0.1")
     (folder / f".checkpoint.pt.{process.pid}.part").write_bytes(b"half a checkpoint")
-    train(folder, root, resume=True)
-    assert read_rows(folder) == read_rows(straight)
-    ours, theirs = (load_checkpoint(f / "weights.safetensors") for f in (folder, straight))
+    for _ in make_trainer(folder, resume=True).run():
+        pass
+    assert read_rows(folder) == read_rows(straight[0])
+    ours, theirs = (load_checkpoint(f / "weights.safetensors") for f in (folder, straight[0]))
     assert all(torch.equal(ours.state[name], x) for name, x in theirs.state.items())
     assert not list(folder.glob("*.part"))
 
 
+@pytest.mark.filterwarnings("ignore:Grad strides do not match:UserWarning")
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")
-def test_two_processes_train_as_one(straight, root, tmp_path):
+def test_two_processes_train_as_one(straight, root, tmp_path, make_trainer, read_rows, monkeypatch):
+    """This process leads and another follows, each as torchrun would start it."""
     folder = tmp_path / "run"
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2]
-    out = finish(start([*launcher, SCRIPT, folder, root]))
-    pattern = re.compile(r"rank (\d) step (\d+) loss (\S+)")
-    losses = {0: [], 1: []}
-    for rank, step, loss in pattern.findall(out):
-        assert int(step) == len(losses[int(rank)])
-        losses[int(rank)].append(float(loss))
-    assert losses[0] == losses[1]
-    assert losses[0] == pytest.approx([float(r["loss"]) for r in read_rows(straight)], abs=1e-4)
+    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    environment = {
+        "WORLD_SIZE": "2",
+        "LOCAL_RANK": "0",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(store.port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",  # the store is there already
+    }
+    other = start(folder, root, RANK="1", **environment)
+    for name, value in {**environment, "RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    world = join_world(torch.device("cpu"))
+    try:
+        rows = list(make_trainer(folder, world=world).run())
+    finally:
+        world.leave()
+    out, err = other.communicate(timeout=HANG)
+    assert other.returncode == 0, err[-3000:]
+    losses = [float(loss) for loss in re.findall(r"rank 1 step \d loss (\S+)", out)]
+    assert losses == [row.loss for row in rows]
+    assert losses == pytest.approx([row.loss for row in straight[1]], abs=1e-4)
     assert len(read_rows(folder)) == 8  # one process writes
     assert (folder / "weights.safetensors").exists()

@@ -1,6 +1,6 @@
 """A run that takes seconds: network, recipe, data; as a script, for tests that need processes.
 
-python tiny_run.py FOLDER DATA [--resume] [--pause-after STEP] [--workers N]
+python tiny_run.py FOLDER DATA [--pause-after STEP]
 """
 
 from __future__ import annotations
@@ -112,21 +112,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--resume", action="store_true")
     parser.add_argument("--pause-after", type=int, default=-1)
-    parser.add_argument("--workers", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
     PRESETS["tiny"] = TINY
     world = join_world(torch.device("cpu"))
-    trainer = Trainer(
-        make_recipe(),
-        make_data(options.data),
-        options.folder,
-        world=world,
-        resume=options.resume,
-        workers=options.workers,
-    )
+    data = make_data(options.data)
+    trainer = Trainer(make_recipe(), data, options.folder, world=world, workers=0)
     for row in trainer.run():
         # One write a line: two processes share the pipe.
         sys.stdout.write(f"rank {world.rank} step {row.step} loss {row.loss!r}\n")

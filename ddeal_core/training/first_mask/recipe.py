@@ -14,39 +14,26 @@ __all__ = ["FirstMaskRecipe"]
 
 @dataclass(frozen=True, slots=True)
 class FirstMaskRecipe:
-    """How the network for first masks is trained.
+    """How the network for first masks is trained."""
 
-    Attributes:
-        name: For people; "first-mask" in all files.
-        size: Side of the square crops in pixels, a multiple of 32.
-        crops: Crops a step.
-        rounds: Times that each crop is corrected and learned from.
-        steps: Of the whole run.
-        learning_rate: At the start.
-        cooldown: Share of the run, at its end, over which the rate falls linearly to nothing.
-        warmup_steps: Steps over which the rate rises from nothing.
-        weight_decay: Of the optimiser.
-        real_share: Share of crops of video, where there are stills too.
-        ema: Decay a round of the averaged weights, which are those that are kept.
-        clip_gradient: Longest gradient.
-        seed: Of the weights, the crops and all chance.
-        checkpoint_every: Steps between checkpoints.
-    """
-
-    name: Literal["first-mask"] = "first-mask"
+    name: Literal["first-mask"] = "first-mask"  # for people; "first-mask" in all files
+    # Side of the square crops in pixels, a multiple of 32.
     size: Annotated[int, Range(64, 1024)] = 192
-    crops: Annotated[int, Range(1, 4096)] = 8
-    rounds: Annotated[int, Range(1, 20)] = 3
-    steps: Count = 2000
-    learning_rate: Annotated[float, Range(0, 1000, above=True)] = 1e-3
+    crops: Annotated[int, Range(1, 4096)] = 8  # crops a step
+    rounds: Annotated[int, Range(1, 20)] = 3  # times that each crop is corrected and learned from
+    steps: Count = 2000  # of the whole run
+    learning_rate: Annotated[float, Range(0, 1000, above=True)] = 1e-3  # at the start
+    # Share of the run, at its end, over which the rate falls linearly to nothing.
     cooldown: Share = 0.6
+    # Steps over which the rate rises from nothing.
     warmup_steps: Annotated[int, Range(0, 1_000_000_000)] = 30
-    weight_decay: Annotated[float, Range(0, 1000)] = 0.02
-    real_share: Share = 0.25
+    weight_decay: Annotated[float, Range(0, 1000)] = 0.02  # of the optimiser
+    real_share: Share = 0.25  # share of crops of video, where there are stills too
+    # Decay a round of the averaged weights, which are those that are kept.
     ema: Annotated[float, Range(0, 1, below=True)] = 0.997
-    clip_gradient: Annotated[float, Range(0, 1e6, above=True)] = 1.0
-    seed: Seed = 0
-    checkpoint_every: Count = 50
+    clip_gradient: Annotated[float, Range(0, 1e6, above=True)] = 1.0  # longest gradient
+    seed: Seed = 0  # of the weights, the crops and all chance
+    checkpoint_every: Count = 50  # steps between checkpoints
 
     def __post_init__(self) -> None:
         check_settings(self)
