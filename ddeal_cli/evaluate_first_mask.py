@@ -94,7 +94,7 @@ def _sets(
     datasets: list[str], stills: list[Path], most: int | None
 ) -> "Iterator[tuple[str, list[MaskTask]]]":
     from ddeal_core.datasets import Sources
-    from ddeal_core.datasets.detection import find_sequences
+    from ddeal_core.datasets.layouts import find_sequences
     from ddeal_core.errors import DatasetError
     from ddeal_core.evaluation.first_masks import first_frames, held_out_stills
 

@@ -193,7 +193,7 @@ def annotated(folder: Folder) -> "list[DatasetSequence]":
     Raises:
         DatasetError: There are none.
     """
-    from ddeal_core.datasets.detection import find_sequences
+    from ddeal_core.datasets.layouts import find_sequences
     from ddeal_core.errors import DatasetError
 
     path, image_set = folder

@@ -115,7 +115,7 @@ def _coco(path: Path, choice: int) -> None:
     Image.fromarray(np.zeros((32, 48, 3), np.uint8)).save(path.parent / "a.png")
     stills = CocoStills(path, path.parent)
     for index in range(min(len(stills), 5)):
-        stills.still(index)
+        stills[index]
 
 
 def _recipe(path: Path, choice: int) -> None:

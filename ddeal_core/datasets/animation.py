@@ -9,6 +9,7 @@ from ddeal_core.datasets.camera import Camera
 from ddeal_core.datasets.degradation import colour_gains
 from ddeal_core.datasets.motion import (
     deformation_field,
+    folded,
     log_uniform,
     object_path,
     object_shapes,
@@ -23,24 +24,15 @@ Floats = NDArray[np.float64]
 
 
 class Animator:
-    """Makes the layers of one clip.
-
-    Args:
-        shot: The clip.
-        camera: Its camera.
-    """
+    """Makes the layers of one clip."""
 
     def __init__(self, shot: Shot, camera: Camera) -> None:
-        self._shot = shot
-        self._camera = camera
+        self._shot, self._camera = shot, camera
 
     def place(self, sprite: Sprite, label: int, *, area: float | None = None) -> Layer:
-        """Put an object anywhere in the frame, in a size and motion of its own.
+        """Put an object anywhere in the frame, in a motion of its own.
 
-        Args:
-            sprite: The object.
-            label: Its label; 0 for none.
-            area: Its size as a share of the frame; drawn where None.
+        `label` is 0 for none, `area` its size as a share of the frame, drawn where None.
         """
         config, rng = self._shot.config, self._shot.rng
         height, width = self._shot.size
@@ -65,11 +57,7 @@ class Animator:
     ) -> Layer:
         """Put an object where its still shows it, from where it moves off.
 
-        Args:
-            sprite: The object.
-            label: Its label.
-            scale: Frame pixels a pixel of the object.
-            centre: Place (x, y) of its middle in the first frame.
+        `scale` is in frame pixels a pixel of the object, `centre` its (x, y) in the first frame.
         """
         calm = replace(sprite, liveliness=0.6)
         linear = np.eye(2) * scale
@@ -162,12 +150,8 @@ class Animator:
         place = np.array(start)
         carried = np.stack([apply(m, place) for m in self._camera.matrices]) - place
         moved: Floats = np.asarray(path + follow * carried)
-        if follow >= 1:
-            return moved
         low, high = np.array(box[:2]), np.array(box[2:])
-        span = high - low
-        folded = np.mod(moved - low, 2 * span)
-        return np.asarray(low + np.minimum(folded, 2 * span - folded))
+        return moved if follow >= 1 else np.asarray(low + folded(moved - low, high - low))
 
     def _excursion(self, path: Floats, radius: float) -> Floats:
         """Offset that carries the object out of the frame, and mostly back, after the start."""

@@ -1,34 +1,51 @@
-"""Backgrounds from files: stills and videos."""
+"""Backgrounds from files: stills and videos, as plates to paste objects on."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TypeVar
 
 import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.decoded_cache import DecodedCache
-from ddeal_core.datasets.pictures import image_files, read_image
+from ddeal_core.datasets.material import Material
+from ddeal_core.datasets.motion import folded
+from ddeal_core.datasets.pictures import MAX_SIDE, image_files, read_image
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.file_kinds import VIDEO_ENDINGS
 from ddeal_core.media.sources.decoding import open_container, video_stream
 
-__all__ = ["BackgroundSource", "StillBackgrounds", "VideoBackgrounds"]
-
+__all__ = ["Backgrounds", "StillBackgrounds", "VideoBackgrounds"]
 
 Array = NDArray[np.uint8]
 
+_VIDEO_SIDE = 480  # pixels: frames of videos are reduced to this longer side
 
-class BackgroundSource(Protocol):
-    """Plates to paste objects on, by number."""
 
-    def __len__(self) -> int:
-        """Return how many there are."""
+@dataclass(frozen=True)
+class _Video:
+    frames: tuple[Array, ...]  # one JPEG file a frame
 
+    @property
+    def nbytes(self) -> int:
+        return sum(frame.nbytes for frame in self.frames)
+
+
+PlateT = TypeVar("PlateT", Array, _Video)
+
+
+class Backgrounds(Material[PlateT]):
+    """Files, in `paths`, of which each gives plates."""
+
+    def __init__(self, paths: tuple[Path, ...], cache_bytes: int) -> None:
+        self.paths = paths
+        super().__init__(len(paths), cache_bytes)
+
+    @abstractmethod
     def plates(self, index: int, times: NDArray[np.float64], phase: float) -> list[Array]:
-        """Return one plate for a still background, or one a time.
+        """Give one plate ``[h, w, 3]`` for a still background, or one a time.
 
         Args:
             index: Which background.
@@ -37,112 +54,63 @@ class BackgroundSource(Protocol):
         """
 
 
-class StillBackgrounds:
+class StillBackgrounds(Backgrounds[Array]):
     """A folder of photographs.
-
-    Args:
-        root: The folder.
-        max_side: Larger images are reduced to this side.
-        cache_bytes: Bound of decoded images that are kept.
-
-    Attributes:
-        paths: The files, by number.
 
     Raises:
         DatasetError: The folder is missing or empty.
     """
 
-    def __init__(
-        self, root: str | Path, *, max_side: int = 640, cache_bytes: int = 128 << 20
-    ) -> None:
-        self.paths = image_files(Path(root))
-        if not self.paths:
+    def __init__(self, root: str | Path) -> None:
+        paths = image_files(Path(root))
+        if not paths:
             raise DatasetError(f"{root} has no images")
-        self._max_side = max_side
-        self._cache: DecodedCache[Array] = DecodedCache(cache_bytes)
-
-    def __len__(self) -> int:
-        return len(self.paths)
+        super().__init__(paths, 128 << 20)
 
     def plates(self, index: int, times: NDArray[np.float64], phase: float) -> list[Array]:  # noqa: ARG002
-        """Return the one image, whatever the times."""
-        path = self.paths[index]
-        return [self._cache.get(index, lambda: read_image(path, max_side=self._max_side))]
+        """Give the one image, whatever the times."""
+        return [self[index]]
+
+    def _read(self, index: int) -> Array:
+        return read_image(self.paths[index], max_side=MAX_SIDE)
 
 
-@dataclass(frozen=True)
-class _Packed:
-    frames: tuple[Array, ...]  # one JPEG file a frame
-
-    @property
-    def nbytes(self) -> int:
-        return sum(frame.nbytes for frame in self.frames)
-
-
-class VideoBackgrounds:
-    """A folder of videos, or one video.
+class VideoBackgrounds(Backgrounds[_Video]):
+    """A folder of videos, or one video, of each the first `max_frames` frames.
 
     A video is decoded once, at its first use, reduced, and kept as JPEG frames in memory: a
     tenth of the room of plain frames, and faster than seeking.
-
-    Args:
-        root: The folder or file.
-        max_side: Frames are reduced to this side.
-        max_frames: Only so many frames of each video are read.
-        cache_bytes: Bound of packed videos that are kept.
-
-    Attributes:
-        paths: The files, by number.
-        max_frames: As given.
 
     Raises:
         DatasetError: There is no video.
     """
 
-    def __init__(
-        self,
-        root: str | Path,
-        *,
-        max_side: int = 480,
-        max_frames: int = 240,
-        cache_bytes: int = 256 << 20,
-    ) -> None:
+    max_frames = 240
+
+    def __init__(self, root: str | Path, *, max_side: int = _VIDEO_SIDE) -> None:
         folder = Path(root)
-        if folder.is_file():
-            self.paths: tuple[Path, ...] = (folder,)
-        elif folder.is_dir():
-            self.paths = tuple(
-                sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_ENDINGS)
-            )
-        else:
+        if not folder.exists():
             raise DatasetError(f"{folder} does not exist; give a video or a folder of videos")
-        if not self.paths:
+        inside = [folder] if folder.is_file() else sorted(folder.iterdir())
+        paths = tuple(p for p in inside if p is folder or p.suffix.lower() in VIDEO_ENDINGS)
+        if not paths:
             raise DatasetError(f"{folder} has no videos ({', '.join(sorted(VIDEO_ENDINGS))})")
         self._max_side = max_side
-        self.max_frames = max_frames
-        self._cache: DecodedCache[_Packed] = DecodedCache(cache_bytes)
-
-    def __len__(self) -> int:
-        return len(self.paths)
+        super().__init__(paths, 256 << 20)
 
     def plates(self, index: int, times: NDArray[np.float64], phase: float) -> list[Array]:
-        """Return one frame a time; a video that is too short is played to and fro."""
-        packed = self._cache.get(index, lambda: self._pack(self.paths[index])).frames
+        """Give one frame a time; a video that is too short is played to and fro."""
+        packed = self[index].frames
         last = len(packed) - 1
         if last == 0:
             return [_unpack(packed[0])]
         start = int(phase * max(last - float(times[-1]), 0) + 0.5)
-        plates: dict[int, Array] = {}
-        order = []
-        for time in times:
-            folded = int(start + time) % (2 * last)
-            number = min(folded, 2 * last - folded)
-            if number not in plates:
-                plates[number] = _unpack(packed[number])
-            order.append(plates[number])
-        return order
+        numbers = folded(start + times.astype(int), last).tolist()
+        plates = {number: _unpack(packed[number]) for number in set(numbers)}
+        return [plates[number] for number in numbers]
 
-    def _pack(self, path: Path) -> _Packed:
+    def _read(self, index: int) -> _Video:
+        path = self.paths[index]
         frames: list[Array] = []
         try:
             with open_container(path, named=path) as container:
@@ -163,9 +131,8 @@ class VideoBackgrounds:
             raise DatasetError(f"{path} cannot be read as a video ({error})") from None
         if not frames:
             raise DatasetError(f"{path} has no frames")
-        return _Packed(tuple(frames))
+        return _Video(tuple(frames))
 
 
 def _unpack(packed: Array) -> Array:
-    image = cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB)
-    return np.asarray(image, dtype=np.uint8)
+    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB), dtype=np.uint8)

@@ -16,17 +16,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """Path of the camera over a world whose coordinates are pixels of the first frame.
+    """Path of the camera over a world whose coordinates are pixels of the first frame."""
 
-    Attributes:
-        matrices: ``[T, 2, 3]`` from world to frame.
-        zoom: ``[T]`` scale.
-        turn: ``[T]`` rotation, radians.
-    """
-
-    matrices: Floats
-    zoom: Floats
-    turn: Floats
+    matrices: Floats  # [T, 2, 3] from world to frame
+    zoom: Floats  # [T] scale
+    turn: Floats  # [T] rotation, radians
 
     @classmethod
     def still(cls, frames: int) -> "Camera":
@@ -88,17 +82,10 @@ def fit_plate(
     *,
     focus: tuple[float, float] | None = None,
 ) -> Floats:
-    """Draw a map from world to plate pixels such that the plate covers what is seen.
+    """Draw a map ``[2, 3]`` from world to plate pixels such that the plate covers what is seen.
 
-    Args:
-        rng: Source of randomness.
-        plate: (height, width) of the plate.
-        seen: Corners of the box of the world that is seen.
-        size: (height, width) of the frame.
-        focus: Place (x, y) of the plate that should come near the middle of the first frame.
-
-    Returns:
-        ``[2, 3]``: a scale and an offset.
+    Plate and frame have (height, width) `plate` and `size`, `seen` are corners of a box of the
+    world; the place (x, y) `focus` of the plate comes near the middle of the first frame.
     """
     height, width = size
     low, high = seen

@@ -1,5 +1,6 @@
 """A training clip: frames and their label maps."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from ddeal_core.settings import Range
 
-__all__ = ["IGNORE", "Clip", "ClipSize", "shows_objects"]
+__all__ = ["IGNORE", "Clip", "ClipSize", "closed_up", "shows_objects"]
 
 IGNORE = 255
 """Label of pixels that no loss or score may count."""
@@ -21,15 +22,10 @@ ClipSize = tuple[Side, Side]
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """Frames with one label map each.
+    """Frames with one label map each."""
 
-    Attributes:
-        images: ``[T, H, W, 3]`` uint8 RGB.
-        labels: ``[T, H, W]`` uint8; 0 background, object ids from 1, 255 ignore.
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
+    images: NDArray[np.uint8]  # ``[T, H, W, 3]`` uint8 RGB
+    labels: NDArray[np.uint8]  # ``[T, H, W]`` uint8; 0 background, object ids from 1, 255 ignore
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.shape[3] != 3 or self.images.dtype != np.uint8:
@@ -55,3 +51,12 @@ class Clip:
 def shows_objects(labels: NDArray[np.uint8]) -> bool:
     """Whether a label map has any id, other than background and ignored pixels."""
     return bool(cv2.inRange(labels, 1, IGNORE - 1).any())
+
+
+def closed_up(ids: Iterable[int]) -> NDArray[np.uint8]:
+    """``[256]`` uint8, for look-ups: these ids in their order to 1, 2, ..., 255 to itself."""
+    table = np.zeros(256, np.uint8)
+    table[IGNORE] = IGNORE
+    for new, old in enumerate(ids, start=1):
+        table[old] = new
+    return table

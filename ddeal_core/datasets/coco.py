@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.datasets.clip import IGNORE
-from ddeal_core.datasets.decoded_cache import DecodedCache
 from ddeal_core.datasets.pictures import MAX_SIDE, read_image
-from ddeal_core.datasets.stills import Still
+from ddeal_core.datasets.stills import Still, StillSource
 from ddeal_core.errors import DatasetError
 from ddeal_core.text_files import parsing, read_json
 
@@ -24,12 +23,7 @@ _MOST_BYTES = 4 << 30  # LVIS has more than 1 GB
 
 
 def decode_segmentation(segmentation: Any, height: int, width: int) -> Array:
-    """Decode a COCO segmentation: a list of polygons, or run lengths, plain or packed.
-
-    Args:
-        segmentation: The value of the annotation's ``segmentation`` field.
-        height: Height of the image.
-        width: Width of the image.
+    """Decode the field ``segmentation``: a list of polygons, or run lengths, plain or packed.
 
     Returns:
         ``[height, width]`` uint8, 0 or 1.
@@ -51,7 +45,6 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> Array:
     if not isinstance(segmentation, list):
         raise DatasetError("a segmentation must be a list of polygons or an object of run lengths")
     mask = np.zeros((height, width), np.uint8)
-    polygons = []
     for flat in segmentation:
         if not isinstance(flat, list) or len(flat) < 6 or len(flat) % 2:
             raise DatasetError("a polygon must be a list of three or more x, y pairs")
@@ -59,9 +52,7 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> Array:
         if not (np.abs(points) < _FARTHEST).all():  # NaN too
             raise DatasetError("a polygon lies far outside of its image")
         # COCO counts from the corner of a pixel, OpenCV from its centre.
-        polygons.append(np.floor(points).astype(np.int32))
-    for polygon in polygons:
-        cv2.fillPoly(mask, [polygon], 1)
+        cv2.fillPoly(mask, [np.floor(points).astype(np.int32)], 1)
     return mask
 
 
@@ -111,13 +102,14 @@ def _inside(folder: Path, name: object) -> Path:
     return folder / path
 
 
-class CocoStills:
-    """Stills of a COCO-style instance JSON.
+class CocoStills(StillSource):
+    """Stills of a COCO-style instance JSON, with ``images`` and ``annotations``.
+
+    Smaller instances lie over larger ones; crowds become 255.
 
     Args:
-        json_path: The annotation file, with ``images`` and ``annotations``.
+        json_path: The annotation file.
         images: Folder of the image files.
-        max_side: Larger images are reduced to this side.
         cache_bytes: Bound of decoded stills that are kept.
 
     Raises:
@@ -125,12 +117,7 @@ class CocoStills:
     """
 
     def __init__(
-        self,
-        json_path: str | Path,
-        images: str | Path,
-        *,
-        max_side: int = MAX_SIDE,
-        cache_bytes: int = 128 << 20,
+        self, json_path: str | Path, images: str | Path, *, cache_bytes: int = 128 << 20
     ) -> None:
         self._json = Path(json_path)
         folder = Path(images)
@@ -149,25 +136,11 @@ class CocoStills:
             )
         if not self._items:
             raise DatasetError(f"{self._json} has no instance with a segmentation")
-        self._max_side = max_side
-        self._cache: DecodedCache[Still] = DecodedCache(cache_bytes)
-
-    def __len__(self) -> int:
-        return len(self._items)
+        super().__init__(len(self._items), cache_bytes)
 
     def image_file(self, index: int) -> Path:
         """Which file the image of a still is."""
         return self._items[index][0]
-
-    def still(self, index: int) -> Still:
-        """Decode one image with its instances.
-
-        Smaller instances lie over larger ones; crowds become 255.
-
-        Raises:
-            DatasetError: The image or an instance cannot be read.
-        """
-        return self._cache.get(index, lambda: self._read(index))
 
     def _read(self, index: int) -> Still:
         path, annotations = self._items[index]
@@ -190,7 +163,7 @@ class CocoStills:
             elif area and label < IGNORE - 1:
                 label += 1
                 labels[mask > 0] = label
-        factor = self._max_side / max(height, width)
+        factor = MAX_SIDE / max(height, width)
         if factor < 1:
             small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
             image = np.asarray(small, dtype=np.uint8)

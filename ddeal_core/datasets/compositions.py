@@ -13,6 +13,7 @@ from ddeal_core.datasets.object_sampling import ObjectSampler
 from ddeal_core.datasets.procedural import procedural_background
 from ddeal_core.datasets.rendering import Layer
 from ddeal_core.datasets.shot import Composition, Shot
+from ddeal_core.datasets.sources import draw_from
 from ddeal_core.datasets.sprites import Sprite
 
 __all__ = ["add_occluders", "on_background", "on_video"]
@@ -54,7 +55,7 @@ def on_video(shot: Shot) -> Composition | None:
         None where the stretch that was drawn begins without an object.
     """
     config, rng, size = shot.config, shot.rng, shot.size
-    source, index = shot.sources.draw_moving(rng)
+    source, index = draw_from(shot.sources.moving, rng)
     stride = int(rng.integers(1, config.max_stride + 1))
     footage = source.footage(
         index,
@@ -114,7 +115,7 @@ def _plates(shot: Shot) -> list[Array]:
         whole = shot.happens(config.still_background_probability)
         image = None
         if sources.stills and (whole or not sources.backgrounds):
-            image = sources.draw_still(rng).image
+            image = shot.draw(sources.stills).image
         elif sources.backgrounds:
             image = sources.draw_plates(rng, shot.times, video=False)[0]
         if image is not None:

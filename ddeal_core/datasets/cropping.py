@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from ddeal_core.datasets.clip import IGNORE
 
-__all__ = ["crop_image", "crop_labels", "draw_crop"]
+__all__ = ["crop_image", "crop_labels", "draw_crop", "shown_ids"]
 
 Array = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -21,7 +21,7 @@ def draw_crop(
     stretch: float,
     flip: bool,
 ) -> Floats:
-    """Draw a crop that holds a random place of an object.
+    """Draw a crop that holds a random place of an object: ``[2, 3]`` from clip to frame pixels.
 
     Args:
         rng: Source of randomness.
@@ -30,9 +30,6 @@ def draw_crop(
         scale: Range of the crop's side as a share of the largest of the clip's shape that fits.
         stretch: Standard deviation of the logarithm of its aspect.
         flip: Mirror left to right.
-
-    Returns:
-        ``[2, 3]`` from clip pixels to frame pixels.
     """
     height, width = size
     aspect = width / height * float(np.exp(rng.normal() * stretch))
@@ -48,6 +45,13 @@ def draw_crop(
     if flip:
         matrix[0] = (-sx, 0, x + (width - 0.5) * sx - 0.5)
     return matrix
+
+
+def shown_ids(labels: Array, min_area: float) -> list[int]:
+    """Ids of the objects of ``[H, W]`` labels with a share of at least `min_area` of the frame."""
+    counts = np.bincount(labels.ravel(), minlength=256)
+    least = max(1.0, min_area * labels.shape[0] * labels.shape[1])
+    return [i for i in range(1, IGNORE) if counts[i] >= least]
 
 
 def crop_labels(labels: Array, matrix: Floats, size: tuple[int, int]) -> Array:

@@ -1,4 +1,4 @@
-"""Objects with alpha: a folder of pictures, one object each."""
+"""Objects with alpha: pictures of one object each, or of all its sides."""
 
 from pathlib import Path
 
@@ -6,56 +6,81 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.decoded_cache import DecodedCache
+from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.pictures import MAX_SIDE, image_files, read_rgba
 from ddeal_core.errors import DatasetError
 
-__all__ = ["CutoutFolder"]
+__all__ = ["CutoutFolder", "TurntableFolder", "holds_turntables"]
 
 Array = NDArray[np.uint8]
 
+_MARGIN = 2  # clear pixels all round
+_THING_SIDE = 400  # pixels: pictures of a turntable are reduced to this longer side
 
-class CutoutFolder:
-    """A folder of PNG or WebP images with alpha, one object each.
 
-    Args:
-        root: The folder.
-        max_side: Larger images are reduced to this side.
-        cache_bytes: Bound of decoded cut-outs that are kept.
+class CutoutFolder(Material[Array]):
+    """A folder of PNG or WebP images with alpha: ``[h, w, 4]`` uint8, alpha not multiplied in.
 
     Raises:
         DatasetError: The folder is missing or has no images.
     """
 
-    def __init__(
-        self, root: str | Path, *, max_side: int = MAX_SIDE, cache_bytes: int = 64 << 20
-    ) -> None:
-        self.root = Path(root)
-        self._paths = image_files(self.root)
+    def __init__(self, root: str | Path) -> None:
+        self._paths = image_files(Path(root))
         if not self._paths:
-            raise DatasetError(f"{self.root} has no images; cut-outs are PNG files with alpha")
-        self._max_side = max_side
-        self._cache: DecodedCache[Array] = DecodedCache(cache_bytes)
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def cutout(self, index: int) -> Array:
-        """Decode one: ``[h, w, 4]`` uint8, alpha not multiplied in, two clear pixels all round.
-
-        Raises:
-            DatasetError: The file cannot be read.
-        """
-        return self._cache.get(index, lambda: self._read(index))
+            raise DatasetError(f"{root} has no images; cut-outs are PNG files with alpha")
+        super().__init__(len(self._paths), 64 << 20)
 
     def _read(self, index: int) -> Array:
-        return _with_margin(read_rgba(self._paths[index], max_side=self._max_side))
+        rgba = read_rgba(self._paths[index], max_side=MAX_SIDE)
+        x, y, w, h = cv2.boundingRect(np.ascontiguousarray(rgba[..., 3]))
+        if w == 0:
+            return np.zeros((5, 5, 4), np.uint8)
+        return _centred(rgba[y : y + h, x : x + w], h + 2 * _MARGIN, w + 2 * _MARGIN)
 
 
-def _with_margin(rgba: Array) -> Array:
-    """Crop to the covered part and leave two clear pixels all round."""
-    x, y, w, h = cv2.boundingRect(np.ascontiguousarray(rgba[..., 3]))
-    if w == 0:
-        return np.zeros((5, 5, 4), np.uint8)
-    crop = np.ascontiguousarray(rgba[y : y + h, x : x + w])
-    return np.asarray(cv2.copyMakeBorder(crop, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=0))
+class TurntableFolder(Material[Array]):
+    """``<root>/<thing>/NN.webp``: RGBA pictures of a thing's sides, in the order of its turn.
+
+    A thing is ``[sides, h, w, 4]`` uint8, alpha not multiplied in, clear at the border.
+
+    Raises:
+        DatasetError: No folder has two pictures or more.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self._things = tuple(files for files in _side_files(Path(root)) if len(files) > 1)
+        if not self._things:
+            raise DatasetError(f"{root} has no folder with two sides of a thing or more")
+        super().__init__(len(self._things), 64 << 20)
+
+    def _read(self, index: int) -> Array:
+        sides = [read_rgba(path, max_side=_THING_SIDE) for path in self._things[index]]
+        height = max(side.shape[0] for side in sides)
+        width = max(side.shape[1] for side in sides)
+        sides = [_centred(side, height, width) for side in sides]
+        # One box for all: cropped one by one, the thing would lose its axis.
+        x, y, w, h = cv2.boundingRect(np.max([side[..., 3] for side in sides], axis=0))
+        if w == 0:
+            raise DatasetError(f"{self._things[index][0].parent}: no side shows anything")
+        shown = [side[y : y + h, x : x + w] for side in sides]
+        return np.stack([_centred(side, h + 2 * _MARGIN, w + 2 * _MARGIN) for side in shown])
+
+
+def holds_turntables(root: Path) -> bool:
+    """Whether a folder holds folders of pictures, rather than pictures."""
+    return root.is_dir() and not image_files(root) and any(_side_files(root))
+
+
+def _side_files(root: Path) -> list[tuple[Path, ...]]:
+    if not root.is_dir():
+        raise DatasetError(f"{root} is no folder")
+    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return [image_files(folder) for folder in folders]
+
+
+def _centred(side: Array, height: int, width: int) -> Array:
+    top, left = (height - side.shape[0]) // 2, (width - side.shape[1]) // 2
+    canvas = np.zeros((height, width, 4), np.uint8)
+    canvas[top : top + side.shape[0], left : left + side.shape[1]] = side
+    return canvas

@@ -20,40 +20,23 @@ Amount = Annotated[float, Range(0, 1000)]
 
 @dataclass(frozen=True)
 class DegradationConfig:
-    """How often and how much frames are degraded. A probability of 0 switches it off.
+    """How often and how much frames are degraded. A probability of 0 switches it off."""
 
-    Attributes:
-        colour_probability: Share of clips with a colour cast, contrast and brightness of
-            their own.
-        colour_strength: Standard deviation of these, as a share of the range.
-        drift_probability: Share of clips whose light changes over time.
-        drift_strength: Standard deviation of the change.
-        shadow_probability: Share of clips under an uneven, moving light.
-        shadow_strength: Standard deviation of its factor.
-        defocus_probability: Share of clips that are slightly out of focus.
-        defocus_sigma: Largest standard deviation of the blur, pixels.
-        low_resolution_probability: Share of clips enlarged from a smaller size.
-        noise_probability: Share of clips with sensor noise.
-        noise_sigma: Largest standard deviation of the noise, grey levels.
-        jpeg_probability: Share of clips with compression artefacts.
-        jpeg_quality: Lowest quality.
-        grey_probability: Share of clips without colour.
-    """
-
+    # Share of clips with a colour cast, contrast and brightness of their own.
     colour_probability: Share = 0.5
-    colour_strength: Amount = 0.12
-    drift_probability: Share = 0.4
-    drift_strength: Amount = 0.08
-    shadow_probability: Share = 0.25
-    shadow_strength: Amount = 0.18
-    defocus_probability: Share = 0.3
-    defocus_sigma: Amount = 1.2
-    low_resolution_probability: Share = 0.15
-    noise_probability: Share = 0.4
-    noise_sigma: Amount = 10.0
-    jpeg_probability: Share = 0.3
-    jpeg_quality: Annotated[int, Range(1, 95)] = 30
-    grey_probability: Share = 0.03
+    colour_strength: Amount = 0.12  # standard deviation of these, as a share of the range
+    drift_probability: Share = 0.4  # share of clips whose light changes over time
+    drift_strength: Amount = 0.08  # standard deviation of the change
+    shadow_probability: Share = 0.25  # share of clips under an uneven, moving light
+    shadow_strength: Amount = 0.18  # standard deviation of its factor
+    defocus_probability: Share = 0.3  # share of clips that are slightly out of focus
+    defocus_sigma: Amount = 1.2  # largest standard deviation of the blur, pixels
+    low_resolution_probability: Share = 0.15  # share of clips enlarged from a smaller size
+    noise_probability: Share = 0.4  # share of clips with sensor noise
+    noise_sigma: Amount = 10.0  # largest standard deviation of the noise, grey levels
+    jpeg_probability: Share = 0.3  # share of clips with compression artefacts
+    jpeg_quality: Annotated[int, Range(1, 95)] = 30  # lowest quality
+    grey_probability: Share = 0.03  # share of clips without colour
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -77,11 +60,7 @@ def colour_gains(
 class Degradation:
     """The degradation of one clip: drawn when made, applied to its frames in any order.
 
-    Args:
-        config: Switches and strengths.
-        rng: Source of randomness; all of it is drawn here.
-        times: ``[T]`` times of the frames.
-        size: (height, width) of the frames.
+    ``times [T]`` are those of the frames and `size` is their (height, width).
     """
 
     def __init__(

@@ -13,12 +13,7 @@ Floats32 = NDArray[np.float32]
 def fill_behind(image: Array, hole: Array) -> Array:
     """Fill a hole with what its surroundings suggest: their colours, and texture from nearby.
 
-    Args:
-        image: ``[H, W, 3]`` uint8.
-        hole: ``[H, W]`` uint8, not 0 where the picture is to be invented.
-
-    Returns:
-        A new image.
+    ``image [H, W, 3]`` stays as it is; ``hole [H, W]`` is not 0 where it is to be invented.
     """
     height, width = hole.shape
     wide = cv2.dilate(hole, np.ones((7, 7), np.uint8))

@@ -6,32 +6,29 @@ Nothing is decoded here; only names are read, and every folder is listed once.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ddeal_core.errors import DatasetError
 from ddeal_core.media.file_kinds import IMAGE_ENDINGS
 from ddeal_core.text_files import parsing, read_json, read_text
 
-__all__ = ["DavisLayout", "Sequence", "YouTubeVosLayout"]
+__all__ = ["DEFAULT_SET", "DavisLayout", "Sequence", "YouTubeVosLayout", "find_sequences"]
+
+DEFAULT_SET = "train"
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """One video of a dataset.
+    """One video of a dataset."""
 
-    Attributes:
-        name: Folder name of the sequence.
-        frames: Image files in the order of their names; never empty.
-        annotations: Mask file by frame stem (``"00005"``); may cover some frames only.
-        categories: Category by object id, where the dataset tells.
-        first_frames: Stem of the first frame that holds the object, by object id, where
-            the dataset tells.
-    """
-
-    name: str
-    frames: tuple[Path, ...]
+    name: str  # folder name of the sequence
+    frames: tuple[Path, ...]  # image files in the order of their names; never empty
+    # Mask file by frame stem (``"00005"``); may cover some frames only.
     annotations: Mapping[str, Path]
+    # Category by object id, where the dataset tells.
     categories: Mapping[int, str] = field(default_factory=dict)
+    # Stem of the first frame that holds the object, by object id, where the dataset tells.
     first_frames: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -88,22 +85,16 @@ class DavisLayout:
         Raises:
             DatasetError: The set does not exist, is empty, or names a missing sequence.
         """
-        if image_set is None:
-            names = _folder_names(self._images)
-            if not names:
-                raise DatasetError(f"{self._images} has no sequence folders")
-        else:
-            names = self._read_set(image_set)
-        return tuple(_sequence(n, self._images / n, self._annotations / n) for n in names)
+        listed = _folder_names(self._images) if image_set is None else self._read_set(image_set)
+        if not listed:
+            raise DatasetError(f"{self._images} has no sequence folders")
+        return tuple(_sequence(n, self._images / n, self._annotations / n) for n in listed)
 
     def _read_set(self, image_set: str) -> list[str]:
         # "2017/val" and "val" are both answered; DAVIS 2016 keeps its lists in "480p/".
-        folder = self.root / "ImageSets"
-        wanted = f"{image_set}.txt"
+        folder, wanted = self.root / "ImageSets", f"{image_set}.txt"
         found = sorted(
-            p
-            for p in folder.rglob("*.txt")
-            if p.relative_to(folder).as_posix() == wanted or p.name == wanted
+            p for p in folder.rglob("*.txt") if wanted in (p.name, p.relative_to(folder).as_posix())
         )
         if not found:
             known = ", ".join(self.image_sets) or "none"
@@ -192,13 +183,30 @@ class YouTubeVosLayout:
                     categories[int(key)] = str(record["category"])
                 if record.get("frames"):
                     first_frames[int(key)] = str(min(record["frames"]))
-        return _sequence(
-            name,
-            self._images / name,
-            self.root / "Annotations" / name,
-            categories=categories,
-            first_frames=first_frames,
-        )
+        annotations = self.root / "Annotations" / name
+        return _sequence(name, self._images / name, annotations, categories, first_frames)
+
+
+def find_sequences(root: str | Path, image_set: str | None = None) -> tuple[Sequence, ...]:
+    """List the sequences of a folder in the layout of DAVIS or of YouTube-VOS.
+
+    A folder with ``meta.json`` is YouTube-VOS; any other with ``JPEGImages`` is DAVIS, with or
+    without a level for the resolution.
+
+    Args:
+        root: The folder that holds ``JPEGImages``.
+        image_set: Name of a list; None takes the list "train" where the folder has one, and all
+            sequences where it has not.
+
+    Raises:
+        DatasetError: Neither layout is there, or the list is missing or empty.
+    """
+    if (Path(root) / "meta.json").is_file():
+        return YouTubeVosLayout(root).sequences(image_set)
+    layout = DavisLayout(root)
+    if image_set is None and DEFAULT_SET in layout.image_sets:
+        image_set = DEFAULT_SET
+    return layout.sequences(image_set)
 
 
 def _detect_resolution(images: Path, wanted: str) -> str:
@@ -221,9 +229,8 @@ def _sequence(
     name: str,
     images: Path,
     annotations: Path,
-    *,
-    categories: Mapping[int, str] | None = None,
-    first_frames: Mapping[int, str] | None = None,
+    categories: Mapping[int, str] = MappingProxyType({}),
+    first_frames: Mapping[int, str] = MappingProxyType({}),
 ) -> Sequence:
     if Path(name).is_absolute() or {"..", "."} & set(Path(name).parts) or not Path(name).parts:
         raise DatasetError(f"sequence {name!r} is no name of a folder in the dataset")
@@ -235,27 +242,11 @@ def _sequence(
         raise DatasetError(
             f"sequence {name[:200]!r} is listed but {images.parent} has no such folder"
         )
-    frames = tuple(
-        sorted(
-            p
-            for p in images.iterdir()
-            if p.suffix.lower() in IMAGE_ENDINGS and not p.name.startswith(".")
-        )
-    )
+    files = sorted(p for p in images.iterdir() if not p.name.startswith("."))
+    frames = tuple(p for p in files if p.suffix.lower() in IMAGE_ENDINGS)
     if not frames:
         raise DatasetError(f"sequence {name!r}: {images} has no .jpg, .png or .webp frames")
-    masks: dict[str, Path] = {}
-    if annotations.is_dir():
-        stems = {p.stem for p in frames}
-        masks = {
-            p.stem: p
-            for p in sorted(annotations.iterdir())
-            if p.suffix.lower() == ".png" and p.stem in stems
-        }
-    return Sequence(
-        name,
-        frames,
-        masks,
-        dict(categories or {}),
-        dict(first_frames or {}),
-    )
+    stems = {p.stem for p in frames}
+    files = sorted(annotations.iterdir()) if annotations.is_dir() else []
+    masks = {p.stem: p for p in files if p.suffix.lower() == ".png" and p.stem in stems}
+    return Sequence(name, frames, masks, dict(categories), dict(first_frames))

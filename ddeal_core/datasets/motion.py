@@ -1,10 +1,12 @@
 """Smooth random motion: paths, changing affine maps and deformation fields.
 
-All functions of time are sampled at the times of a clip's frames, which need not be evenly
-spaced: a jump in time is a dropped frame, and moves everything that moves at once.
+All functions of time are sampled at ``times [T]`` of a clip's frames, float64, from 0, in units of
+one ordinary frame distance. They need not be evenly spaced: a jump in time is a dropped frame, and
+moves everything that moves at once.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 __all__ = [
     "FIELD_SIZE",
     "deformation_field",
+    "folded",
     "frame_times",
     "log_uniform",
     "object_path",
@@ -35,16 +38,7 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def frame_times(rng: np.random.Generator, frames: int, max_skip: int) -> Floats:
-    """Times of the frames, from 0, in units of one ordinary frame distance.
-
-    Args:
-        rng: Source of randomness.
-        frames: Number of frames, T.
-        max_skip: Largest step; 1 spaces the frames evenly.
-
-    Returns:
-        ``[T]`` float64, strictly ascending.
-    """
+    """Strictly ascending times with steps of 1 to `max_skip`."""
     steps = rng.integers(1, max_skip + 1, size=frames).astype(np.float64)
     steps[0] = 0.0
     return np.cumsum(steps)
@@ -53,16 +47,9 @@ def frame_times(rng: np.random.Generator, frames: int, max_skip: int) -> Floats:
 def smooth_noise(
     rng: np.random.Generator, times: Floats, channels: int, *, period: tuple[float, float]
 ) -> Floats:
-    """Smooth random functions of time with unit standard deviation over all time.
+    """Independent smooth random functions of time, ``[T, channels]``, of unit standard deviation.
 
-    Args:
-        rng: Source of randomness.
-        times: ``[T]``.
-        channels: Number of independent functions, C.
-        period: Range that the periods of the three sinusoids are drawn from, log-uniformly.
-
-    Returns:
-        ``[T, C]`` float64.
+    Each is a sum of three sinusoids with periods drawn log-uniformly.
     """
     waves = 3
     low, high = np.log(period[0]), np.log(period[1])
@@ -82,15 +69,8 @@ def object_path(
 ) -> Floats:
     """Walk of a centre with wandering heading and pace, reflected at the walls of a box.
 
-    Args:
-        rng: Source of randomness.
-        times: ``[T]``.
-        start: (x, y) at the first time, inside ``box``.
-        speed: Mean pace in pixels a unit of time.
-        box: x0, y0, x1, y1 that the centre stays in.
-
-    Returns:
-        ``[T, 2]`` float64 (x, y).
+    ``[T, 2]`` (x, y) in pixels, from `start` inside the box (x0, y0, x1, y1), at a mean pace of
+    `speed` a unit of time.
     """
     wander = smooth_noise(rng, times, 2, period=(8.0, 60.0))
     heading = rng.uniform(0, 2 * np.pi) + rng.uniform(0.2, 1.5) * (wander[:, 0] - wander[0, 0])
@@ -99,9 +79,13 @@ def object_path(
     offset = np.stack([np.cos(heading), np.sin(heading)], axis=1) * steps[:, None]
     path = np.asarray(start, dtype=np.float64) + np.cumsum(offset, axis=0)
     low = np.array(box[:2])
-    span = np.maximum(np.array(box[2:]) - low, 1e-6)
-    folded = np.mod(path - low, 2 * span)  # a triangle wave reflects at both walls
-    return np.asarray(low + np.minimum(folded, 2 * span - folded))
+    return np.asarray(low + folded(path - low, np.maximum(np.array(box[2:]) - low, 1e-6)))
+
+
+def folded(places: NDArray[Any], span: Any) -> NDArray[Any]:
+    """Reflect places at 0 and at `span`, to and fro, as a triangle wave."""
+    turned = np.mod(places, 2 * span)
+    return np.asarray(np.minimum(turned, 2 * span - turned))
 
 
 def object_shapes(
@@ -112,17 +96,10 @@ def object_shapes(
     zoom: float,
     stretch: float,
 ) -> Floats:
-    """Changing linear maps: rotation times shear times unequal scale.
+    """Changing linear maps ``[T, 2, 2]``: rotation times shear times unequal scale, 1 at first.
 
-    Args:
-        rng: Source of randomness.
-        times: ``[T]``.
-        rotation: Mean turn a unit of time, radians.
-        zoom: Mean change of the logarithm of the scale a unit of time.
-        stretch: Standard deviation of the shear and of the logarithm of the aspect.
-
-    Returns:
-        ``[T, 2, 2]`` float64. The first one has a scale of 1.
+    `rotation` is the mean turn in radians and `zoom` the mean change of the scale's logarithm, a
+    unit of time; `stretch` is the standard deviation of shear and logarithm of the aspect.
     """
     noise = smooth_noise(rng, times, 4, period=(10.0, 60.0))
     steps = np.diff(times, prepend=times[0])
@@ -141,15 +118,9 @@ def object_shapes(
 
 
 def turning(rng: np.random.Generator, times: Floats, rate: float) -> Floats:
-    """Turn of a thing about its own axis, round and round or to and fro, at a varying pace.
+    """Turn ``[T]``, 0 at first, of a thing about its own axis, at `rate` in the mean.
 
-    Args:
-        rng: Source of randomness.
-        times: ``[T]``.
-        rate: Mean turn a unit of time.
-
-    Returns:
-        ``[T]`` float64, 0 at first.
+    Round and round or to and fro, at a varying pace.
     """
     pace = smooth_noise(rng, times, 1, period=(10.0, 60.0))[:, 0]
     if rng.random() < 0.5:
@@ -182,7 +153,7 @@ def deformation_field(
 
     Args:
         rng: Source of randomness.
-        times: ``[T]``.
+        times: Of the frames.
         bend: Standard deviation of a control point, as a share of the square's side.
         hinges: Number of hinges.
         swing: Standard deviation of a hinge's angle, radians.

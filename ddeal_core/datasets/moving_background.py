@@ -26,18 +26,11 @@ Floats32 = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class LocalMotion:
-    """Motion of one object of a still that bends as a whole.
+    """Motion of one object of a still that bends as a whole."""
 
-    Attributes:
-        weight: ``[h, w]`` float32 in [0, 1]: how much a place of the plate takes part, on a
-            raster coarser by ``step``.
-        step: Plate pixels a raster cell.
-        matrices: ``[T, 2, 3]`` from frame-``t`` places to first-frame places of the plate.
-    """
-
-    weight: Floats32
-    step: float
-    matrices: Floats
+    weight: Floats32  # [h, w] in [0, 1]: how much a place of the plate takes part, on a raster
+    step: float  # plate pixels a raster cell
+    matrices: Floats  # [T, 2, 3] from frame-t places to first-frame places of the plate
 
     def rescaled(self, ratio: float) -> "LocalMotion":
         """Express it in the pixels of a plate reduced by ``ratio``."""
@@ -48,25 +41,15 @@ class LocalMotion:
 
 @dataclass(frozen=True, eq=False)
 class MovingBackground:
-    """A background with its motion.
+    """A background with its motion."""
 
-    Attributes:
-        plates: One image, or one a frame; all of one size.
-        labels: Label map of the plate, or None where it shows no labelled object.
-        camera: The camera.
-        fit: ``[2, 3]`` from world to plate pixels.
-        field: ``[T, F, F, 2]`` displacement over the plate in its sides, or None.
-        local_motions: Objects that move within the plate.
-        smears: ``[T, 2]`` motion during exposure, pixels of the frame.
-    """
-
-    plates: list[Array]
-    labels: Array | None
+    plates: list[Array]  # one image, or one a frame; all of one size
+    labels: Array | None  # label map of the plate, where it shows labelled objects
     camera: Camera
-    fit: Floats
-    field: Floats32 | None
-    smears: Floats
-    local_motions: tuple[LocalMotion, ...] = ()
+    fit: Floats  # [2, 3] from world to plate pixels
+    field: Floats32 | None  # [T, F, F, 2] displacement over the plate in its sides
+    smears: Floats  # [T, 2] motion during exposure, pixels of the frame
+    local_motions: tuple[LocalMotion, ...] = ()  # objects that move within the plate
 
     def draw(self, t: int, size: tuple[int, int]) -> tuple[Array, Array]:
         """Render frame ``t``: image ``[H, W, 3]`` and labels ``[H, W]``."""

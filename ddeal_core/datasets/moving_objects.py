@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.clip import IGNORE
-from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop
-from ddeal_core.datasets.decoded_cache import DecodedCache
+from ddeal_core.datasets.clip import IGNORE, closed_up
+from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop, shown_ids
 from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.datasets.material import Material
+from ddeal_core.datasets.motion import folded
 from ddeal_core.datasets.pictures import MAX_SIDE, read_image
 from ddeal_core.datasets.real import RealConfig, read_annotation
 from ddeal_core.datasets.sprites import Sprite
@@ -30,17 +31,11 @@ _LEAST_RUN = 3
 
 @dataclass(frozen=True, eq=False)
 class Footage:
-    """Frames of real video with their labels, as a background that objects are pasted on.
+    """Frames of real video with their labels, as a background that objects are pasted on."""
 
-    Attributes:
-        images: ``[H, W, 3]`` uint8 a frame.
-        labels: ``[H, W]`` uint8 a frame; the objects are 1 to n, 255 is unsure.
-        covered: ``[H, W]`` uint8 a frame: 255 where any object of the video is, labelled or not.
-    """
-
-    images: tuple[Array, ...]
-    labels: tuple[Array, ...]
-    covered: tuple[Array, ...]
+    images: tuple[Array, ...]  # [H, W, 3] uint8 a frame
+    labels: tuple[Array, ...]  # [H, W] uint8 a frame; the objects are 1 to n, 255 is unsure
+    covered: tuple[Array, ...]  # [H, W] uint8 a frame: 255 where any object is, labelled or not
 
     @property
     def objects(self) -> int:
@@ -77,31 +72,23 @@ class _Catalogue:
         return 300 * (len(self.frames) + sum(map(len, self.objects)))
 
 
-class MovingObjects:
+class MovingObjects(Material[_Catalogue]):
     """Sequences whose objects are laid over one another.
 
-    Only annotated frames are used. Where the objects of a sequence are is read once, at its first
-    use, and kept; frames are decoded as they are needed.
-
-    Args:
-        sequences: Sequences; those with too few annotated frames are left out.
-        max_side: Larger frames are reduced to this side.
+    Only annotated frames are used, of sequences with enough of them. Where the objects of a
+    sequence are is read once, at its first use, and kept; frames are decoded as they are needed.
 
     Raises:
         DatasetError: No sequence is left.
     """
 
-    def __init__(self, sequences: Iterable[Sequence], *, max_side: int = MAX_SIDE) -> None:
+    def __init__(self, sequences: Iterable[Sequence]) -> None:
         self.sequences = tuple(s for s in sequences if len(s.annotations) >= _LEAST_RUN)
         if not self.sequences:
             raise DatasetError(
                 f"no sequence has {_LEAST_RUN} frames with masks: there is no motion to take"
             )
-        self._max_side = max_side
-        self._cache: DecodedCache[_Catalogue] = DecodedCache(16 << 20)
-
-    def __len__(self) -> int:
-        return len(self.sequences)
+        super().__init__(len(self.sequences), 16 << 20)
 
     def sprite(
         self,
@@ -114,21 +101,11 @@ class MovingObjects:
     ) -> Sprite | None:
         """Draw an object of a sequence, with the motion it has there.
 
-        Args:
-            index: Which sequence.
-            rng: Source of randomness.
-            times: ``[T]`` times in annotated frames of the sequence; it is played to and fro
-                where too few show the object whole.
-            erode_probability: Objects of some size that lose a pixel all round.
-            feather: Range of the softness of the edge, pixels.
-
-        Returns:
-            None where no object is seen whole for long enough.
-
-        Raises:
-            DatasetError: A file cannot be read.
+        ``times [T]`` are in annotated frames of the sequence, which is played to and fro where too
+        few show the object whole; `erode_probability` and `feather` as in `SyntheticConfig`. None
+        where no object is seen whole for long enough.
         """
-        catalogue = self._catalogue(index)
+        catalogue = self[index]
         runs = _runs(catalogue)
         if not runs:
             return None
@@ -167,36 +144,21 @@ class MovingObjects:
     ) -> Footage | None:
         """Draw a stretch of a sequence, cropped and perhaps mirrored or reversed.
 
-        Args:
-            index: Which sequence.
-            rng: Source of randomness.
-            times: ``[T]`` times in annotated frames of the sequence.
-            size: (height, width) of the frames.
-            max_objects: Labelled objects; others become background.
-            min_area: Least size of an object in the first frame, share of the frame.
-
-        Returns:
-            None where the first frame shows no object of that size.
-
-        Raises:
-            DatasetError: A file cannot be read.
+        ``times [T]`` are in annotated frames of the sequence and `size` is (height, width); of the
+        objects that the first frame shows, `max_objects` stay labelled. None where it shows none
+        of at least `min_area`, a share of the frame.
         """
-        catalogue = self._catalogue(index)
+        catalogue = self[index]
         chosen = [catalogue.frames[i] for i in _to_and_fro(rng, times, len(catalogue.frames))]
         flip = bool(rng.random() < _CROP.flip_probability)
         if not catalogue.objects[catalogue.frames.index(chosen[0])]:
             return None
         image, first = self._decode(index, chosen[0])
         matrix = draw_crop(rng, first, size, scale=_CROP.scale, stretch=_CROP.stretch, flip=flip)
-        counts = np.bincount(crop_labels(first, matrix, size).ravel(), minlength=256)
-        least = max(1.0, min_area * size[0] * size[1])
-        shown = [i for i in range(1, IGNORE) if counts[i] >= least]
+        shown = shown_ids(crop_labels(first, matrix, size), min_area)
         if not shown:
             return None
-        picked = sorted(shown[i] for i in rng.permutation(len(shown))[:max_objects])
-        table = np.zeros(256, np.uint8)
-        table[IGNORE] = IGNORE
-        table[picked] = np.arange(1, len(picked) + 1)
+        table = closed_up(sorted(shown[i] for i in rng.permutation(len(shown))[:max_objects]))
         made: dict[int, tuple[Array, Array, Array]] = {}
         for number in chosen:
             if number in made:
@@ -213,9 +175,6 @@ class MovingObjects:
             )
         return Footage(*zip(*(made[number] for number in chosen), strict=True))
 
-    def _catalogue(self, index: int) -> _Catalogue:
-        return self._cache.get(index, lambda: self._read(index))
-
     def _read(self, index: int) -> _Catalogue:
         sequence = self.sequences[index]
         frames = sequence.annotated_indices
@@ -224,7 +183,7 @@ class MovingObjects:
 
     def _labels(self, sequence: Sequence, number: int) -> Array:
         labels = read_annotation(sequence, number)
-        factor = self._max_side / max(labels.shape)
+        factor = MAX_SIDE / max(labels.shape)
         if factor < 1:
             size = (round(labels.shape[1] * factor), round(labels.shape[0] * factor))
             labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST))
@@ -234,7 +193,7 @@ class MovingObjects:
         """Picture and labels of a frame, of one size."""
         sequence = self.sequences[index]
         labels = self._labels(sequence, number)
-        image = read_image(sequence.frames[number], max_side=self._max_side)
+        image = read_image(sequence.frames[number], max_side=MAX_SIDE)
         if image.shape[:2] != labels.shape:
             size = (labels.shape[1], labels.shape[0])
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
@@ -266,7 +225,4 @@ def _to_and_fro(rng: np.random.Generator, times: Floats, length: int) -> Integer
     start = int(rng.integers(length))
     direction = -1 if rng.random() < 0.5 else 1
     steps = start + direction * np.round(times).astype(np.int64)
-    if last == 0:
-        return np.zeros_like(steps)
-    folded = np.mod(steps, 2 * last)
-    return np.asarray(np.minimum(folded, 2 * last - folded))
+    return np.zeros_like(steps) if last == 0 else folded(steps, last)

@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.clip import IGNORE, Clip, shows_objects
+from ddeal_core.datasets.clip import Clip, closed_up, shows_objects
 from ddeal_core.datasets.cropping import crop_image, crop_labels
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
 from ddeal_core.datasets.layouts import Sequence
@@ -64,10 +64,10 @@ class ObjectCrops:
         seed: int = 0,
         real_share: float = 0.25,
     ) -> None:
-        listed = [
+        listed = (
             (source, [i for i in range(len(source)) if not is_held_out(source.image_file(i))])
             for source in stills
-        ]
+        )
         self._stills = [(source, numbers) for source, numbers in listed if numbers]
         self._sequences = [s for s in sequences if s.annotations]
         if not self._stills and not self._sequences:
@@ -106,16 +106,14 @@ class ObjectCrops:
         # A source of a hundred times as many is drawn thirty times as often.
         weight = np.array([len(numbers) for _, numbers in self._stills], np.float64) ** 0.75
         source, numbers = self._stills[int(rng.choice(len(weight), p=weight / weight.sum()))]
-        return source.still(int(rng.choice(numbers)))
+        return source[int(rng.choice(numbers))]
 
     def _crop(self, rng: np.random.Generator, still: Still, item: SceneObject) -> Clip:
         matrix = _draw_region(rng, still.labels.shape, item.box, self._size)
         labels = crop_labels(still.labels, matrix, self._size)
         image = crop_image(still.image, matrix.copy(), self._size)
         degrade = Degradation(_DEGRADATION, rng, np.zeros(1), self._size)
-        table = np.zeros(256, np.uint8)
-        table[item.label], table[IGNORE] = 1, IGNORE
-        return Clip(degrade(image, 0)[None], table[labels][None])
+        return Clip(degrade(image, 0)[None], closed_up([item.label])[labels][None])
 
 
 def _draw_region(

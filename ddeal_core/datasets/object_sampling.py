@@ -9,6 +9,7 @@ from ddeal_core.datasets.motion import log_uniform, turning
 from ddeal_core.datasets.moving_objects import MovingObjects
 from ddeal_core.datasets.procedural import procedural_shape, procedural_texture
 from ddeal_core.datasets.shot import Shot
+from ddeal_core.datasets.sources import draw_from
 from ddeal_core.datasets.sprites import Sprite
 from ddeal_core.datasets.stills import SceneObject, Still, cut, usable_objects
 
@@ -16,21 +17,13 @@ __all__ = ["ObjectSampler"]
 
 
 class ObjectSampler:
-    """Draws the objects of one clip.
-
-    Args:
-        shot: The clip.
-    """
+    """Draws the objects of one clip."""
 
     def __init__(self, shot: Shot) -> None:
         self._shot = shot
 
     def draw(self, *, moving: bool = False) -> Sprite:
-        """Draw something to paste, from one of the kinds of material there are.
-
-        Args:
-            moving: Rather an object of video with masks than another.
-        """
+        """Draw something to paste, with `moving` rather an object of video with masks."""
         config, rng, sources = self._shot.config, self._shot.rng, self._shot.sources
         if moving and (sprite := self._moving()) is not None:
             return sprite.flipped() if rng.random() < 0.5 else sprite
@@ -53,11 +46,11 @@ class ObjectSampler:
         return sprite.flipped() if rng.random() < 0.5 else sprite
 
     def _cutout(self) -> Sprite:
-        return Sprite.of((self._shot.sources.draw_cutout(self._shot.rng),))
+        return Sprite.of((self._shot.draw(self._shot.sources.cutouts),))
 
     def _from_still(self) -> Sprite | None:
         for _ in range(12):
-            still = self._shot.sources.draw_still(self._shot.rng)
+            still = self._shot.draw(self._shot.sources.stills)
             items = usable_objects(still, whole=True)
             if items:
                 return self.cut(still, items[int(self._shot.rng.integers(len(items)))])
@@ -65,7 +58,7 @@ class ObjectSampler:
 
     def _turntable(self) -> Sprite:
         config, rng = self._shot.config, self._shot.rng
-        sides = self._shot.sources.draw_turntable(rng)
+        sides = self._shot.draw(self._shot.sources.turntables)
         turn = turning(rng, self._shot.times, log_uniform(rng, *config.turn))
         start = rng.uniform(0, len(sides))
         shown = np.floor(start + turn).astype(int) % len(sides)
@@ -73,7 +66,7 @@ class ObjectSampler:
 
     def _moving(self) -> Sprite | None:
         for _ in range(4):
-            source, index = self._shot.sources.draw_moving(self._shot.rng)
+            source, index = draw_from(self._shot.sources.moving, self._shot.rng)
             sprite = self.moving(source, index)
             if sprite is not None:
                 return sprite

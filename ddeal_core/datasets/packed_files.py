@@ -1,7 +1,9 @@
 """Files of packed data: pictures reduced to the size at which training sees them.
 
 Pictures become WebP, which at the same error takes two thirds of JPEG's bytes; masks become grey
-PNG without the palette's 768 bytes. Nothing is ever enlarged.
+PNG without the palette's 768 bytes. Nothing is ever enlarged. Every function writes one file, `to`
+with a suffix, and returns its path; `short_side` is the longest shorter side in pixels, None for
+any, and `quality` that of WebP, 1 to 100.
 """
 
 from fractions import Fraction
@@ -15,11 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ddeal_core.datasets.clip import shows_objects
-from ddeal_core.datasets.real import read_ids
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.sources.decoding import open_container, video_stream
 
-__all__ = ["pack_cutout", "pack_labels", "pack_mask", "pack_picture", "pack_video", "reduced_size"]
+__all__ = ["pack_cutout", "pack_labels", "pack_picture", "pack_video"]
 
 Array = NDArray[np.uint8]
 
@@ -27,95 +28,35 @@ Array = NDArray[np.uint8]
 _X264 = {"crf": "26", "preset": "slow", "threads": "1", "mbtree": "0"}
 
 
-def reduced_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
-    """(height, width) of a picture whose shorter side is at most ``short_side`` (None: any)."""
-    if short_side is None or min(height, width) <= short_side:
-        return height, width
-    factor = short_side / min(height, width)
-    return round(height * factor), round(width * factor)
-
-
 def pack_picture(
-    image: Array, to: Path, *, short_side: int | None, quality: int, file: Path | None = None
+    image: Array, to: Path, *, short_side: int | None, quality: int, file: Path
 ) -> Path:
-    """Write a picture as WebP, or copy its file where that is as large and takes fewer bytes.
-
-    Args:
-        image: ``[H, W, 3]`` uint8 RGB.
-        to: Where to, without a suffix.
-        short_side: Longest shorter side, pixels.
-        quality: Of WebP, 1 to 100.
-        file: Where the picture is from.
-
-    Returns:
-        The file.
-    """
-    height, width = image.shape[:2]
-    size = reduced_size(height, width, short_side)
-    if size != (height, width):
-        image = np.asarray(
-            cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA), dtype=np.uint8
-        )
+    """Write ``image [H, W, 3]``, or copy its file where that is as large and takes fewer bytes."""
+    small = _reduced(image, short_side, cv2.INTER_AREA)
     buffer = BytesIO()
-    Image.fromarray(image).save(buffer, "WEBP", quality=quality, method=4)
+    Image.fromarray(small).save(buffer, "WEBP", quality=quality, method=4)
     packed, path = buffer.getvalue(), to.with_name(to.name + ".webp")
-    if file is not None and size == (height, width) and file.stat().st_size <= len(packed):
+    if small is image and file.stat().st_size <= len(packed):
         packed, path = file.read_bytes(), to.with_name(to.name + file.suffix.lower())
     path.write_bytes(packed)
     return path
 
 
-def pack_mask(mask: Path, to: Path, *, short_side: int | None) -> Path:
-    """Write a mask with the same ids, reduced by nearest pixels.
-
-    Raises:
-        DatasetError: It is no palette or grey image.
-    """
-    labels = read_ids(mask)
-    size = reduced_size(labels.shape[0], labels.shape[1], short_side)
-    return pack_labels(labels, to, size=size)
-
-
-def pack_labels(labels: Array, to: Path, *, size: tuple[int, int]) -> Path:
-    """Write a label map as grey PNG.
-
-    Args:
-        labels: ``[H, W]`` uint8 ids; 0 background, 255 ignore.
-        to: Where to, without a suffix.
-        size: (height, width) in the file.
-
-    Returns:
-        The file.
-    """
-    small = labels
-    if size != labels.shape:
-        small = np.asarray(
-            cv2.resize(labels, (size[1], size[0]), interpolation=cv2.INTER_NEAREST), dtype=np.uint8
-        )
+def pack_labels(labels: Array, to: Path, *, short_side: int | None) -> Path:
+    """Write ``labels [H, W]`` (0 background, 255 ignore), reduced by nearest pixels."""
+    small = _reduced(labels, short_side, cv2.INTER_NEAREST)
     if shows_objects(labels) and not shows_objects(small):
         # 0 and 255 alone would be read as one object.
         small = np.zeros_like(small)
-    file = BytesIO()
-    Image.fromarray(small).save(file, "PNG", optimize=True)
     path = to.with_name(to.name + ".png")
-    path.write_bytes(file.getvalue())
+    Image.fromarray(small).save(path, "PNG", optimize=True)
     return path
 
 
 def pack_cutout(rgba: Array, to: Path, *, short_side: int | None, quality: int) -> Path:
-    """Write an object with alpha as WebP; alpha keeps all its values.
-
-    Args:
-        rgba: ``[H, W, 4]`` uint8, alpha not multiplied in.
-        to: Where to, without a suffix.
-        short_side: Longest shorter side, pixels.
-        quality: Of the colours, 1 to 100.
-
-    Returns:
-        The file.
-    """
+    """Write an object ``[H, W, 4]``, alpha not multiplied in; alpha keeps all its values."""
     image = Image.fromarray(rgba)
-    height, width = reduced_size(rgba.shape[0], rgba.shape[1], short_side)
+    height, width = _reduced_size(rgba.shape[0], rgba.shape[1], short_side)
     if (width, height) != image.size:
         # Pillow multiplies alpha in before it averages, so that no clear colour bleeds in.
         image = image.resize((width, height), Image.Resampling.BOX)
@@ -129,15 +70,6 @@ def pack_cutout(rgba: Array, to: Path, *, short_side: int | None, quality: int) 
 
 def pack_video(video: Path, to: Path, *, short_side: int | None, max_frames: int) -> Path:
     """Write the first frames of a video as H.264, or copy the file where that is smaller.
-
-    Args:
-        video: The file.
-        to: Where to, without a suffix.
-        short_side: Longest shorter side, pixels.
-        max_frames: Frames that are used of a video.
-
-    Returns:
-        The file.
 
     Raises:
         DatasetError: It cannot be read.
@@ -157,30 +89,42 @@ def pack_video(video: Path, to: Path, *, short_side: int | None, max_frames: int
 def _encode(video: Path, to: Path, short_side: int | None, max_frames: int) -> bool:
     """Encode, and say whether all of the video is there as large as it was."""
     whole = True
-    with open_container(video, named=video) as container:
-        source = video_stream(container, named=video)
+    with open_container(video, named=video) as container, av.open(to, "w") as output:
+        source, stream = video_stream(container, named=video), None
         source.thread_type = "SLICE"
-        with av.open(to, "w") as output:
-            stream = None
-            for count, frame in enumerate(container.decode(source)):
-                if count == max_frames:
-                    whole = False
-                    break
-                if stream is None:
-                    height, width = reduced_size(frame.height, frame.width, short_side)
-                    whole = (height, width) == (frame.height, frame.width)
-                    stream = output.add_stream(
-                        "libx264", rate=Fraction(source.average_rate or 25).limit_denominator(1001)
-                    )
-                    # 4:2:0 takes even sides.
-                    stream.width, stream.height = width // 2 * 2, height // 2 * 2
-                    stream.pix_fmt = "yuv420p"
-                    stream.options = dict(_X264)
-                image = frame.to_ndarray(
-                    format="rgb24", width=stream.width, height=stream.height, interpolation="AREA"
-                )
-                output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        for count, frame in enumerate(container.decode(source)):
+            if count == max_frames:
+                whole = False
+                break
             if stream is None:
-                raise DatasetError(f"{video} has no frames")
-            output.mux(stream.encode())
+                height, width = _reduced_size(frame.height, frame.width, short_side)
+                whole = (height, width) == (frame.height, frame.width)
+                stream = output.add_stream(
+                    "libx264", rate=Fraction(source.average_rate or 25).limit_denominator(1001)
+                )
+                # 4:2:0 takes even sides.
+                stream.width, stream.height = width // 2 * 2, height // 2 * 2
+                stream.pix_fmt = "yuv420p"
+                stream.options = dict(_X264)
+            image = frame.to_ndarray(
+                format="rgb24", width=stream.width, height=stream.height, interpolation="AREA"
+            )
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        if stream is None:
+            raise DatasetError(f"{video} has no frames")
+        output.mux(stream.encode())
     return whole
+
+
+def _reduced(image: Array, short_side: int | None, how: int) -> Array:
+    height, width = _reduced_size(image.shape[0], image.shape[1], short_side)
+    if (height, width) == image.shape[:2]:
+        return image
+    return np.asarray(cv2.resize(image, (width, height), interpolation=how), dtype=np.uint8)
+
+
+def _reduced_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
+    if short_side is None or min(height, width) <= short_side:
+        return height, width
+    factor = short_side / min(height, width)
+    return round(height * factor), round(width * factor)

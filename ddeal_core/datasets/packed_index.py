@@ -20,38 +20,23 @@ Count = Annotated[int, Range(0, 1e15)]
 
 @dataclass(frozen=True)
 class PackedPart:
-    """One thing that was named, packed.
+    """One thing that was named, packed."""
 
-    Attributes:
-        kind: dataset, held-out, stills, cutouts or backgrounds.
-        name: Its name before, without its folder, such as ``DAVIS:train``.
-        path: Folder or file within the packed data, with slashes.
-        items: Sequences, stills, cut-outs, photographs or videos.
-        files: Files.
-        bytes: Their size.
-    """
-
-    kind: str
-    name: str
-    path: str
-    items: Count
-    files: Count
-    bytes: Count
+    kind: str  # dataset, held-out, stills, cutouts or backgrounds
+    name: str  # its name before, without its folder, such as ``DAVIS:train``
+    path: str  # folder or file within the packed data, with slashes
+    items: Count  # sequences, stills, cut-outs, photographs or videos
+    files: Count = 0  # files
+    bytes: Count = 0  # their size
 
 
 @dataclass(frozen=True)
 class PackedIndex:
-    """What a folder of packed data holds.
+    """What a folder of packed data holds."""
 
-    Attributes:
-        parts: Everything, in the order in which it was named.
-        choice: How a run names it, with paths relative to the folder.
-        settings: Sizes and qualities.
-    """
-
-    parts: tuple[PackedPart, ...]
-    choice: dict[str, Any]
-    settings: dict[str, Any]
+    parts: tuple[PackedPart, ...]  # everything, in the order in which it was named
+    choice: dict[str, Any]  # how a run names it, with paths relative to the folder
+    settings: dict[str, Any]  # sizes and qualities
 
     @property
     def files(self) -> int:
@@ -82,11 +67,7 @@ class PackedIndex:
 
 
 def write_index(index: PackedIndex, root: Path) -> None:
-    """Write ``data.json`` into the folder.
-
-    Raises:
-        OSError: The disk does not take it.
-    """
+    """Write ``data.json`` into the folder; OSError where the disk does not take it."""
     write_whole(root / INDEX, index.to_json().encode())
 
 

@@ -1,7 +1,7 @@
 """Training clips from annotated video, sampled as pure functions of a seed and a number."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.clip import IGNORE, Clip, ClipSize, shows_objects
-from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop
+from ddeal_core.datasets.clip import IGNORE, Clip, ClipSize, closed_up, shows_objects
+from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop, shown_ids
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
 from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.datasets.motion import folded
 from ddeal_core.datasets.pictures import read_image
 from ddeal_core.errors import DatasetError, MaskError
 from ddeal_core.media.masks.label_images import read_labels
@@ -30,30 +31,21 @@ Scale = Annotated[float, Range(0, 1, above=True)]
 
 @dataclass(frozen=True)
 class RealConfig:
-    """How clips are sampled from annotated video.
+    """How clips are sampled from annotated video."""
 
-    Attributes:
-        reverse_probability: Clips played backwards.
-        flip_probability: Clips mirrored left to right.
-        scale: Range of the side of the crop as a share of the largest one of the frame's
-            shape that fits.
-        stretch: Standard deviation of the logarithm of the crop's aspect.
-        max_objects: Objects beyond so many are drawn from and the rest become background.
-        min_area: Least size of a labelled object in the first frame, share of the frame.
-        colour_probability: Clips with a colour, contrast and brightness change.
-        colour_strength: Its standard deviation.
-        grey_probability: Clips without colour.
-    """
-
-    reverse_probability: Share = 0.5
-    flip_probability: Share = 0.5
+    reverse_probability: Share = 0.5  # clips played backwards
+    flip_probability: Share = 0.5  # clips mirrored left to right
+    # Range of the side of the crop as a share of the largest one of the frame's shape that fits.
     scale: Annotated[tuple[Scale, Scale], ASCENDING] = (0.6, 1.0)
+    # Standard deviation of the logarithm of the crop's aspect.
     stretch: Annotated[float, Range(0, 10)] = 0.08
+    # Objects beyond so many are drawn from and the rest become background.
     max_objects: Annotated[int, Range(1, 254)] = 5
+    # Least size of a labelled object in the first frame, share of the frame.
     min_area: Share = 0.001
-    colour_probability: Share = 0.6
-    colour_strength: Annotated[float, Range(0, 10)] = 0.1
-    grey_probability: Share = 0.02
+    colour_probability: Share = 0.6  # clips with a colour, contrast and brightness change
+    colour_strength: Annotated[float, Range(0, 10)] = 0.1  # its standard deviation
+    grey_probability: Share = 0.02  # clips without colour
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -67,7 +59,7 @@ class RealClips:
     show are background; the ids of the others are closed up to 1 to n.
 
     Args:
-        sequences: Sequences; those without annotations are left out.
+        sequences: Those without annotations are left out.
         size: (height, width) of the frames, pixels.
         frames: Frames a clip, T.
         seed: First half of every clip's seed.
@@ -100,22 +92,13 @@ class RealClips:
         # A long sequence has more to show, but not in proportion to its length.
         weight = np.sqrt([len(s.annotations) for s in self.sequences])
         self._weight = weight / weight.sum()
-        self.size = size
-        self.frames = frames
-        self.seed = seed
-        self.max_gap = max_gap
-        self.config = config if config is not None else RealConfig()
-        colour = self.config
-        self._degradation = DegradationConfig(
-            colour_probability=colour.colour_probability,
-            colour_strength=colour.colour_strength,
-            drift_probability=0.0,
-            shadow_probability=0.0,
-            defocus_probability=0.0,
-            low_resolution_probability=0.0,
-            noise_probability=0.0,
-            jpeg_probability=0.0,
-            grey_probability=colour.grey_probability,
+        self.size, self.frames, self.seed, self.max_gap = size, frames, seed, max_gap
+        self.config = config or RealConfig()
+        self._degradation = replace(
+            DegradationConfig.none(),
+            colour_probability=self.config.colour_probability,
+            colour_strength=self.config.colour_strength,
+            grey_probability=self.config.grey_probability,
         )
 
     def clip(self, index: int) -> Clip:
@@ -156,9 +139,7 @@ class RealClips:
         last = len(pool) - 1
         if last == 0:
             return [int(pool[0])] * self.frames
-        folded = np.mod(place + offsets, 2 * last)
-        folded = np.minimum(folded, 2 * last - folded)
-        return [int(pool[i]) for i in folded]
+        return [int(pool[i]) for i in folded(place + offsets, last)]
 
     def _sample(
         self, rng: np.random.Generator, sequence: Sequence, numbers: list[int], first: Array
@@ -169,18 +150,13 @@ class RealClips:
         matrix = draw_crop(
             rng, first, self.size, scale=config.scale, stretch=config.stretch, flip=flip
         )
-        start = crop_labels(first, matrix, self.size)
-        counts = np.bincount(start.ravel(), minlength=256)
-        least = max(1.0, config.min_area * height * width)
-        shown = [i for i in range(1, IGNORE) if counts[i] >= least]
+        shown = shown_ids(crop_labels(first, matrix, self.size), config.min_area)
         if not shown:
             return None
         if len(shown) > config.max_objects:
             picked = rng.permutation(len(shown))[: config.max_objects]
             shown = sorted(shown[i] for i in picked)
-        table = np.zeros(256, np.uint8)
-        table[IGNORE] = IGNORE
-        table[shown] = np.arange(1, len(shown) + 1)
+        table = closed_up(shown)
         times = np.arange(self.frames, dtype=np.float64)
         degrade = Degradation(self._degradation, rng, times, self.size)
         images = np.empty((self.frames, height, width, 3), np.uint8)

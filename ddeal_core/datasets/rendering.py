@@ -38,26 +38,16 @@ ArrayT = TypeVar("ArrayT", Array, Floats32)
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A cut-out with its motion.
+    """A cut-out with its motion."""
 
-    Attributes:
-        pictures: ``[h, w, 4]`` uint8, colour multiplied by alpha, clear at its border: one, or
-            one a frame.
-        label: Value written where it covers a pixel by half or more; 0 for a distractor.
-        matrices: ``[T, 2, 3]`` from cut-out pixels to frame pixels.
-        field: ``[T, F, F, 2]`` displacement over the cut-out, in its sides, or None.
-        gains: ``[T, 3]`` factors of the colours.
-        smears: ``[T, 2]`` motion during exposure in pixels (x, y).
-        front: ``[H, W]`` uint8 a frame: coverage of what lies before it in the background, or
-            None where nothing does.
-    """
-
+    # [h, w, 4] uint8, colour multiplied by alpha, clear at its border: one, or one a frame.
     pictures: tuple[Array, ...]
-    label: int
-    matrices: Floats
-    field: Floats32 | None
-    gains: Floats
-    smears: Floats
+    label: int  # value written where it covers a pixel by half or more; 0 for a distractor
+    matrices: Floats  # [T, 2, 3] from cut-out pixels to frame pixels
+    field: Floats32 | None  # [T, F, F, 2] displacement over the cut-out, in its sides
+    gains: Floats  # [T, 3] factors of the colours
+    smears: Floats  # [T, 2] motion during exposure in pixels (x, y)
+    # [H, W] uint8 a frame: coverage of what lies before it in the background, if anything does.
     front: tuple[Array, ...] | None = None
 
     def picture(self, t: int) -> Array:
@@ -65,12 +55,8 @@ class Layer:
         return self.pictures[t if len(self.pictures) > 1 else 0]
 
 
-def draw_layer(frame: Array, labels: Array, layer: Layer, t: int) -> int:
-    """Paste a layer at frame ``t`` into ``frame`` ``[H, W, 3]`` and ``labels`` ``[H, W]``.
-
-    Returns:
-        Pixels of the frame that it covers by half or more.
-    """
+def draw_layer(frame: Array, labels: Array, layer: Layer, t: int) -> None:
+    """Paste a layer at frame ``t`` into ``frame`` ``[H, W, 3]`` and ``labels`` ``[H, W]``."""
     height, width = labels.shape
     rgba = layer.picture(t)
     h, w = rgba.shape[:2]
@@ -88,7 +74,7 @@ def draw_layer(frame: Array, labels: Array, layer: Layer, t: int) -> int:
     x1, y1 = np.minimum(np.ceil(seen.max(axis=0)).astype(int) + pad, (width + pad, height + pad))
     fx0, fy0, fx1, fy1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
     if fx1 <= fx0 or fy1 <= fy0:
-        return 0
+        return
     points = apply(invert(matrix), grid_points(x0, y0, x1 - x0, y1 - y0))
     if layer.field is not None:
         offset = field_at(layer.field[t], points / np.array([w, h]))
@@ -111,21 +97,16 @@ def draw_layer(frame: Array, labels: Array, layer: Layer, t: int) -> int:
     area[...] = cv2.add(cv2.multiply(area, rest, scale=1 / 255), colour)
     covered = cv2.threshold(alpha, 127, 255, cv2.THRESH_BINARY)[1]
     labels[fy0:fy1, fx0:fx1][covered > 0] = layer.label
-    return int(cv2.countNonZero(covered))
 
 
 def grid_points(x0: int, y0: int, width: int, height: int) -> Floats:
     """Places (x, y) of the evaluated points of a box, one cell beyond it on every side.
 
-    Returns:
-        ``[ceil(height / CELL) + 2, ceil(width / CELL) + 2, 2]`` float64.
+    ``[ceil(height / CELL) + 2, ceil(width / CELL) + 2, 2]`` float64.
     """
     columns = x0 + (np.arange(-1, -(-width // CELL) + 1) + 0.5) * CELL - 0.5
     rows = y0 + (np.arange(-1, -(-height // CELL) + 1) + 0.5) * CELL - 0.5
-    points = np.empty((len(rows), len(columns), 2))
-    points[..., 0] = columns[None, :]
-    points[..., 1] = rows[:, None]
-    return points
+    return np.stack(np.meshgrid(columns, rows), axis=-1)
 
 
 def dense_map(points: Floats, width: int, height: int) -> Floats32:

@@ -1,43 +1,42 @@
 """What a synthetic clip is made with, and what it is made of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.rendering import Layer
-from ddeal_core.datasets.sources import Sources
+from ddeal_core.datasets.sources import Sources, draw_from
 from ddeal_core.datasets.synthetic_config import SyntheticConfig
 
 __all__ = ["Composition", "SceneBackground", "Shot"]
 
+ThingT = TypeVar("ThingT", bound=Any)
+
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """The circumstances of one clip.
-
-    Attributes:
-        config: Switches and strengths.
-        sources: Material.
-        rng: Source of randomness of this clip.
-        times: ``[T]`` times of the frames, in units of one ordinary frame distance.
-        size: (height, width) of the frames, pixels.
-        shutter: Exposure as a share of the frame distance; 0 for no motion blur.
-        single: Settle for a single labelled object.
-    """
+    """The circumstances of one clip."""
 
     config: SyntheticConfig
     sources: Sources
     rng: np.random.Generator
-    times: NDArray[np.float64]
-    size: tuple[int, int]
-    shutter: float
-    single: bool = False
+    times: NDArray[np.float64]  # [T], in units of one ordinary frame distance
+    size: tuple[int, int]  # (height, width) of the frames, pixels
+    shutter: float  # exposure as a share of the frame distance; 0 for no motion blur
+    single: bool = False  # settle for a single labelled object
 
     def happens(self, probability: float) -> bool:
         """Draw whether something of this probability happens."""
         return bool(self.rng.random() < probability)
+
+    def draw(self, sources: Sequence[Material[ThingT]]) -> ThingT:
+        """Draw a thing of sources, which must not be empty."""
+        source, index = draw_from(sources, self.rng)
+        return source[index]
 
     def object_count(self) -> int:
         """Draw how many labelled objects there are to be."""

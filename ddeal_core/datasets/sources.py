@@ -3,36 +3,27 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.backgrounds import (
-    BackgroundSource,
-    StillBackgrounds,
-    VideoBackgrounds,
-)
+from ddeal_core.datasets.backgrounds import Backgrounds, StillBackgrounds, VideoBackgrounds
 from ddeal_core.datasets.coco import CocoStills
-from ddeal_core.datasets.cutouts import CutoutFolder
-from ddeal_core.datasets.detection import find_sequences
+from ddeal_core.datasets.cutouts import CutoutFolder, TurntableFolder, holds_turntables
+from ddeal_core.datasets.layouts import find_sequences
+from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.moving_objects import MovingObjects
-from ddeal_core.datasets.stills import Still, StillFolder, StillSource
-from ddeal_core.datasets.turntables import TurntableFolder, holds_turntables
+from ddeal_core.datasets.stills import StillFolder, StillSource
 from ddeal_core.errors import DatasetError
 from ddeal_core.media.file_kinds import VIDEO_ENDINGS
 
-__all__ = ["Sources"]
+__all__ = ["Sources", "draw_from"]
 
 _STILL_BYTES = 256 << 20
 """Bound of decoded stills that a process keeps, over all folders."""
 
-
-class _Counted(Protocol):
-    def __len__(self) -> int: ...
-
-
-SourceT = TypeVar("SourceT", bound=_Counted)
+SourceT = TypeVar("SourceT", bound=Material[Any])
 
 
 @dataclass(frozen=True)
@@ -51,8 +42,8 @@ class Sources:
     stills: tuple[StillSource, ...] = ()
     cutouts: tuple[CutoutFolder, ...] = ()
     turntables: tuple[TurntableFolder, ...] = ()
-    backgrounds: tuple[BackgroundSource, ...] = ()
-    videos: tuple[BackgroundSource, ...] = ()
+    backgrounds: tuple[Backgrounds[Any], ...] = ()
+    videos: tuple[Backgrounds[Any], ...] = ()
     moving: tuple[MovingObjects, ...] = ()
 
     @classmethod
@@ -83,57 +74,27 @@ class Sources:
         share = _STILL_BYTES // max(len(roots) + len(instances), 1)
         made: list[StillSource] = [StillFolder(root, cache_bytes=share) for root in roots]
         made += [CocoStills(file, images, cache_bytes=share) for file, images in instances]
-        photographs: list[BackgroundSource] = []
-        videos: list[BackgroundSource] = []
-        for path in backgrounds:
-            if _holds_videos(Path(path)):
-                videos.append(VideoBackgrounds(path))
-            else:
-                photographs.append(StillBackgrounds(path))
-        objects: list[CutoutFolder] = []
-        turntables: list[TurntableFolder] = []
-        for path in cutouts:
-            if holds_turntables(Path(path)):
-                turntables.append(TurntableFolder(path))
-            else:
-                objects.append(CutoutFolder(path))
+        turning = [(path, holds_turntables(Path(path))) for path in cutouts]
+        filmed = [(path, _holds_videos(Path(path))) for path in backgrounds]
         return cls(
             stills=tuple(made),
-            cutouts=tuple(objects),
-            turntables=tuple(turntables),
-            backgrounds=tuple(photographs),
-            videos=tuple(videos),
+            cutouts=tuple(CutoutFolder(p) for p, turns in turning if not turns),
+            turntables=tuple(TurntableFolder(p) for p, turns in turning if turns),
+            backgrounds=tuple(StillBackgrounds(p) for p, films in filmed if not films),
+            videos=tuple(VideoBackgrounds(p) for p, films in filmed if films),
             moving=tuple(MovingObjects(find_sequences(root, name)) for root, name in moving),
         )
-
-    def draw_still(self, rng: np.random.Generator) -> Still:
-        """Draw a still; ``stills`` must not be empty."""
-        source, index = _draw(self.stills, rng)
-        return source.still(index)
 
     def draw_plates(
         self, rng: np.random.Generator, times: NDArray[np.float64], *, video: bool
     ) -> list[NDArray[np.uint8]]:
         """Draw background plates: one for a still, one a time for a video."""
-        source, index = _draw(self.videos if video else self.backgrounds, rng)
+        source, index = draw_from(self.videos if video else self.backgrounds, rng)
         return source.plates(index, times, float(rng.random()))
 
-    def draw_cutout(self, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Draw an object with alpha ``[h, w, 4]``; ``cutouts`` must not be empty."""
-        source, index = _draw(self.cutouts, rng)
-        return source.cutout(index)
 
-    def draw_turntable(self, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Draw a thing, ``[sides, h, w, 4]``; ``turntables`` must not be empty."""
-        source, index = _draw(self.turntables, rng)
-        return source.sides(index)
-
-    def draw_moving(self, rng: np.random.Generator) -> tuple[MovingObjects, int]:
-        """Draw a sequence by its number; ``moving`` must not be empty."""
-        return _draw(self.moving, rng)
-
-
-def _draw(sources: Sequence[SourceT], rng: np.random.Generator) -> tuple[SourceT, int]:
+def draw_from(sources: Sequence[SourceT], rng: np.random.Generator) -> tuple[SourceT, int]:
+    """Draw a thing, as its source and its number there; ``sources`` must not be empty."""
     # A source of a hundred times as many is drawn thirty times as often.
     weight = np.array([len(s) for s in sources], dtype=np.float64) ** 0.75
     source = sources[int(rng.choice(len(sources), p=weight / weight.sum()))]

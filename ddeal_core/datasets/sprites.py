@@ -14,23 +14,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Sprite:
-    """An object without its surroundings, n pictures of it: one, or one a frame of the clip.
+    """An object without its surroundings, n pictures of it: one, or one a frame of the clip."""
 
-    Attributes:
-        frames: ``[h, w, 4]`` uint8 each, clear at the border; sizes may differ.
-        anchors: ``[n, 2]`` place (x, y) in each picture that follows the object's path.
-        path: ``[n, 2]`` motion of its own since the first frame, in pixels of the object.
-        pixel: ``[n, 2]`` size of a pixel of each picture, in pixels of the object.
-        liveliness: Share of the engine's motion, turn and zoom that is added to its own.
-        bends: Whether the engine may deform it.
-    """
-
-    frames: tuple[Array, ...]
-    anchors: Floats
-    path: Floats
-    pixel: Floats
-    liveliness: float = 1.0
-    bends: bool = True
+    frames: tuple[Array, ...]  # [h, w, 4] uint8 each, clear at the border; sizes may differ
+    anchors: Floats  # [n, 2] place (x, y) in each picture that follows the object's path
+    path: Floats  # [n, 2] motion of its own since the first frame, in pixels of the object
+    pixel: Floats  # [n, 2] size of a pixel of each picture, in pixels of the object
+    liveliness: float = 1.0  # share of the engine's motion, turn and zoom added to its own
+    bends: bool = True  # whether the engine may deform it
 
     @classmethod
     def of(
@@ -92,18 +83,12 @@ class Sprite:
         frames = [premultiply(frame) for frame in self.frames]
         if scale >= 0.85:
             return replace(self, frames=tuple(frames))
-        small = []
-        for flat in frames:
-            size = (max(4, round(flat.shape[1] * scale)), max(4, round(flat.shape[0] * scale)))
-            small.append(
-                np.asarray(cv2.resize(flat, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-            )
-        factor = np.array(
-            [
-                (s.shape[1] / f.shape[1], s.shape[0] / f.shape[0])
-                for s, f in zip(small, frames, strict=True)
-            ]
+        sizes = [tuple(max(4, round(side * scale)) for side in f.shape[1::-1]) for f in frames]
+        small = (
+            np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            for frame, size in zip(frames, sizes, strict=True)
         )
+        factor = np.array(sizes) / [frame.shape[1::-1] for frame in frames]
         return replace(
             self,
             frames=tuple(small),

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from ddeal_core.datasets.animation import Animator
 from ddeal_core.datasets.camera import Camera, fit_plate, make_camera
-from ddeal_core.datasets.clip import IGNORE
+from ddeal_core.datasets.clip import closed_up
 from ddeal_core.datasets.compositions import add_occluders
 from ddeal_core.datasets.inpainting import fill_behind
 from ddeal_core.datasets.motion import (
@@ -33,7 +33,7 @@ def within_still(shot: Shot) -> Composition | None:
         None where the still that was drawn does not lend itself to it.
     """
     config, rng, size = shot.config, shot.rng, shot.size
-    still = shot.sources.draw_still(rng)
+    still = shot.draw(shot.sources.stills)
     # A landscape view of a portrait shows a torso: those are rather cut out and pasted.
     mismatch = _aspect(still.labels.shape) / _aspect(size)
     if max(mismatch, 1 / mismatch) > 1.7 and shot.happens(0.75):
@@ -84,9 +84,7 @@ def _bent(
     moves = [_local_motion(shot, still, item.label, fit) for item in chosen]
     plates, new_fit = reduced([still.image], fit)
     ratio = fit[0, 0] / new_fit[0, 0]
-    names = np.zeros(256, np.uint8)
-    names[IGNORE] = IGNORE
-    names[[item.label for item in chosen]] = np.arange(1, len(chosen) + 1)
+    names = closed_up(item.label for item in chosen)
     shape = (plates[0].shape[1], plates[0].shape[0])
     labels = cv2.resize(cv2.LUT(still.labels, names), shape, interpolation=cv2.INTER_NEAREST)
     return MovingBackground(

@@ -1,19 +1,15 @@
-"""Photographs with masks, and the objects that are cut out of them.
+"""Photographs with masks, and the objects that are cut out of them."""
 
-Files are listed when a source is made and decoded when asked for; the last ones stay in
-memory up to a bound. A source that is pickled (worker processes) leaves its memory behind.
-"""
-
+from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.datasets.clip import IGNORE, shows_objects
-from ddeal_core.datasets.decoded_cache import DecodedCache
+from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.pictures import MAX_SIDE, image_files, read_image
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.picture_files import opened_picture
@@ -43,35 +39,23 @@ _EDGE = np.clip(np.arange(256) * 1.7 - 178.5, 0, 255).astype(np.uint8)
 
 @dataclass(frozen=True)
 class SceneObject:
-    """One object of a still.
-
-    Attributes:
-        label: Its value in the label map.
-        area: Pixels.
-        box: x0, y0, x1, y1; the ends are exclusive.
-        cut_off: Share of its outline's box that lies on the border of the image: 0 for an
-            object that is seen whole, about 0.25 where one full side is cut off.
-    """
+    """One object of a still, with its value in the label map."""
 
     label: int
-    area: int
-    box: tuple[int, int, int, int]
+    area: int  # pixels
+    box: tuple[int, int, int, int]  # x0, y0, x1, y1; the ends are exclusive
+    # Share of its box that lies on the border of the image: 0 for an object that is seen whole,
+    # about 0.25 where one full side is cut off.
     cut_off: float
 
 
 @dataclass(frozen=True, eq=False)
 class Still:
-    """An image with a label map and what is known of its objects.
+    """An image with a label map and what is known of its objects."""
 
-    Attributes:
-        image: ``[H, W, 3]`` uint8 RGB.
-        labels: ``[H, W]`` uint8; 0 background, 255 ignore.
-        objects: The objects, by label.
-    """
-
-    image: Array
-    labels: Array
-    objects: tuple[SceneObject, ...]
+    image: Array  # [H, W, 3] uint8 RGB
+    labels: Array  # [H, W] uint8; 0 background, 255 ignore
+    objects: tuple[SceneObject, ...]  # by label
 
     @classmethod
     def of(cls, image: Array, labels: Array) -> "Still":
@@ -84,37 +68,25 @@ class Still:
         return self.image.nbytes + self.labels.nbytes
 
 
-class StillSource(Protocol):
+class StillSource(Material[Still]):
     """Images with masks, by number."""
 
-    def __len__(self) -> int:
-        """Return how many there are."""
-
+    @abstractmethod
     def image_file(self, index: int) -> Path:
         """Which file the image of a still is."""
 
-    def still(self, index: int) -> Still:
-        """Decode one."""
 
-
-class StillFolder:
+class StillFolder(StillSource):
     """``<root>/images/<name>.jpg`` with ``<root>/masks/<name>.png``.
 
     Masks are palette or grey PNG files whose values are the ids (255: unsure). A mask with
     0 and 255 alone is one object.
 
-    Args:
-        root: The folder that holds ``images`` and ``masks``.
-        max_side: Larger images are reduced to this side.
-        cache_bytes: Bound of decoded stills that are kept.
-
     Raises:
         DatasetError: A folder is missing or no image has a mask.
     """
 
-    def __init__(
-        self, root: str | Path, *, max_side: int = MAX_SIDE, cache_bytes: int = 128 << 20
-    ) -> None:
+    def __init__(self, root: str | Path, *, cache_bytes: int = 128 << 20) -> None:
         self.root = Path(root)
         for name in ("images", "masks"):
             if not (self.root / name).is_dir():
@@ -128,23 +100,15 @@ class StillFolder:
         )
         if not self._pairs:
             raise DatasetError(f"{self.root}: no image has a mask of the same name")
-        self._max_side = max_side
-        self._cache: DecodedCache[Still] = DecodedCache(cache_bytes)
-
-    def __len__(self) -> int:
-        return len(self._pairs)
+        super().__init__(len(self._pairs), cache_bytes)
 
     def image_file(self, index: int) -> Path:
         """Which file the image of a still is."""
         return self._pairs[index][0]
 
-    def still(self, index: int) -> Still:
-        """Decode one pair."""
-        return self._cache.get(index, lambda: self._read(index))
-
     def _read(self, index: int) -> Still:
         image_path, mask_path = self._pairs[index]
-        image = read_image(image_path, max_side=self._max_side)
+        image = read_image(image_path, max_side=MAX_SIDE)
         labels = _read_labels(mask_path)
         if labels.shape != image.shape[:2]:
             size = (image.shape[1], image.shape[0])
@@ -153,14 +117,14 @@ class StillFolder:
 
 
 def cut(still: Still, item: SceneObject, *, erode: int = 0, feather: float = 0.7) -> Array:
-    """Cut one object out of a still.
+    """Cut one object of ``still.objects`` out.
 
     The edge is taken from inside the mask: alpha falls from 1 to 0 within the object, so that
     no colour of its old surroundings comes along.
 
     Args:
         still: The still.
-        item: One of ``still.objects``.
+        item: The object.
         erode: Pixels to take off the mask first, for masks that are drawn too wide.
         feather: Standard deviation of the edge's softness in pixels.
 

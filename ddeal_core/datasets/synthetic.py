@@ -6,7 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from ddeal_core.datasets.clip import IGNORE, Clip, ClipSize
+from ddeal_core.datasets.clip import IGNORE, Clip, ClipSize, closed_up
 from ddeal_core.datasets.compositions import on_background, on_video
 from ddeal_core.datasets.degradation import Degradation
 from ddeal_core.datasets.motion import frame_times
@@ -53,11 +53,8 @@ class SyntheticClips:
         check_value("size", size, ClipSize)
         check_value("frames", frames, Count)
         check_value("seed", seed, Seed)
-        self.config = config if config is not None else SyntheticConfig()
-        self.sources = sources if sources is not None else Sources()
-        self.size = size
-        self.frames = frames
-        self.seed = seed
+        self.config, self.sources = config or SyntheticConfig(), sources or Sources()
+        self.size, self.frames, self.seed = size, frames, seed
 
     def clip(self, index: int) -> Clip:
         """Make clip ``index`` (0 or more).
@@ -101,8 +98,8 @@ class SyntheticClips:
         plate[labels == 1] = 255 - plate[labels == 1]
         return Clip(np.stack([plate] * self.frames), np.stack([labels] * self.frames))
 
-    def _visible(self, made: Composition, *, always: bool) -> dict[int, int]:
-        """New ids of the objects that the first frame shows well enough."""
+    def _visible(self, made: Composition, *, always: bool) -> list[int]:
+        """The objects that the first frame shows well enough."""
         height, width = self.size
         frame, labels = made.background.draw(0, self.size)
         full = np.bincount(labels.ravel(), minlength=256).astype(np.float64)
@@ -114,19 +111,15 @@ class SyntheticClips:
         seen = np.bincount(labels.ravel(), minlength=256)
         least = self.config.min_area * height * width
         share = 0.0 if always else self.config.min_visible
-        kept = [
+        return [
             label
             for label in range(1, IGNORE)
             if seen[label] >= max(least, 1) and seen[label] >= share * full[label]
         ]
-        return {label: i for i, label in enumerate(kept, start=1)}
 
-    def _render(self, shot: Shot, made: Composition, names: dict[int, int]) -> Clip:
+    def _render(self, shot: Shot, made: Composition, names: list[int]) -> Clip:
         height, width = self.size
-        table = np.zeros(256, np.uint8)
-        table[IGNORE] = IGNORE
-        for old, new in names.items():
-            table[old] = new
+        table = closed_up(names)
         degrade = Degradation(self.config.degradation, shot.rng, shot.times, self.size)
         layers = [replace(layer, label=int(table[layer.label])) for layer in made.layers]
         images = np.empty((self.frames, height, width, 3), np.uint8)

@@ -72,7 +72,7 @@ def test_small_instances_lie_over_large_ones_and_crowds_are_ignored(tmp_path):
     (tmp_path / "instances.json").write_text(json.dumps(content))
     source = CocoStills(tmp_path / "instances.json", tmp_path)
     assert len(source) == 1
-    still = source.still(0)
+    still = source[0]
     assert still.labels[10, 14] == 2
     assert still.labels[4, 20] == 1
     assert still.labels[0, 0] == 255

@@ -6,20 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import ddeal_core.datasets as package
 from ddeal_core.datasets.backgrounds import VideoBackgrounds
 from ddeal_core.datasets.cutouts import CutoutFolder
-from ddeal_core.datasets.decoded_cache import DecodedCache
 from ddeal_core.datasets.inpainting import fill_behind
+from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.rendering import dense_map, grid_points, smear
 from ddeal_core.datasets.sprites import premultiply
 from ddeal_core.datasets.stills import Still, StillFolder, cut
 from ddeal_core.errors import DatasetError
-
-
-def test_all_is_sorted_and_true():
-    assert package.__all__ == sorted(package.__all__, key=lambda n: (not n.isupper(), n))
-    assert all(hasattr(package, name) for name in package.__all__)
 
 
 def _square():
@@ -86,20 +80,26 @@ def test_smear_spreads_along_the_motion_and_keeps_the_centre(motion):
     assert np.sum(along**2 * weight) > 2 * np.sum(across**2 * weight)
 
 
-def test_the_cache_keeps_to_its_bound_and_pickles_empty():
-    cache: DecodedCache[np.ndarray] = DecodedCache(3000)
-    made = []
+class Counted(Material[np.ndarray]):
+    """Five things of a thousand bytes, with the numbers of those that were decoded."""
 
-    def make(key):
-        made.append(key)
+    def __init__(self):
+        super().__init__(5, 3000)
+        self.made = []
+
+    def _read(self, index):
+        self.made.append(index)
         return np.zeros(1000, np.uint8)
 
+
+def test_material_keeps_to_its_bound_and_pickles_empty():
+    things = Counted()
     for key in (0, 1, 2, 0, 3, 0, 1):
-        cache.get(key, lambda key=key: make(key))
-    assert made == [0, 1, 2, 3, 1]
-    again = pickle.loads(pickle.dumps(cache))
-    again.get(0, lambda: make(0))
-    assert made[-1] == 0
+        assert things[key].size == 1000
+    assert (len(things), things.made) == (5, [0, 1, 2, 3, 1])
+    again = pickle.loads(pickle.dumps(things))
+    assert again[1].size == 1000
+    assert again.made == [0, 1, 2, 3, 1, 1]
 
 
 def test_folders_say_what_they_lack(tmp_path):
@@ -118,7 +118,7 @@ def test_a_palette_cut_out_with_transparency(tmp_path):
     rgba = np.zeros((20, 20, 4), np.uint8)
     rgba[5:15, 4:12] = (10, 200, 30, 255)
     Image.fromarray(rgba).quantize().save(tmp_path / "a.png")
-    found = CutoutFolder(tmp_path).cutout(0)
+    found = CutoutFolder(tmp_path)[0]
     assert found.shape == (14, 12, 4)  # 10 x 8 and a clear margin of 2
     assert (found[..., 3] > 127).sum() == 80
 

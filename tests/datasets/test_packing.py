@@ -200,15 +200,15 @@ def test_coco_instances_become_the_same_stills(tmp_path, rng):
     assert after.root.name == "instances.json"
     assert len(before) == len(after) == 2
     for index in range(2):
-        assert before.still(index).objects == after.still(index).objects
-    np.testing.assert_array_equal(before.still(0).labels, after.still(0).labels)
-    assert not after.still(1).objects  # a crowd alone is no object
+        assert before[index].objects == after[index].objects
+    np.testing.assert_array_equal(before[0].labels, after[0].labels)
+    assert not after[1].objects  # a crowd alone is no object
 
 
 def test_an_object_that_shrinking_loses_leaves_no_ignored_pixels(tmp_path):
     labels = np.full((64, 64), 255, np.uint8)
     labels[33, 33] = 7
-    with Image.open(pack_labels(labels, tmp_path / "a", size=(8, 8))) as mask:
+    with Image.open(pack_labels(labels, tmp_path / "a", short_side=8)) as mask:
         assert not np.array(mask).any()
 
 
@@ -220,8 +220,8 @@ def test_cutouts_keep_their_alpha_and_no_clear_colour_bleeds_in(tmp_path):
     pack_cutout(rgba, tmp_path / "in" / "same", short_side=None, quality=50)
     pack_cutout(rgba, tmp_path / "in" / "small", short_side=20, quality=95)
     folder = CutoutFolder(tmp_path / "in")
-    np.testing.assert_array_equal(folder.cutout(0)[2:-2, 2:-2, 3], 255)
-    small = folder.cutout(1)
+    np.testing.assert_array_equal(folder[0][2:-2, 2:-2, 3], 255)
+    small = folder[1]
     edge = (small[..., 3] > 40) & (small[..., 3] < 255)
     assert edge.any()
     assert small[edge][:, 0].max() < 60

@@ -145,8 +145,8 @@ def test_feather_softens_the_edges_of_cut_outs(sources):
 
 def test_erosion_takes_a_pixel_off_cut_outs_of_some_size(stills):
     folder = StillFolder(stills)
-    item = folder.still(0).objects[0]
-    whole, less = (cut(folder.still(0), item, erode=n, feather=0)[..., 3] for n in (0, 1))
+    item = folder[0].objects[0]
+    whole, less = (cut(folder[0], item, erode=n, feather=0)[..., 3] for n in (0, 1))
     assert np.all(less <= whole)
     assert 0 < np.count_nonzero(less) < np.count_nonzero(whole)
 
