@@ -19,9 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from plain_metrics import plain_disk, plain_f, plain_j
 
-from ddeal_core.evaluation.boundary import boundary_radius, f_from_counts
 from ddeal_core.evaluation.packed import PackedPair
-from ddeal_core.evaluation.region import jaccard_from_counts
 from ddeal_core.media.masks.label_images import ids_in, read_labels
 
 Labels = NDArray[np.uint8]
@@ -82,11 +80,10 @@ def packed_way(pairs: list[Pair]) -> Values:
     for truth, guess, ids in pairs:
         height, width = truth.shape
         if pair is None or (pair.height, pair.width) != truth.shape:
-            pair = PackedPair(height, width, radius=boundary_radius(height, width))
+            pair = PackedPair(height, width)
         for i in ids:
             counts = pair.count(truth, guess, object_id=i)
-            j = jaccard_from_counts(intersection=counts.intersection, union=counts.union)
-            values.append((j, f_from_counts(counts)))
+            values.append((counts.j, counts.f))
     return values
 
 

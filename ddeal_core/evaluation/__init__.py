@@ -1,17 +1,18 @@
 """Scores that are the official ones: J, F and their statistics, DAVIS rules, and baselines.
 
-- `region`, `boundary`: J and F of two masks; `packed` counts for both of them, fast
+- `measures`: J and F of two masks; `packed` counts for both of them, fast
 - `statistics`, `scores`: what they sum up to, by object, sequence and dataset
 - `sources`: sequences of a dataset, or of any folders; `plan`: which objects and frames count
-- `scoring`: results scored as planned; `results` and `labels` read them
+- `scoring`: results scored as planned; `results` looks their folders over
 - `tables`: the official CSV files and a JSON; `submission`: the zip for a server
 - `ablation`: scores beside the paper's Table V; `report`: pages to look at
-- `baselines`: copying the first mask, carrying it along optical flow
+- `methods`: a network or a baseline run on a dataset; `baselines`: copying the first mask,
+  carrying it along optical flow
 """
 
 from ddeal_core.evaluation.baselines import carry_along_flow, copy_first_mask
-from ddeal_core.evaluation.boundary import boundary_radius, contour_accuracy
 from ddeal_core.evaluation.categories import read_seen
+from ddeal_core.evaluation.measures import contour_accuracy, jaccard
 from ddeal_core.evaluation.plan import (
     GivenMask,
     Protocol,
@@ -19,15 +20,13 @@ from ddeal_core.evaluation.plan import (
     given_masks,
     plan_sequence,
 )
-from ddeal_core.evaluation.region import jaccard
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SeenUnseen, SequenceScore
-from ddeal_core.evaluation.scoring import score_plans, score_predictions, score_results
+from ddeal_core.evaluation.scoring import score_plans, score_predictions
 from ddeal_core.evaluation.sources import (
     find_sequences,
     only_first_masks,
     pair_sequences,
     plan_all,
-    plan_dataset,
 )
 from ddeal_core.evaluation.statistics import Statistics, summarize
 from ddeal_core.evaluation.submission import submission_frames, write_submission
@@ -42,7 +41,6 @@ __all__ = [
     "SequencePlan",
     "SequenceScore",
     "Statistics",
-    "boundary_radius",
     "carry_along_flow",
     "contour_accuracy",
     "copy_first_mask",
@@ -53,12 +51,10 @@ __all__ = [
     "only_first_masks",
     "pair_sequences",
     "plan_all",
-    "plan_dataset",
     "plan_sequence",
     "read_seen",
     "score_plans",
     "score_predictions",
-    "score_results",
     "sequence_table",
     "submission_frames",
     "summarize",

@@ -16,33 +16,24 @@ __all__ = ["AblationLine", "ablation_lines", "ablation_record", "paper_setting",
 
 @dataclass(frozen=True, slots=True)
 class AblationLine:
-    """One line of Table V, measured and printed.
+    """One line of Table V, measured and printed."""
 
-    Attributes:
-        line: 1 to 5.
-        ablation: Its switches.
-        measured: Scores by name, in [0, 1]: ``J-Mean``, ``F-Mean``, ``J&F-Mean``; by ``ytvos``
-            ``J-Seen``, ``F-Seen``, ``J-Unseen``, ``F-Unseen`` and ``G``. None where the dataset
-            has no object of the kind.
-        paper: The same of the paper (DAVIS 2017 val, or YouTube-VOS), in [0, 1]; None where the
-            print is damaged.
-        drop: How far the last of `measured` is below that of line 1; None where one is missing.
-        paper_drop: The same of the paper.
-    """
-
-    line: int
-    ablation: Ablation
+    line: int  # 1 to 5
+    ablation: Ablation  # its switches
+    # Scores by name, in [0, 1]: ``J-Mean``, ``F-Mean``, ``J&F-Mean``; by ``ytvos`` ``J-Seen``,
+    # ``F-Seen``, ``J-Unseen``, ``F-Unseen`` and ``G``. None where the dataset has no object of the
+    # kind.
     measured: Mapping[str, float | None]
+    # The same of the paper (DAVIS 2017 val, or YouTube-VOS), in [0, 1]; None where the print is
+    # damaged.
     paper: Mapping[str, float | None]
+    # How far the last of `measured` is below that of line 1; None where one is missing.
     drop: float | None
-    paper_drop: float | None
+    paper_drop: float | None  # the same of the paper
 
 
 def ablation_lines(scores: Mapping[int, DatasetScore]) -> tuple[AblationLine, ...]:
-    """Put scores beside the paper's.
-
-    Args:
-        scores: Score by line, 1 to 5, of one protocol; line 1 is what drops are measured from.
+    """Put scores of one protocol, by line (1 to 5), beside the paper's; drops are from line 1.
 
     Raises:
         ConfigError: Table V has no such line.
@@ -67,18 +58,14 @@ def ablation_lines(scores: Mapping[int, DatasetScore]) -> tuple[AblationLine, ..
     )
 
 
-def write_ablation(scores: Mapping[int, DatasetScore], folder: str | Path) -> tuple[Path, Path]:
+def write_ablation(scores: Mapping[int, DatasetScore], folder: str | Path) -> None:
     """Write ``ablation.csv`` (three decimals) and ``ablation.json`` into a folder.
-
-    Returns:
-        Their paths.
 
     Raises:
         OutputError: They cannot be written.
     """
     lines = ablation_lines(scores)
     rows = [_row(line) for line in lines]
-    table, record = (Path(folder) / f"ablation.{kind}" for kind in ("csv", "json"))
     first = next(iter(scores.values()))
     whole = {
         "protocol": first.protocol,
@@ -88,11 +75,12 @@ def write_ablation(scores: Mapping[int, DatasetScore], folder: str | Path) -> tu
     }
     write_files(
         {
-            table: csv_text([tuple(rows[0]), *(tuple(row.values()) for row in rows)]),
-            record: json.dumps(whole, indent=1) + "\n",
+            Path(folder, "ablation.csv"): csv_text(
+                [tuple(rows[0]), *(tuple(row.values()) for row in rows)]
+            ),
+            Path(folder, "ablation.json"): json.dumps(whole, indent=1) + "\n",
         }
     )
-    return table, record
 
 
 def paper_setting(protocol: str) -> str:

@@ -3,7 +3,7 @@
 Any network must beat both. Flow is OpenCV's DIS (Kroeger et al., ECCV 2016), preset medium.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import cv2
@@ -19,84 +19,70 @@ _SMALLEST = 16
 
 
 Labels = NDArray[np.uint8]
+Given = Labels | Mapping[int, Labels]
+"""``[H, W]`` uint8 labels of the first frame, or labels by frame index, one at 0."""
 
 
-def copy_first_mask(
-    frames: Iterable[NDArray[np.uint8]], mask: Labels | Mapping[int, Labels]
-) -> Iterator[Labels]:
+def copy_first_mask(frames: Iterable[NDArray[np.uint8]], mask: Given) -> Iterator[Labels]:
     """Yield the first mask for every frame; objects that begin later are put over it.
 
-    Args:
-        frames: ``[H, W, 3]`` uint8 RGB, the masked one first.
-        mask: ``[H, W]`` uint8 labels of the first frame, or labels by frame index, one at 0.
-
-    Yields:
-        ``[H, W]`` uint8 labels, one map a frame.
+    ``frames [H, W, 3]`` uint8 RGB begin with the masked one; labels are ``[H, W]`` uint8.
 
     Raises:
         MaskError: The mask has another size or type than a frame.
     """
-    given = _by_index(mask)
-    labels = given[0]
-    for index, frame in enumerate(frames):
-        fresh = given.get(index)
-        if fresh is not None:
-            _check(frame, fresh)
-            labels = np.where(fresh != 0, fresh, labels)
-        _check(frame, labels)
-        yield labels.copy()
+    return _carried(frames, _by_index(mask), lambda labels, *_: labels)
 
 
-def carry_along_flow(
-    frames: Iterable[NDArray[np.uint8]], mask: Labels | Mapping[int, Labels]
-) -> Iterator[Labels]:
+def carry_along_flow(frames: Iterable[NDArray[np.uint8]], mask: Given) -> Iterator[Labels]:
     """Yield the mask carried from frame to frame along backward optical flow.
 
     Every pixel looks up where it was in the frame before, and takes the label of the nearest pixel
     there. Beyond the edge it takes what is at the edge. Objects that begin later are put over what
-    was carried.
-
-    Args:
-        frames: ``[H, W, 3]`` uint8 RGB, the masked one first.
-        mask: ``[H, W]`` uint8 labels of the first frame, or labels by frame index, one at 0;
-            255 counts as background.
-
-    Yields:
-        ``[H, W]`` uint8 labels, one map a frame.
+    was carried; 255 counts as background. Shapes as in `copy_first_mask`.
 
     Raises:
         MaskError: The mask has another size or type than a frame.
     """
     # OpenCV's stubs know nothing of a missing first guess.
     dense: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+
+    def follow(labels: Labels, before: NDArray[np.uint8], frame: NDArray[np.uint8]) -> Labels:
+        if min(labels.shape) < _SMALLEST:
+            return labels
+        then, now = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (before, frame))
+        flow = dense.calc(now, then, None)
+        x = flow[..., 0] + np.arange(labels.shape[1], dtype=np.float32)
+        y = flow[..., 1] + np.arange(labels.shape[0], dtype=np.float32)[:, None]
+        moved = cv2.remap(labels, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(moved, np.uint8)
+
     given = {i: np.where(m == 255, 0, m).astype(np.uint8) for i, m in _by_index(mask).items()}
-    labels = np.zeros_like(given[0])
-    before: NDArray[Any] | None = None
+    return _carried(frames, given, follow)
+
+
+def _carried(
+    frames: Iterable[NDArray[np.uint8]],
+    given: Mapping[int, Labels],
+    follow: Callable[[Labels, NDArray[np.uint8], NDArray[np.uint8]], Labels],
+) -> Iterator[Labels]:
+    labels, before = np.zeros_like(given[0]), None
     for index, frame in enumerate(frames):
         fresh = given.get(index)
         _check(frame, labels if fresh is None else fresh)
-        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-        if before is not None and min(grey.shape) >= _SMALLEST:
-            labels = _carry(labels, dense.calc(grey, before, None))
+        if before is not None:
+            labels = follow(labels, before, frame)
         if fresh is not None:
             labels = np.where(fresh != 0, fresh, labels)
-        before = grey
+        before = frame
         yield labels.copy()
 
 
-def _by_index(mask: Labels | Mapping[int, Labels]) -> dict[int, Labels]:
+def _by_index(mask: Given) -> dict[int, Labels]:
     given = dict(mask) if isinstance(mask, Mapping) else {0: mask}
     if 0 not in given:
         raise MaskError("there is no mask for the first frame; begin with the frame that has one")
     return given
-
-
-def _carry(labels: Labels, flow: NDArray[np.float32]) -> Labels:
-    height, width = labels.shape
-    x = flow[..., 0] + np.arange(width, dtype=np.float32)
-    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    moved = cv2.remap(labels, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, np.uint8)
 
 
 def _check(frame: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:

@@ -23,7 +23,7 @@ from ddeal_core.datasets.pictures import read_image
 from ddeal_core.datasets.real import read_annotation
 from ddeal_core.datasets.stills import StillSource, usable_objects
 from ddeal_core.errors import InputError
-from ddeal_core.evaluation.region import jaccard
+from ddeal_core.evaluation.measures import jaccard
 from ddeal_core.interaction.first_mask import Method
 from ddeal_core.interaction.grabcut import grab_cut
 from ddeal_core.interaction.hints import OBJECT, Hints
@@ -49,54 +49,32 @@ Answer = Callable[[Hints], NDArray[np.bool_]]
 
 @dataclass(frozen=True, eq=False)
 class MaskTask:
-    """An object to be found in a picture.
-
-    Attributes:
-        name: For people.
-        image: HxWx3 uint8 RGB.
-        truth: HxW, the object.
-        valid: HxW, where the truth is known.
-    """
+    """An object to be found in a picture, named for people."""
 
     name: str
-    image: NDArray[np.uint8]
-    truth: NDArray[np.bool_]
-    valid: NDArray[np.bool_]
+    image: NDArray[np.uint8]  # HxWx3 RGB
+    truth: NDArray[np.bool_]  # HxW, the object
+    valid: NDArray[np.bool_]  # HxW, where the truth is known
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a user saw of one task.
-
-    Attributes:
-        name: Of the task.
-        box: J after the box, and after each click that corrected it.
-        clicks: J after each of the clicks alone, until it was high enough.
-        seconds: Of each answer.
-    """
+    """What a user saw of one task."""
 
     name: str
-    box: tuple[float, ...]
-    clicks: tuple[float, ...]
-    seconds: tuple[float, ...]
-
-    def after_clicks(self, count: int) -> float:
-        """J after so many clicks alone."""
-        return self.clicks[min(count, len(self.clicks)) - 1]
+    box: tuple[float, ...]  # J after the box, and after each click that corrected it
+    clicks: tuple[float, ...]  # J after each of the clicks alone, until it was high enough
+    seconds: tuple[float, ...]  # of each answer
 
     def clicks_to(self, wanted: float) -> int:
         """Clicks alone until J is as high as wanted, at most `MOST_CLICKS`."""
-        reached = [count for count, j in enumerate(self.clicks, 1) if j >= wanted]
-        return reached[0] if reached else MOST_CLICKS
+        reached = (count for count, j in enumerate(self.clicks, 1) if j >= wanted)
+        return next(reached, MOST_CLICKS)
 
 
 @dataclass(frozen=True, slots=True)
 class FirstMaskScore:
-    """Means over tasks.
-
-    Attributes:
-        trials: One a task, at least one.
-    """
+    """Means over trials, one a task and at least one."""
 
     trials: tuple[Trial, ...]
 
@@ -106,7 +84,7 @@ class FirstMaskScore:
 
     def clicks(self, count: int) -> float:
         """J after so many clicks alone."""
-        return mean(trial.after_clicks(count) for trial in self.trials)
+        return mean(trial.clicks[min(count, len(trial.clicks)) - 1] for trial in self.trials)
 
     def number_of_clicks(self, wanted: float) -> float:
         """NoC: clicks alone until J is as high as wanted."""
@@ -147,7 +125,7 @@ def held_out_stills(sources: Iterable[StillSource]) -> Iterator[MaskTask]:
     for source in sources:
         for index in range(len(source)):
             if is_held_out(source.image_file(index)):
-                still = source.still(index)
+                still = source[index]
                 items = usable_objects(still, whole=False)
                 if items:
                     item = max(items, key=lambda item: item.area)
@@ -159,9 +137,7 @@ def held_out_stills(sources: Iterable[StillSource]) -> Iterator[MaskTask]:
 def try_out(answering: Callable[[NDArray[np.uint8]], Answer], task: MaskTask) -> Trial:
     """Let a simulated user find the object: by its box and clicks, then by clicks alone.
 
-    Args:
-        answering: The method: takes the picture, HxWx3 uint8 RGB.
-        task: What the user wants.
+    `answering` is the method: it takes the picture, HxWx3 uint8 RGB.
     """
     seconds: list[float] = []
     answer = answering(task.image)
@@ -173,11 +149,7 @@ def try_out(answering: Callable[[NDArray[np.uint8]], Answer], task: MaskTask) ->
 
 
 def answering(method: Method, weights: Path | None = None) -> Callable[[NDArray[np.uint8]], Answer]:
-    """Make a method ready to be tried out.
-
-    Args:
-        method: Which.
-        weights: Of the network; None for those of the package.
+    """Make a method ready to be tried out, with the weights of the package where none are given.
 
     Raises:
         WeightsError: See `load_first_mask`.

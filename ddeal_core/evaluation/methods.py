@@ -22,14 +22,7 @@ from ddeal_core.media.sources.image_source import read_image
 if TYPE_CHECKING:
     from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = [
-    "BASELINES",
-    "Method",
-    "MethodRun",
-    "as_method",
-    "run_method",
-    "track_sequence",
-]
+__all__ = ["BASELINES", "Method", "MethodRun", "as_method", "run_method", "track_sequence"]
 
 Labels = NDArray[np.uint8]
 
@@ -37,10 +30,7 @@ Method = Callable[[Iterable[NDArray[np.uint8]], Labels | Mapping[int, Labels]], 
 """From frames ``[H, W, 3]`` and the labels of the first one (or labels by frame index, the first
 at 0, where objects begin later) to labels, one map a frame."""
 
-BASELINES: dict[str, Method] = {
-    "copy": copy_first_mask,
-    "flow": carry_along_flow,
-}
+BASELINES: dict[str, Method] = {"copy": copy_first_mask, "flow": carry_along_flow}
 """What a user gets without learning."""
 
 
@@ -57,17 +47,11 @@ def as_method(segmenter: "Segmenter") -> Method:
 
 @dataclass(frozen=True, slots=True)
 class MethodRun:
-    """A method on one sequence.
-
-    Attributes:
-        score: J and F of its objects.
-        frames: Frames it was run on, from the first annotated one on.
-        seconds: Time it took, reading the frames included, scoring and writing left out.
-    """
+    """A method on one sequence."""
 
     score: SequenceScore
-    frames: int
-    seconds: float
+    frames: int  # it was run on, from the first annotated one on
+    seconds: float  # it took, reading the frames included, scoring and writing left out
 
 
 def run_method(
@@ -90,15 +74,14 @@ def run_method(
     Raises:
         DdealError: A frame or mask cannot be read, or the label maps cannot be written.
     """
+    took: list[float] = []
     given = plan.given or given_masks(sequence)
-    clock = _Clock()
-    made = _track(
-        method, sequence, given, plan.protocol == "davis2016", masks, progress, clock=clock
-    )
+    binary = plan.protocol == "davis2016"
+    made = _track(method, sequence, given, masks, progress, binary=binary, took=took)
     score = score_predictions(plan, made)
     for _ in made:  # frames after the last one that is scored
         pass
-    return MethodRun(score, clock.frames, clock.seconds)
+    return MethodRun(score, len(took), sum(took))
 
 
 def track_sequence(
@@ -108,39 +91,23 @@ def track_sequence(
     masks: Path | None = None,
     progress: Callable[[], None] | None = None,
 ) -> Iterator[tuple[str, Labels]]:
-    """Give a method the masks of a sequence's objects, each on its first frame, unscored.
-
-    Args:
-        method: See `run_method`.
-        sequence: Its frames, and annotations that hold at least the first masks.
-        masks: See `run_method`.
-        progress: See `run_method`.
+    """As `run_method`, unscored: the annotations hold at least the first masks.
 
     Yields:
         Stem and label map of every frame from the first annotated one on.
-
-    Raises:
-        DdealError: See `run_method`.
     """
-    yield from _track(method, sequence, given_masks(sequence), False, masks, progress)
-
-
-class _Clock:
-    """Time that a method took."""
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.seconds = 0.0
+    yield from _track(method, sequence, given_masks(sequence), masks, progress)
 
 
 def _track(
     method: Method,
     sequence: Sequence,
     given: Several[GivenMask],
-    binary: bool,
     masks: Path | None,
     progress: Callable[[], None] | None,
-    clock: _Clock | None = None,
+    *,
+    binary: bool = False,
+    took: list[float] | None = None,
 ) -> Iterator[tuple[str, Labels]]:
     index = {path.stem: i for i, path in enumerate(sequence.frames)}
     first = index[given[0].stem]
@@ -150,9 +117,8 @@ def _track(
     for path in paths:
         began = time.perf_counter()
         found = next(labels)
-        if clock is not None:
-            clock.seconds += time.perf_counter() - began
-            clock.frames += 1
+        if took is not None:
+            took.append(time.perf_counter() - began)
         if masks is not None:
             masks.mkdir(parents=True, exist_ok=True)
             write_mask(masks / f"{path.stem}.png", found)

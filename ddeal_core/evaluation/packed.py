@@ -19,30 +19,47 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import MaskError
 
-__all__ = ["PackedPair", "PairCounts"]
+__all__ = ["PackedPair", "PairCounts", "boundary_radius"]
+
+_TOLERANCE = 0.008  # share of the diagonal that a boundary may be off by
 
 Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class PairCounts:
-    """Pixel counts of an annotation and a prediction.
-
-    Attributes:
-        intersection: Pixels in both masks.
-        union: Pixels in either mask.
-        annotation_boundary: Boundary pixels of the annotation.
-        prediction_boundary: Boundary pixels of the prediction.
-        annotation_matched: Those of the annotation within the radius of the prediction's.
-        prediction_matched: Those of the prediction within the radius of the annotation's.
-    """
+    """Pixel counts of an annotation and a prediction."""
 
     intersection: int
     union: int
     annotation_boundary: int
     prediction_boundary: int
-    annotation_matched: int
-    prediction_matched: int
+    annotation_matched: int  # boundary pixels within the radius of the prediction's boundary
+    prediction_matched: int  # the other way round
+
+    @property
+    def j(self) -> float:
+        """Region similarity; 1 for an empty union."""
+        return self.intersection / self.union if self.union else 1.0
+
+    @property
+    def f(self) -> float:
+        """Contour accuracy.
+
+        An empty boundary (no object, or one that fills the frame) has precision 1 against any
+        annotation and recall 1 against any prediction; so F is 1 if both are empty and 0 if one is.
+        """
+        truth, guess = self.annotation_boundary, self.prediction_boundary
+        if not truth or not guess:
+            return 1.0 if truth == guess else 0.0
+        precision, recall = self.prediction_matched / guess, self.annotation_matched / truth
+        both = precision + recall
+        return 2 * precision * recall / both if both else 0.0
+
+
+def boundary_radius(height: int, width: int) -> int:
+    """Radius of the matching disk in pixels: 8 at 854x480."""
+    return max(1, math.ceil(_TOLERANCE * math.sqrt(height * height + width * width)))
 
 
 class PackedPair:
@@ -51,13 +68,14 @@ class PackedPair:
     Args:
         height: Rows of the masks.
         width: Columns of the masks.
-        radius: Radius of the disk that boundaries are dilated with, in pixels, >= 1.
+        radius: Of the disk that boundaries are dilated with, in pixels, >= 1; None for that of F.
 
     Raises:
         MaskError: A size that is not positive.
     """
 
-    def __init__(self, height: int, width: int, *, radius: int) -> None:
+    def __init__(self, height: int, width: int, *, radius: int | None = None) -> None:
+        radius = boundary_radius(height, width) if radius is None else radius
         if height < 1 or width < 1 or radius < 1:
             raise MaskError(f"cannot compare masks of {height}x{width} at radius {radius}")
         self.height = height
@@ -75,12 +93,7 @@ class PackedPair:
         self._planes = np.zeros((6, _multiple(size, 8) // 8), dtype=np.uint64).view(np.uint8)
 
     def count(self, annotation: Bytes, prediction: Bytes, *, object_id: int) -> PairCounts:
-        """Compare where two label maps hold ``object_id``.
-
-        Args:
-            annotation: ``[H, W]`` uint8 labels.
-            prediction: ``[H, W]`` uint8 labels.
-            object_id: The label that is foreground.
+        """Compare where two label maps ``[H, W]`` uint8 hold ``object_id``.
 
         Raises:
             MaskError: A map has not the size of this workspace.
@@ -153,10 +166,8 @@ class PackedPair:
         """Mark pixels that differ from the one to the east, south or south-east.
 
         In the last row only the east counts and in the last column only the south, which is
-        what repeating that row and that column comes to.
-
-        Returns:
-            ``[2, rows, halo + strip + halo]`` bytes; the halos are zero.
+        what repeating that row and that column comes to. ``[2, rows, halo + strip + halo]`` bytes;
+        the halos are zero.
         """
         _, rows, strip = packed.shape
         halo = self._halo
@@ -198,10 +209,8 @@ class PackedPair:
         """Dilate by the disk, row by row of it, from the narrowest to the widest.
 
         A run of 2w + 1 pixels is two runs of w + 1 that look to the right, one of them moved
-        by w; and those runs grow from one width of the disk to the next.
-
-        Returns:
-            ``[2, rows, pitch]`` bytes; only the part between the halos is meaningful.
+        by w; and those runs grow from one width of the disk to the next. Of the
+        ``[2, rows, pitch]`` bytes only the part between the halos is meaningful.
         """
         _, rows, pitch = boundary.shape
         halo, radius = self._halo, self.radius

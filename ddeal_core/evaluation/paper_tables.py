@@ -11,32 +11,16 @@ __all__ = ["TABLE_I", "TABLE_V", "PaperAblation", "PaperResult"]
 
 @dataclass(frozen=True, slots=True)
 class PaperResult:
-    """One line of Table I: a method on the validation set of DAVIS 2016.
-
-    Attributes:
-        method: Name of the method.
-        backbone: Its backbone; "" where the paper names none.
-        fine_tuned: Whether it fine-tunes a network online.
-        j: Mean region similarity, in percent.
-        f: Mean contour accuracy, in percent; None where the paper has none.
-        j_and_f: Mean of the two as printed, in percent; None where the paper has none.
-        seconds: Time a frame; the lower bound of it where `at_least`.
-        at_least: Whether the paper says "more than" of the time.
-    """
+    """One line of Table I: a method on the validation set of DAVIS 2016, in percent."""
 
     method: str
-    backbone: str
-    fine_tuned: bool
+    backbone: str  # "" where the paper names none
+    fine_tuned: bool  # whether it fine-tunes a network online
     j: float
     f: float | None
-    j_and_f: float | None
-    seconds: float
-    at_least: bool = False
-
-    def __post_init__(self) -> None:
-        given = [v for v in (self.j, self.f, self.j_and_f) if v is not None]
-        if not all(0 <= v <= 100 for v in given) or self.seconds <= 0:
-            raise ValueError(f"{self.method}: percentages are 0 to 100 and times above 0")
+    j_and_f: float | None  # as printed
+    seconds: float  # a frame
+    at_least: bool = False  # whether the paper says "more than" of the time
 
 
 TABLE_I: tuple[PaperResult, ...] = (
@@ -66,27 +50,16 @@ TABLE_I: tuple[PaperResult, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class PaperAblation:
-    """One line of Table V: DDEAL with ResNet-101 and cues switched off; all in percent.
+    """One line of Table V: DDEAL with ResNet-101 and cues switched off; all in percent."""
 
-    Attributes:
-        line: 1 to 5; `Ablation.table_v` has the switches.
-        j: Mean region similarity on DAVIS 2017 val.
-        f: Mean contour accuracy there.
-        j_and_f: Mean of the two.
-        j_seen: Region similarity on YouTube-VOS's validation set, seen categories.
-        f_seen: Contour accuracy, seen categories.
-        j_unseen: Region similarity, unseen categories.
-        g: Mean of the four (with the contour accuracy of unseen categories, see `TABLE_V`).
-    """
-
-    line: int
-    j: float
+    line: int  # 1 to 5; `Ablation.table_v` has the switches
+    j: float  # on DAVIS 2017 val, like the next two
     f: float
     j_and_f: float
-    j_seen: float
+    j_seen: float  # on YouTube-VOS's validation set, like the next three
     f_seen: float
     j_unseen: float
-    g: float
+    g: float  # with F of unseen categories, see `TABLE_V`
 
 
 TABLE_V: tuple[PaperAblation, ...] = (

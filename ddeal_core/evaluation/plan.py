@@ -50,6 +50,7 @@ from ddeal_core.evaluation.categories import SEEN_CATEGORIES, normalize
 from ddeal_core.media.masks.label_images import ids_in, read_labels
 
 __all__ = [
+    "BY_PRESENCE",
     "PROTOCOLS",
     "GivenMask",
     "Protocol",
@@ -62,6 +63,8 @@ __all__ = [
 Protocol = Literal["davis2016", "davis2017", "ytvos", "vos-benchmark", "every-frame"]
 
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+BY_PRESENCE: tuple[Protocol, ...] = ("vos-benchmark", "every-frame")
+"""Those that score whatever ids there are."""
 
 _IGNORE = 255
 _LOG = logging.getLogger(__name__)
@@ -69,42 +72,29 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class GivenMask:
-    """A mask that a method is given.
+    """A mask that a method is given."""
 
-    Attributes:
-        stem: Frame it belongs to.
-        path: The mask file.
-        object_ids: Ids in it that begin there; others in the file are not given.
-    """
-
-    stem: str
+    stem: str  # of the frame it belongs to
     path: Path
-    object_ids: tuple[int, ...]
+    object_ids: tuple[int, ...]  # that begin there; others in the file are not given
 
 
 @dataclass(frozen=True)
 class SequencePlan:
-    """What is scored in one sequence; small enough to hand to another process.
+    """What is scored in one sequence; small enough to hand to another process."""
 
-    Attributes:
-        name: Name of the sequence.
-        protocol: Rules to follow.
-        object_ids: Ids of the scored objects.
-        annotations: Stem and mask file of every scored frame, in order; never empty.
-        given: Masks that a method starts from, in order.
-        begins: By object, how many of the scored frames come before its first; 0 if it is not
-            here. ``vos-benchmark`` and ``every-frame`` find out as they score.
-        categories: Category by object, where the dataset tells.
-        seen: Whether that category is in the training set, by object (``ytvos``).
-    """
-
-    name: str
-    protocol: Protocol
-    object_ids: tuple[int, ...]
+    name: str  # name of the sequence
+    protocol: Protocol  # rules to follow
+    object_ids: tuple[int, ...]  # ids of the scored objects
+    # Stem and mask file of every scored frame, in order; never empty.
     annotations: tuple[tuple[str, Path], ...]
-    given: tuple[GivenMask, ...] = ()
+    given: tuple[GivenMask, ...] = ()  # masks that a method starts from, in order
+    # By object, how many of the scored frames come before its first; 0 if it is not here. ``vos-
+    # benchmark`` and ``every-frame`` find out as they score.
     begins: Mapping[int, int] = field(default_factory=dict)
+    # Category by object, where the dataset tells.
     categories: Mapping[int, str] = field(default_factory=dict)
+    # Whether that category is in the training set, by object (``ytvos``).
     seen: Mapping[int, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -133,15 +123,11 @@ def plan_sequence(
     protocol: Protocol = "davis2017",
     seen: Collection[str] = SEEN_CATEGORIES,
 ) -> SequencePlan:
-    """Decide which objects and frames of a sequence are scored.
+    """Decide which objects and frames of an annotated sequence are scored.
 
     Reads its first annotation by the rules of DAVIS, the objects' first ones for ``ytvos`` (all
-    of them where ``meta.json`` does not tell which), and all for the others.
-
-    Args:
-        sequence: Annotated.
-        protocol: Rules to follow.
-        seen: Categories of the training set (``ytvos``).
+    of them where ``meta.json`` does not tell which), and all for the others. `seen` are the
+    categories of the training set (``ytvos``).
 
     Raises:
         ConfigError: An unknown protocol.
@@ -155,7 +141,7 @@ def plan_sequence(
         raise DatasetError(f"sequence {sequence.name!r} has no annotations")
     if protocol == "ytvos":
         return _plan_ytvos(sequence, annotated, seen)
-    if protocol in ("vos-benchmark", "every-frame"):
+    if protocol in BY_PRESENCE:
         return _plan_by_presence(sequence, annotated, protocol)
     return _plan_davis(sequence, annotated, protocol)
 
@@ -175,10 +161,7 @@ def given_masks(sequence: DatasetSequence) -> tuple[GivenMask, ...]:
         DatasetError: The annotations hold no object.
         MaskError: An annotation cannot be read.
     """
-    begins = _first_frames(sequence)
-    if not begins:
-        raise DatasetError(f"sequence {sequence.name!r}: its annotations hold no object")
-    return _given(_annotated(sequence), begins)
+    return _given(_annotated(sequence), _known_first_frames(sequence))
 
 
 def first_masks_only(sequence: DatasetSequence) -> bool:
@@ -219,9 +202,7 @@ def _plan_davis(
 def _plan_ytvos(
     sequence: DatasetSequence, annotated: Annotated, seen: Collection[str]
 ) -> SequencePlan:
-    first = _first_frames(sequence)
-    if not first:
-        raise DatasetError(f"sequence {sequence.name!r}: its annotations hold no object")
+    first = _known_first_frames(sequence)
     at = {stem: n for n, (stem, _) in enumerate(annotated)}
     scored = annotated[min(at[stem] for stem in first.values()) + 1 :]
     skipped = len(annotated) - len(scored)
@@ -258,12 +239,18 @@ def _plan_by_presence(
     ids = [ids_in(read_labels(path)) for _, path in annotated]
     first: dict[int, str] = {}
     for (stem, _), here in zip(annotated, ids, strict=True):
-        for i in here:
-            first.setdefault(i, stem)
+        first = {**dict.fromkeys(here, stem), **first}
     part = slice(None) if protocol == "every-frame" else slice(1, -1)
     object_ids = tuple(sorted({i for here in ids[part] for i in here}))
     scored = tuple(annotated[part]) if object_ids else ()
     return SequencePlan(sequence.name, protocol, object_ids, scored, _given(annotated, first))
+
+
+def _known_first_frames(sequence: DatasetSequence) -> dict[int, str]:
+    first = _first_frames(sequence)
+    if not first:
+        raise DatasetError(f"sequence {sequence.name!r}: its annotations hold no object")
+    return first
 
 
 def _first_frames(sequence: DatasetSequence) -> dict[int, str]:
@@ -279,8 +266,7 @@ def _first_frames(sequence: DatasetSequence) -> dict[int, str]:
         return dict(sorted(sequence.first_frames.items()))
     first: dict[int, str] = {}
     for stem, path in _annotated(sequence):
-        for i in ids_in(read_labels(path), ignore=_IGNORE):
-            first.setdefault(i, stem)
+        first = {**dict.fromkeys(ids_in(read_labels(path), ignore=_IGNORE), stem), **first}
     lost = sorted(set(sequence.first_frames) - set(first))
     if lost:
         _LOG.warning(

@@ -15,10 +15,7 @@ _LOG = logging.getLogger(__name__)
 def locate_results(folder: Path, names: Sequence[str], *, loose: bool = False) -> dict[str, Path]:
     """Return the folder of every sequence's results, there or not.
 
-    Args:
-        folder: Folder of the results.
-        names: Sequences.
-        loose: Whether a single sequence's masks may lie in `folder` itself.
+    With `loose`, a single sequence's masks may lie in `folder` itself.
 
     Raises:
         DatasetError: `folder` is missing.
@@ -38,12 +35,9 @@ def check_results(
 ) -> None:
     """Make sure that every scored frame has a result, and that it is no ground truth.
 
-    Ground truth is told by its place, or by files that are the annotations byte for byte.
-
-    Args:
-        folder: Folder of the results.
-        folders: That of every sequence (`locate_results`).
-        annotations: Stem and annotation file of the scored frames, by sequence.
+    Ground truth is told by its place, or by files that are the annotations byte for byte. By
+    sequence, `folders` are those of `locate_results`, and `annotations` hold stem and annotation
+    file of the scored frames.
 
     Raises:
         DatasetError: Lists all sequences and frames that are missing.
@@ -79,12 +73,7 @@ def check_results(
 def find_missing(
     folder: Path, folders: Mapping[str, Path], frames: Mapping[str, Sequence[str]]
 ) -> None:
-    """Make sure that every frame has a result.
-
-    Args:
-        folder: Folder of the results.
-        folders: That of every sequence (`locate_results`).
-        frames: Stems of the frames, by sequence.
+    """Make sure that every frame, given by stems of each sequence, has a result.
 
     Raises:
         DatasetError: Lists all sequences and frames that are missing.

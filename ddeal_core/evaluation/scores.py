@@ -12,24 +12,15 @@ __all__ = ["DatasetScore", "ObjectScore", "SeenUnseen", "SequenceScore"]
 
 @dataclass(frozen=True)
 class ObjectScore:
-    """J and F of one object over the scored frames of its sequence.
+    """J and F of one object over the scored frames of its sequence."""
 
-    Attributes:
-        sequence: Name of the sequence.
-        object_id: Id of the object.
-        frames: Stems of the scored frames (``"00001"``), in order; never empty.
-        j: Region similarity a frame, in [0, 1].
-        f: Contour accuracy a frame, in [0, 1].
-        category: What it is, where the dataset tells.
-        seen: Whether that category is in the training set; None where it does not matter.
-    """
-
-    sequence: str
-    object_id: int
-    frames: tuple[str, ...]
-    j: tuple[float, ...]
-    f: tuple[float, ...]
-    category: str = ""
+    sequence: str  # its name
+    object_id: int  # in the masks
+    frames: tuple[str, ...]  # stems of the scored frames (``"00001"``), in order; never empty
+    j: tuple[float, ...]  # region similarity a frame, in [0, 1]
+    f: tuple[float, ...]  # contour accuracy a frame, in [0, 1]
+    category: str = ""  # what it is, where the dataset tells
+    # Whether that category is in the training set; None where it does not matter.
     seen: bool | None = None
 
     def __post_init__(self) -> None:
@@ -62,19 +53,14 @@ class ObjectScore:
 
 @dataclass(frozen=True)
 class SequenceScore:
-    """Scores of the objects of one sequence.
+    """Scores of the objects of one sequence."""
 
-    Attributes:
-        name: Name of the sequence.
-        objects: One score an object, by id; never empty.
-        unknown_ids: Ids in the results that the ground truth does not have; not scored.
-        unscored_ids: Ids in scored frames of the ground truth that the protocol leaves out, as
-            those of objects that come later (DAVIS) or are not in ``meta.json``.
-    """
-
-    name: str
-    objects: tuple[ObjectScore, ...]
+    name: str  # name of the sequence
+    objects: tuple[ObjectScore, ...]  # one score an object, by id; never empty
+    # Ids in the results that the ground truth does not have; not scored.
     unknown_ids: tuple[int, ...] = ()
+    # Ids in scored frames of the ground truth that the protocol leaves out, as those of objects
+    # that come later (DAVIS) or are not in ``meta.json``.
     unscored_ids: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -99,14 +85,7 @@ class SequenceScore:
 
 @dataclass(frozen=True)
 class SeenUnseen:
-    """The four numbers of YouTube-VOS; None where there is no object of that kind.
-
-    Attributes:
-        j_seen: Mean of J over the objects of seen categories.
-        f_seen: Mean of F over them.
-        j_unseen: Mean of J over the objects of unseen categories.
-        f_unseen: Mean of F over them.
-    """
+    """Means over objects of seen and unseen categories; None where there is none of that kind."""
 
     j_seen: float | None
     f_seen: float | None
@@ -117,22 +96,16 @@ class SeenUnseen:
     def overall(self) -> float | None:
         """G, the mean of the four; None if one is missing."""
         four = (self.j_seen, self.f_seen, self.j_unseen, self.f_unseen)
-        there = [value for value in four if value is not None]
-        return float(np.mean(there)) if len(there) == len(four) else None
+        return None if None in four else float(np.mean(four))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class DatasetScore:
-    """Scores of a dataset. Every object counts the same, however many its sequence has.
+    """Scores of a dataset. Every object counts the same, however many its sequence has."""
 
-    Attributes:
-        protocol: Rules that were followed (``"davis2017"``).
-        image_set: Name of the list of sequences; ``"all"`` without one.
-        sequences: One score a sequence, in the order of the list; never empty.
-    """
-
-    protocol: str
-    image_set: str
+    protocol: str  # rules that were followed (``"davis2017"``)
+    image_set: str  # name of the list of sequences; ``"all"`` without one
+    # One score a sequence, in the order of the list; never empty.
     sequences: tuple[SequenceScore, ...]
 
     def __post_init__(self) -> None:
@@ -165,23 +138,19 @@ class DatasetScore:
         marked = [o for o in self.objects if o.seen is not None]
         if not marked:
             return None
-        seen = [o for o in marked if o.seen]
-        unseen = [o for o in marked if not o.seen]
+
+        def mean(measure: str, *, seen: bool) -> float | None:
+            values = [getattr(o, measure).mean for o in marked if o.seen == seen]
+            return float(np.mean(values)) if values else None
+
         return SeenUnseen(
-            j_seen=_mean_or_none([o.region.mean for o in seen]),
-            f_seen=_mean_or_none([o.contour.mean for o in seen]),
-            j_unseen=_mean_or_none([o.region.mean for o in unseen]),
-            f_unseen=_mean_or_none([o.contour.mean for o in unseen]),
+            mean("region", seen=True),
+            mean("contour", seen=True),
+            mean("region", seen=False),
+            mean("contour", seen=False),
         )
 
 
-def _mean_or_none(values: list[float]) -> float | None:
-    return float(np.mean(values)) if values else None
-
-
 def _mean_over_objects(statistics: list[Statistics]) -> Statistics:
-    return Statistics(
-        mean=float(np.mean([s.mean for s in statistics])),
-        recall=float(np.mean([s.recall for s in statistics])),
-        decay=float(np.mean([s.decay for s in statistics])),
-    )
+    rows = [(s.mean, s.recall, s.decay) for s in statistics]
+    return Statistics(*(float(np.mean(column)) for column in zip(*rows, strict=True)))

@@ -1,7 +1,8 @@
 """Results scored as planned: folders of masks, or label maps as they come."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -9,71 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.errors import DatasetError, MaskError
-from ddeal_core.evaluation.boundary import boundary_radius, f_from_counts
-from ddeal_core.evaluation.categories import SEEN_CATEGORIES
-from ddeal_core.evaluation.packed import PackedPair
-from ddeal_core.evaluation.plan import Protocol, SequencePlan
-from ddeal_core.evaluation.region import jaccard_from_counts
+from ddeal_core.evaluation.packed import PackedPair, PairCounts
+from ddeal_core.evaluation.plan import BY_PRESENCE, SequencePlan
 from ddeal_core.evaluation.results import check_results, locate_results
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore
-from ddeal_core.evaluation.sources import plan_dataset
 from ddeal_core.media.masks.label_images import ids_in, read_foreground, read_labels
 from ddeal_core.processes import cores
 from ddeal_core.settings import Count, check_value
 from ddeal_core.workers import map_processes
 
-__all__ = ["score_plans", "score_predictions", "score_results"]
+__all__ = ["score_plans", "score_predictions"]
 
 _LOG = logging.getLogger(__name__)
 
 _FRAMES_A_WORKER = 200
 """About as many are scored in the time that a process takes to start."""
 
-
-def score_results(
-    dataset: str | Path,
-    results: str | Path,
-    *,
-    protocol: Protocol = "davis2017",
-    image_set: str | None = None,
-    sequences: Sequence[str] | None = None,
-    resolution: str = "480p",
-    seen: Collection[str] = SEEN_CATEGORIES,
-    workers: int | None = 1,
-    progress: Callable[[SequenceScore, int, int], None] | None = None,
-) -> DatasetScore:
-    """Score a folder of results, ``results/<sequence>/<frame>.png``.
-
-    All that is missing is told before anything is scored. One frame at a time is in memory.
-
-    Args:
-        dataset: The folder that holds ``JPEGImages`` and ``Annotations``.
-        results: Folder of the results.
-        protocol: Rules to follow; see `plan`.
-        image_set: Name of a list in ``ImageSets``; None takes all sequences.
-        sequences: Only these, in this order.
-        resolution: Folder below ``JPEGImages``.
-        seen: Categories of the training set (``ytvos``).
-        workers: Processes, which share the sequences; None takes one a core, as far as it pays.
-        progress: Called with each sequence's score as it ends, how many ended, and of how many.
-
-    Raises:
-        ConfigError: An unknown protocol or a worker count below 1.
-        DatasetError: The layout is not there, results are missing, or they are the ground truth.
-        MaskError: A mask cannot be read, has the wrong size, or colours where ids are wanted.
-        DdealError: A worker process died.
-    """
-    plans = plan_dataset(
-        dataset,
-        protocol=protocol,
-        image_set=image_set,
-        sequences=sequences,
-        resolution=resolution,
-        seen=seen,
-    )
-    return score_plans(
-        plans, results, image_set=image_set or "all", workers=workers, progress=progress
-    )
+Labels = NDArray[np.uint8]
 
 
 def score_plans(
@@ -87,16 +40,21 @@ def score_plans(
 ) -> DatasetScore:
     """Score a folder of results for what is planned.
 
+    All that is missing is told before anything is scored. One frame at a time is in memory.
+
     Args:
         plans: One a sequence, of one protocol.
         results: Folder of the results, ``<sequence>/<frame>.png``.
         image_set: Name that the tables get.
         loose: Whether a single sequence's masks may lie in `results` itself.
         workers: Processes, which share the sequences; None takes one a core, as far as it pays.
-        progress: See `score_results`.
+        progress: Called with each sequence's score as it ends, how many ended, and of how many.
 
     Raises:
-        As `score_results`.
+        ConfigError: A worker count below 1.
+        DatasetError: Results are missing, or they are the ground truth.
+        MaskError: A mask cannot be read, has the wrong size, or colours where ids are wanted.
+        DdealError: A worker process died.
     """
     if workers is None:
         workers = max(1, min(cores(), sum(len(p.annotations) for p in plans) // _FRAMES_A_WORKER))
@@ -123,11 +81,8 @@ def score_plans(
             )
         if progress is not None:
             progress(score, len(scores), len(jobs))
-    total = DatasetScore(
-        protocol=plans[0].protocol,
-        image_set=image_set,
-        sequences=tuple(scores[index] for index in range(len(jobs))),
-    )
+    in_order = tuple(scores[index] for index in range(len(jobs)))
+    total = DatasetScore(plans[0].protocol, image_set, in_order)
     if all(value == 1 for o in total.objects for value in o.j):
         _LOG.warning(
             "results in %s equal the ground truth in every pixel that is scored: they may be a "
@@ -138,7 +93,7 @@ def score_plans(
 
 
 def score_predictions(
-    plan: SequencePlan, predictions: Iterable[tuple[str, NDArray[np.uint8]]]
+    plan: SequencePlan, predictions: Iterable[tuple[str, Labels]]
 ) -> SequenceScore:
     """Score label maps as they come, without files between.
 
@@ -152,34 +107,37 @@ def score_predictions(
         MaskError: A map has the wrong size.
     """
     wanted = {stem for stem, _ in plan.annotations}
-    scored = ((stem, labels, stem) for stem, labels in predictions if stem in wanted)
-    return _score(plan, scored)
+    return _score(plan, ((stem, labels, stem) for stem, labels in predictions if stem in wanted))
 
 
 def _score_folder(job: tuple[SequencePlan, Path]) -> SequenceScore:
     plan, folder = job
-    return _score(plan, _read_predictions(plan, folder))
-
-
-def _read_predictions(
-    plan: SequencePlan, folder: Path
-) -> Iterator[tuple[str, NDArray[np.uint8], str]]:
     highest = max(plan.known_ids)
-    for stem, _ in plan.annotations:
-        path = folder / f"{stem}.png"
+
+    def read(path: Path) -> Labels:
         if plan.protocol == "davis2016":
-            yield stem, read_foreground(path), str(path)
-        else:
-            yield stem, read_labels(path, highest=highest), str(path)
+            return read_foreground(path)
+        return read_labels(path, highest=highest)
+
+    paths = ((stem, folder / f"{stem}.png") for stem, _ in plan.annotations)
+    return _score(plan, ((stem, read(path), str(path)) for stem, path in paths))
 
 
-def _score(
-    plan: SequencePlan, predictions: Iterable[tuple[str, NDArray[np.uint8], str]]
-) -> SequenceScore:
+@dataclass
+class _Track:
+    """Frames of one object as they are scored, after `begin` scored frames before its first."""
+
+    begin: int
+    awaited: bool  # it is scored only once it was in the annotation or the prediction
+    frames: list[str] = field(default_factory=list)
+    counts: list[PairCounts] = field(default_factory=list)
+
+
+def _score(plan: SequencePlan, predictions: Iterator[tuple[str, Labels, str]]) -> SequenceScore:
     """Score predictions of (stem, labels, what to call them in an error)."""
     binary = plan.protocol == "davis2016"
-    by_presence = plan.protocol in ("vos-benchmark", "every-frame")
-    tracks = {i: _ObjectScores(plan.begins.get(i, 0), awaited=by_presence) for i in plan.object_ids}
+    awaited = plan.protocol in BY_PRESENCE
+    tracks = {i: _Track(plan.begins.get(i, 0), awaited) for i in plan.object_ids}
     strange = np.ones(256, np.uint8)
     strange[[0, *plan.known_ids]] = 0
     left_out = strange.copy()
@@ -187,9 +145,8 @@ def _score(
     unknown: set[int] = set()
     unscored: set[int] = set()
     pair: PackedPair | None = None
-    source = iter(predictions)
     for index, (stem, path) in enumerate(plan.annotations):
-        given, labels, origin = next(source, (None, None, ""))
+        given, labels, origin = next(predictions, (None, None, ""))
         if labels is None or given != stem:
             raise DatasetError(f"sequence {plan.name!r}: there is no prediction of frame {stem}")
         truth = read_foreground(path) if binary else read_labels(path)
@@ -203,9 +160,8 @@ def _score(
         else:
             unknown.update(_among(strange, labels))
             unscored.update(_among(left_out, truth))
-        height, width = truth.shape
-        if pair is None or (pair.height, pair.width) != (height, width):
-            pair = PackedPair(height, width, radius=boundary_radius(height, width))
+        if pair is None or (pair.height, pair.width) != truth.shape:
+            pair = PackedPair(truth.shape[0], truth.shape[1])
         for i, track in tracks.items():
             if index < track.begin:
                 continue
@@ -214,49 +170,27 @@ def _score(
                 continue
             track.awaited = False
             track.frames.append(stem)
-            track.j.append(
-                jaccard_from_counts(intersection=counts.intersection, union=counts.union)
-            )
-            track.f.append(f_from_counts(counts))
-    return SequenceScore(
-        plan.name,
-        tuple(
-            ObjectScore(
-                plan.name,
-                i,
-                tuple(track.frames),
-                tuple(track.j),
-                tuple(track.f),
-                plan.categories.get(i, ""),
-                plan.seen.get(i),
-            )
-            for i, track in tracks.items()
-        ),
-        tuple(sorted(unknown)),
-        tuple(sorted(unscored)),
+            track.counts.append(counts)
+    scores = tuple(
+        ObjectScore(
+            plan.name,
+            i,
+            tuple(track.frames),
+            tuple(counts.j for counts in track.counts),
+            tuple(counts.f for counts in track.counts),
+            plan.categories.get(i, ""),
+            plan.seen.get(i),
+        )
+        for i, track in tracks.items()
     )
+    return SequenceScore(plan.name, scores, tuple(sorted(unknown)), tuple(sorted(unscored)))
 
 
-def _among(marked: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Iterator[int]:
+def _among(marked: Labels, labels: Labels) -> Iterator[int]:
     """Yield the ids of a label map that are marked; quick where there is none."""
     if marked[: int(labels.max()) + 1].any() and cv2.LUT(labels, marked).any():
         yield from (i for i in ids_in(labels) if marked[i])
 
 
-class _ObjectScores:
-    """J and F of one object, gathered.
-
-    Args:
-        begin: Scored frames before its first.
-        awaited: Whether it is scored only once it was in the annotation or the prediction.
-    """
-
-    def __init__(self, begin: int, *, awaited: bool) -> None:
-        self.begin, self.awaited = begin, awaited
-        self.frames: list[str] = []
-        self.j: list[float] = []
-        self.f: list[float] = []
-
-
-def _size(labels: NDArray[np.uint8]) -> str:
+def _size(labels: Labels) -> str:
     return "x".join(str(n) for n in labels.shape[::-1])

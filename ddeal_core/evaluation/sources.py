@@ -17,7 +17,7 @@ from ddeal_core.evaluation.plan import (
 )
 from ddeal_core.media.file_kinds import is_image, natural_key
 
-__all__ = ["find_sequences", "only_first_masks", "pair_sequences", "plan_all", "plan_dataset"]
+__all__ = ["find_sequences", "only_first_masks", "pair_sequences", "plan_all"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -117,14 +117,9 @@ def plan_all(
     protocol: Protocol = "davis2017",
     seen: Collection[str] = SEEN_CATEGORIES,
 ) -> tuple[SequencePlan, ...]:
-    """Decide which objects and frames of sequences are scored.
+    """Decide which objects and frames of annotated sequences are scored: see `plan_sequence`.
 
     By ``ytvos``, sequences that hold first masks only are left out with a warning.
-
-    Args:
-        sequences: Annotated ones.
-        protocol: Rules to follow.
-        seen: Categories of the training set (``ytvos``).
 
     Raises:
         DatasetError: Nothing in a sequence can be scored, or all hold first masks only.
@@ -133,32 +128,6 @@ def plan_all(
     if protocol == "ytvos":
         sequences = _with_truth(sequences)
     return tuple(plan_sequence(s, protocol=protocol, seen=seen) for s in sequences)
-
-
-def plan_dataset(
-    dataset: str | Path,
-    *,
-    protocol: Protocol = "davis2017",
-    image_set: str | None = None,
-    sequences: Sequence[str] | None = None,
-    resolution: str = "480p",
-    seen: Collection[str] = SEEN_CATEGORIES,
-) -> tuple[SequencePlan, ...]:
-    """Decide which objects and frames of a dataset are scored: `find_sequences`, `plan_all`.
-
-    Raises:
-        ConfigError: An unknown protocol.
-        DatasetError: The layout is not there, or a sequence has nothing to score.
-        MaskError: An annotation cannot be read.
-    """
-    found = find_sequences(
-        dataset,
-        protocol=protocol,
-        image_set=image_set,
-        sequences=sequences,
-        resolution=resolution,
-    )
-    return plan_all(found, protocol=protocol, seen=seen)
 
 
 def _with_truth(sequences: Sequence[DatasetSequence]) -> tuple[DatasetSequence, ...]:

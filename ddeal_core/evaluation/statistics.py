@@ -10,24 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["RECALL_THRESHOLD", "Statistics", "quarter_edges", "summarize"]
-
-RECALL_THRESHOLD = 0.5
+__all__ = ["Statistics", "quarter_edges", "summarize"]
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a measure comes to over the frames of one object.
-
-    Attributes:
-        mean: Mean over frames.
-        recall: Share of frames strictly above 0.5.
-        decay: Mean over the first quarter minus mean over the last; low is good.
-    """
+    """What a measure comes to over the frames of one object."""
 
     mean: float
-    recall: float
-    decay: float
+    recall: float  # share of frames strictly above 0.5
+    decay: float  # mean over the first quarter minus mean over the last; low is good
 
 
 def quarter_edges(count: int) -> tuple[int, int, int, int, int]:
@@ -42,10 +34,7 @@ def quarter_edges(count: int) -> tuple[int, int, int, int, int]:
 
 
 def summarize(values: Sequence[float]) -> Statistics:
-    """Return mean, recall and decay of one value a frame.
-
-    Args:
-        values: J or F of the scored frames in their order.
+    """Mean, recall and decay of J or F of the scored frames in their order.
 
     Raises:
         ValueError: No values.
@@ -58,6 +47,6 @@ def summarize(values: Sequence[float]) -> Statistics:
     last = array[edges[3] : edges[4] + 1]
     return Statistics(
         mean=float(np.mean(array)),
-        recall=float(np.mean(array > RECALL_THRESHOLD)),
+        recall=float(np.mean(array > 0.5)),
         decay=float(np.mean(first) - np.mean(last)),
     )

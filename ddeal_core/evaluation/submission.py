@@ -54,13 +54,10 @@ def write_submission(
     sequences: Sequence[DatasetSequence],
     frames: Mapping[str, Sequence[str]],
 ) -> Path:
-    """Check results and pack them. The same results give the same bytes.
+    """Check results, ``<sequence>/<frame>.png``, and pack them into the zip file `target`.
 
-    Args:
-        results: Folder of ``<sequence>/<frame>.png``.
-        target: The zip file; it appears whole or not at all.
-        sequences: The sequences, with their first masks.
-        frames: Stems of the frames to pack, by sequence (`submission_frames`).
+    It appears whole or not at all; the same results give the same bytes. The sequences have their
+    first masks, and `frames` are stems of those to pack, by sequence (`submission_frames`).
 
     Raises:
         DatasetError: Results are missing; all of them are listed.

@@ -13,7 +13,6 @@ from ddeal_core.evaluation.scores import DatasetScore, ObjectScore
 from ddeal_core.whole_files import write_whole
 
 __all__ = [
-    "GLOBAL_COLUMNS",
     "clear_tables",
     "csv_text",
     "global_row",
@@ -26,30 +25,14 @@ __all__ = [
 
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|[-+]?(nan|inf)")
 
-GLOBAL_COLUMNS = (
-    "J&F-Mean",
-    "J-Mean",
-    "J-Recall",
-    "J-Decay",
-    "F-Mean",
-    "F-Recall",
-    "F-Decay",
-)
-
 
 def global_row(score: DatasetScore | ObjectScore) -> dict[str, float]:
     """Return the seven numbers of the global table by the names of its columns."""
-    region, contour = score.region, score.contour
-    values = (
-        score.j_and_f,
-        region.mean,
-        region.recall,
-        region.decay,
-        contour.mean,
-        contour.recall,
-        contour.decay,
-    )
-    return dict(zip(GLOBAL_COLUMNS, values, strict=True))
+    row = {"J&F-Mean": score.j_and_f}
+    for name, measure in (("J", score.region), ("F", score.contour)):
+        row |= {f"{name}-Mean": measure.mean, f"{name}-Recall": measure.recall}
+        row[f"{name}-Decay"] = measure.decay
+    return row
 
 
 def seen_unseen_row(score: DatasetScore) -> dict[str, float | None]:
@@ -82,25 +65,21 @@ def sequence_table(score: DatasetScore) -> str:
     return csv_text([("Sequence", "J-Mean", "F-Mean"), *rows])
 
 
-def write_tables(score: DatasetScore, folder: str | Path) -> tuple[Path, Path, Path]:
-    """Write the CSV tables and ``results.json`` into a folder, each whole or not at all.
-
-    Returns:
-        The paths of the global table, the table by sequence, and the JSON.
+def write_tables(score: DatasetScore, folder: str | Path) -> None:
+    """Write the global table, that by sequence and ``results.json``, each whole or not at all.
 
     Raises:
         OutputError: They cannot be written.
     """
     target = Path(folder)
     name = Path(score.image_set).name  # "2017/val" is "val", as in the official names
-    contents = {
-        target / f"global_results-{name}.csv": global_table(score),
-        target / f"per-sequence_results-{name}.csv": sequence_table(score),
-        target / "results.json": json.dumps(_record(score), indent=1) + "\n",
-    }
-    write_files(contents)
-    first, second, third = contents
-    return first, second, third
+    write_files(
+        {
+            target / f"global_results-{name}.csv": global_table(score),
+            target / f"per-sequence_results-{name}.csv": sequence_table(score),
+            target / "results.json": json.dumps(_record(score), indent=1) + "\n",
+        }
+    )
 
 
 def write_files(contents: Mapping[Path, str]) -> None:
@@ -139,9 +118,7 @@ def _cell(value: str) -> str:
 def clear_tables(folder: str | Path, image_set: str) -> None:
     """Remove what an earlier run of the same set left, lest it be taken for the next one's.
 
-    Args:
-        folder: Where tables, JSON files and ``submission.zip`` are.
-        image_set: Name of the list of sequences; tables of others stay.
+    Tables of other image sets stay.
 
     Raises:
         OutputError: They cannot be removed.

@@ -6,8 +6,14 @@ import pytest
 from PIL import Image
 
 from ddeal_core.datasets.layouts import DavisLayout
-from ddeal_core.evaluation import carry_along_flow, copy_first_mask, plan_dataset, score_predictions
-from ddeal_core.evaluation import score_results as library_score
+from ddeal_core.evaluation import (
+    carry_along_flow,
+    copy_first_mask,
+    find_sequences,
+    plan_all,
+    score_plans,
+    score_predictions,
+)
 from ddeal_core.media import read_image, write_mask
 from ddeal_core.media.masks.label_images import read_labels
 from ddeal_core.tracking import Segmenter
@@ -55,7 +61,7 @@ def test_baselines_and_model_side_by_side_are_the_librarys_numbers(
     for name, method in methods.items():
         record = run.json["methods"][name]
         assert record["frames_per_second"] > 0
-        for plan in plan_dataset(davis):
+        for plan in plan_all(find_sequences(davis)):
             found = predictions(davis, plan, method)
             score = score_predictions(plan, found)
             told = record["sequences"][plan.name]
@@ -94,7 +100,9 @@ def test_a_folder_of_results(ddeal, davis, tmp_path):
     assert ddeal("eval", davis, "--baseline", "flow", "-o", "run").status == 0
     run = ddeal("eval", davis, "--results", "run/masks", "--set", "val", "--json", "--workers", 1)
     assert run.status == 0, run.err
-    score = library_score(davis, tmp_path / "run" / "masks", image_set="val")
+    score = score_plans(
+        plan_all(find_sequences(davis, image_set="val")), tmp_path / "run" / "masks"
+    )
     record = run.json["methods"]["results"]
     assert record["global"]["J&F-Mean"] == score.j_and_f
     assert list(record["sequences"]) == ["right"]

@@ -65,7 +65,8 @@ def test_youtube_vos_compares_g() -> None:
 
 
 def test_files(tmp_path: Path) -> None:
-    table, record = write_ablation(five(), tmp_path / "out")
+    write_ablation(five(), tmp_path / "out")
+    table, record = (tmp_path / "out" / f"ablation.{kind}" for kind in ("csv", "json"))
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert len(rows) == 5
     assert rows[1] == {
@@ -78,7 +79,8 @@ def test_files(tmp_path: Path) -> None:
     assert told["paper"] == "Table V: ResNet-101 on DAVIS 2017 val"
     assert told["lines"][4]["supplementary"] is False
     assert told["lines"][4]["paper"]["J&F-Mean"] == 0.685
-    of_ytvos, _ = write_ablation(five("ytvos"), tmp_path / "other")
+    write_ablation(five("ytvos"), tmp_path / "other")
+    of_ytvos = tmp_path / "other" / "ablation.csv"
     assert of_ytvos.read_text().splitlines()[1].endswith("0.737,0.771,0.639,,0.713,0.000")
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose -o"):

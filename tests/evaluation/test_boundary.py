@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from plain_metrics import plain_disk, plain_f, plain_j
 
 from ddeal_core.errors import MaskError
-from ddeal_core.evaluation import boundary_radius, contour_accuracy, jaccard
-from ddeal_core.evaluation.boundary import f_from_counts
-from ddeal_core.evaluation.packed import PackedPair, PairCounts
+from ddeal_core.evaluation import contour_accuracy, jaccard
+from ddeal_core.evaluation.packed import PackedPair, PairCounts, boundary_radius
 
 Mask = np.ndarray
 
@@ -170,7 +169,7 @@ def test_unequal_boundaries_by_hand() -> None:
     counts = PackedPair(8, 9, radius=2).count(pixel.view(np.uint8), row.view(np.uint8), object_id=1)
     # (4, 3) and (4, 4) are 2 above row 6; of that row only columns 3 and 4 are straight below.
     assert counts == PairCounts(0, 10, 4, 9, 2, 2)
-    assert f_from_counts(counts) == 2 * (2 / 9) * (2 / 4) / (2 / 9 + 2 / 4)
+    assert counts.f == 2 * (2 / 9) * (2 / 4) / (2 / 9 + 2 / 4)
     assert contour_accuracy(full, full) == 1
     assert contour_accuracy(full, pixel) == 0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scored import plan_dataset, score_results
 
 from ddeal_core.errors import DatasetError, MaskError
 from ddeal_core.evaluation import (
@@ -16,9 +17,7 @@ from ddeal_core.evaluation import (
     find_sequences,
     global_table,
     only_first_masks,
-    plan_dataset,
     read_seen,
-    score_results,
     submission_frames,
     write_submission,
     write_tables,

@@ -12,12 +12,9 @@ __all__ = ["counted", "or_dash", "signed", "write_document"]
 
 
 def write_document(title: str, sections: list[str], path: str | Path) -> Path:
-    """Write a page that needs nothing but itself, whole or not at all.
+    """Write a page that needs nothing but itself, of a title (plain text) and sections (HTML).
 
-    Args:
-        title: Plain text.
-        sections: HTML.
-        path: The file; folders on the way to it are made.
+    It appears whole or not at all; folders on the way to it are made.
 
     Raises:
         OutputError: The file cannot be written.

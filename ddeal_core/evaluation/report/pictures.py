@@ -28,17 +28,11 @@ _MOST_OF_ONE_OBJECT = 3
 
 @dataclass(frozen=True)
 class FramePictures:
-    """A frame, what is in it, and what was predicted.
+    """A frame, what is in it, and what was predicted."""
 
-    Attributes:
-        image: ``[H, W, 3]`` uint8 RGB.
-        truth: ``[H, W]`` uint8 labels.
-        prediction: ``[H, W]`` uint8 labels.
-    """
-
-    image: NDArray[np.uint8]
-    truth: NDArray[np.uint8]
-    prediction: NDArray[np.uint8]
+    image: NDArray[np.uint8]  # [H, W, 3] RGB
+    truth: NDArray[np.uint8]  # [H, W] labels
+    prediction: NDArray[np.uint8]  # [H, W] labels
 
     def __post_init__(self) -> None:
         shape = self.image.shape
@@ -71,16 +65,9 @@ def pictures_on_disk(
 ) -> PictureLoader:
     """Make a loader that reads a dataset and ``results/<sequence>/<frame>.png``.
 
-    An image that is not of its annotation's size is resized.
-
-    Args:
-        sequences: Frames and annotations.
-        results: Folder of the results; those of a single sequence may lie in it themselves.
-        foreground: Take whatever is not zero as object 1, as ``davis2016`` does.
-
-    Returns:
-        The loader; it raises `DatasetError`, `MaskError` or `MediaError` for a file that is
-        missing or cannot be read.
+    An image that is not of its annotation's size is resized. Results of a single sequence may lie
+    in the folder itself; with `foreground` whatever is not zero is object 1, as by ``davis2016``.
+    The loader raises DatasetError, MaskError or MediaError for a file that is missing or damaged.
     """
     folder, by_name = Path(results), {sequence.name: sequence for sequence in sequences}
     read = read_foreground if foreground else read_labels
@@ -131,11 +118,8 @@ def worst(score: DatasetScore, *, count: int) -> tuple[WorstFrame, ...]:
 def picture(frame: FramePictures, object_id: int) -> tuple[str, float]:
     """Draw an object: predicted area tinted, the truth's outline white on black.
 
-    The picture is cut around both, with room about them, at 16:9 where the frame allows.
-
-    Returns:
-        A ``data:`` URI of a JPEG, and how many times larger than the whole frame would be
-        it is shown.
+    The picture is cut around both, with room about them, at 16:9 where the frame allows: a
+    ``data:`` URI of a JPEG, and how many times larger than the whole frame would be it is shown.
     """
     height, width = frame.truth.shape
     truth, found = frame.truth == object_id, frame.prediction == object_id

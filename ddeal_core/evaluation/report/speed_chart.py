@@ -28,14 +28,10 @@ class _Dot:
 
 
 def speed_chart(j_and_f: float, seconds: float | None) -> str:
-    """Draw J&F against the time a frame (log axis), Table I as dots.
+    """Draw J&F (0 to 1) of the user's run against its time a frame (log axis), Table I as dots.
 
-    Args:
-        j_and_f: Of the user's run, 0 to 1.
-        seconds: A frame, of the user's run; None draws a level line in place of a dot.
-
-    Returns:
-        An ``<svg>`` element that takes its colours from the page.
+    An ``<svg>`` element that takes its colours from the page; where the time is None, a level line
+    takes the place of the run's dot.
     """
     shown = [(row, row.j_and_f) for row in TABLE_I if row.j_and_f is not None]
     run = 100 * j_and_f
@@ -93,12 +89,7 @@ def _paper_dot(row: PaperResult, x: float, y: float) -> _Dot:
 
 
 def _drawn(dots: Sequence[_Dot], *, level: tuple[str, float] | None = None) -> list[str]:
-    """Draw dots, then labels, each where it hides least; the run's first.
-
-    Args:
-        dots: What to draw.
-        level: Label and height of a level line across the chart.
-    """
+    """Draw dots, and a level line by label and height; then labels where they hide least."""
     parts: list[str] = []
     taken: list[_Box] = []
     for dot in dots:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from ddeal_core.evaluation.scores import ObjectScore
 
-__all__ = ["COLOURS", "FrameAxis", "line_class", "time_chart"]
+__all__ = ["FrameAxis", "line_class", "time_chart"]
 
-COLOURS = 8
-"""Line colours of the page; further objects repeat them with dashes."""
+_COLOURS = 8  # of lines on the page; further objects repeat them with dashes
 
 _WIDTH, _HEIGHT = 500, 132
 _LEFT, _TOP, _RIGHT, _BOTTOM = 30, 8, 10, 20
@@ -21,15 +20,10 @@ _MOST_POINTS = 1200
 
 @dataclass(frozen=True)
 class FrameAxis:
-    """Where frames lie on the axis of time.
+    """Where frames lie on the axis of time."""
 
-    Attributes:
-        positions: Frame number by stem; a running number from 1 where stems are no numbers.
-        digits: Digits to print a frame number with.
-    """
-
-    positions: dict[str, int]
-    digits: int
+    positions: dict[str, int]  # by stem; a running number from 1 where stems are no numbers
+    digits: int  # to print a frame number with
 
     @classmethod
     def of(cls, objects: Sequence[ObjectScore]) -> "FrameAxis":
@@ -63,19 +57,13 @@ class FrameAxis:
 
 def line_class(index: int) -> str:
     """Return the CSS classes that give the line of the n-th object its colour and dashes."""
-    return f"c{index % COLOURS} d{index // COLOURS % 3}"
+    return f"c{index % _COLOURS} d{index // _COLOURS % 3}"
 
 
 def time_chart(objects: Sequence[ObjectScore], *, measure: str, axis: FrameAxis) -> str:
-    """Draw J or F over time, one line an object.
+    """Draw ``"J"`` or ``"F"`` of the objects of a sequence over time, one line an object.
 
-    Args:
-        objects: Objects of one sequence.
-        measure: ``"J"`` or ``"F"``.
-        axis: The frames.
-
-    Returns:
-        An ``<svg>`` element that takes its colours from the page.
+    An ``<svg>`` element that takes its colours from the page.
     """
     wide, high = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
     scale = wide / max(1, axis.last - axis.first)
@@ -110,7 +98,7 @@ def _points(score: ObjectScore, *, measure: str, axis: FrameAxis) -> str:
     points = _thinned(points)
     if len(points) == 1:
         points *= 2  # a line of no length shows as a dot, a single point as nothing
-    return " ".join(f"{x},{_short(y)}" for x, y in points)
+    return " ".join(f"{x}," + f"{y:.4f}".rstrip("0").rstrip(".") for x, y in points)
 
 
 def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -124,7 +112,3 @@ def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
         ends = {min(stretch, key=lambda p: p[1]), max(stretch, key=lambda p: p[1])}
         kept += sorted(ends)
     return kept
-
-
-def _short(value: float) -> str:
-    return f"{value:.4f}".rstrip("0").rstrip(".")
