@@ -10,12 +10,7 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError
 from ddeal_core.interaction.grabcut import grab_cut
-from ddeal_core.interaction.hints import (
-    OBJECT,
-    Hints,
-    check_image,
-    marked,
-)
+from ddeal_core.interaction.hints import OBJECT, Hints, check_image, marked
 from ddeal_core.media.masks.mask_images import Mask, counted
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.media.sources.live_source import LiveSource
@@ -32,14 +27,9 @@ _DISC = 1 / 300  # of the frame's short side: radius of what a click settles, wh
 
 
 def image_at(source: FrameSource, index: int | None = None) -> NDArray[np.uint8]:
-    """Read one frame without using the source up.
+    """Read one frame, HxWx3 uint8 RGB, without using the source up.
 
-    Args:
-        source: The video.
-        index: The frame's number in the whole video; the source's first if None.
-
-    Returns:
-        HxWx3 uint8 RGB.
+    Its index is that in the whole video; None is the source's first.
 
     Raises:
         InputError: The frame is not in the source's range, or cannot be read in advance of a live
@@ -117,14 +107,14 @@ def mask_from_hints(
     *,
     method: Method = "network",
 ) -> Mask:
-    """Make a mask by `first_mask` or `grab_cut`, or mend one.
+    """Make a mask by `first_mask` or by `grab_cut` (for drawings and plain grounds), or mend one.
 
     Args:
         image: HxWx3 uint8 RGB.
         hints: By object id. Empty ones are passed over, unless all are.
         mask: To mend; objects without hints stay as they are, unless there is no hint at all:
             then all get their outline anew.
-        method: "network", or "grabcut" for drawings and plain grounds.
+        method: Which of the two.
 
     Raises:
         InputError: See `first_mask`.

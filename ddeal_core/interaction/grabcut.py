@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints, check_image, marked
-from ddeal_core.interaction.region import Region
 from ddeal_core.interaction.trimap import CORE, ellipse, from_box, from_mask, near_marks, with_marks
+from ddeal_core.interaction.window import Region
 from ddeal_core.media.matting.edges import refine_alpha
 
 __all__ = ["grab_cut"]
@@ -38,24 +38,17 @@ _SEED = 0  # GrabCut draws the first colours at random
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Cut:
-    """One object, before others claim its pixels.
+    """One object, before others claim its pixels."""
 
-    Attributes:
-        mask: HxW bool.
-        marks: HxW uint8, see `marked`.
-        sure: HxW bool, what was taken as the object beforehand: marks, and the core of a box.
-        region: Where it was looked for.
-        score: Of the region's small picture: how much more its colours are the object's than the
-            surroundings', as a difference of log-likelihoods.
-        guessed: Whether nothing stood out in a box, and the ellipse in it was taken.
-    """
-
-    mask: NDArray[np.bool_]
-    marks: NDArray[np.uint8]
+    mask: NDArray[np.bool_]  # hxW bool
+    marks: NDArray[np.uint8]  # hxW uint8, see `marked`
+    # HxW bool, what was taken as the object beforehand: marks, and the core of a box.
     sure: NDArray[np.bool_]
-    region: Region
+    region: Region  # where it was looked for
+    # Of the region's small picture: how much more its colours are the object's than the
+    # surroundings', as a difference of log-likelihoods.
     score: NDArray[np.float32]
-    guessed: bool = False
+    guessed: bool = False  # whether nothing stood out in a box, and the ellipse in it was taken
 
     def pieces(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Keep connected pieces that hold something sure; without marks, other large ones too."""
@@ -165,7 +158,7 @@ def _cut(
     else:
         region = Region.around(box, _MARGIN, size)
         trimap = from_box(region, box)
-        trimap[region.shrink(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
+        trimap[region.values(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
         cut = _cut_in(image, marks, region, trimap)
     if box is None:
         return cut
@@ -186,15 +179,15 @@ def _cut_from_points(
     size = marks.shape
     region = Region.around((0, 0, size[1], size[0]), 0, size)
     near = near_marks(region, marks, round(min(size) * _NEAR))
-    near[region.shrink(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
+    near[region.values(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
     cut = _cut_in(image, marks, region, near)
     x, y, width, height = cv2.boundingRect(cut.mask.view(np.uint8))
     closer = Region.around((x, y, width, height), _MARGIN, size)
     if closer.scale <= 1.5 * region.scale:
         return cut
-    rough = closer.shrink(cut.mask.astype(np.float32)) >= 0.5
+    rough = closer.values(cut.mask.astype(np.float32)) >= 0.5
     trimap = np.where(rough, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    trimap[closer.shrink(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
+    trimap[closer.values(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
     return _cut_in(image, marks, closer, trimap)
 
 
@@ -225,7 +218,7 @@ def _cut_in(
     trimap = with_marks(trimap, sure, small)
     sure_object = region.enlarge((trimap == cv2.GC_FGD).astype(np.float32)) >= 0.5
     sure_object[marks == OBJECT] = True
-    score = np.zeros(region.shape, np.float32)
+    score = np.zeros(region.size, np.float32)
     object_side = (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
     if object_side.any() and not object_side.all():
         back, front = np.zeros((1, 65)), np.zeros((1, 65))

@@ -28,15 +28,11 @@ def hint_maps(
     box: tuple[int, int, int, int] | None,
     previous: NDArray[np.float32] | None,
 ) -> NDArray[np.float32]:
-    """Put hints in the order in which the network takes them.
+    """Put hints in the order in which the network takes them: ``[5, H, W]`` float32.
 
-    Args:
-        marks: HxW uint8 of clicks and strokes: 0 unknown, 1 on the object, 2 not on it.
-        box: Left, top, right and bottom in pixels of the crop, or None.
-        previous: HxW, how sure it is that a pixel is the object's, or None.
-
-    Returns:
-        ``[5, H, W]`` float32.
+    Marks are HxW uint8 of clicks and strokes: 0 unknown, 1 on the object, 2 not on it; the box is
+    left, top, right and bottom in pixels of the crop; `previous`, HxW, is how sure it is that a
+    pixel is the object's.
     """
     maps = np.zeros((HINT_MAPS, *marks.shape), np.float32)
     if box is not None:

@@ -68,12 +68,9 @@ class Hints:
 def check_hints(
     hints: Mapping[int, Hints], size: tuple[int, int], *, known: Collection[int] = ()
 ) -> None:
-    """Hold all hints against the frame.
+    """Hold all hints, by object id, against a frame of `size` (height, width).
 
-    Args:
-        hints: By object id.
-        size: (height, width) of the frame.
-        known: Ids of objects that have a mask, and need neither box nor point.
+    Objects that are `known` have a mask, and need neither box nor point.
 
     Raises:
         InputError: There are none; a box, a point or a scribble does not fit the frame; an object
@@ -126,12 +123,7 @@ def check_hints(
 def check_image(
     image: NDArray[np.uint8], hints: Mapping[int, Hints], labels: NDArray[np.uint8] | None
 ) -> NDArray[np.uint8]:
-    """Hold a frame, hints about it and a mask to mend against each other.
-
-    Args:
-        image: HxWx3 uint8 RGB.
-        hints: By object id.
-        labels: HxW uint8, or None where nothing is mended.
+    """Hold a frame (HxWx3 uint8 RGB), hints by object id and a mask to mend (HxW uint8) together.
 
     Returns:
         The mask to mend, empty where there is none.
@@ -153,13 +145,9 @@ def check_image(
 def marked(
     hints: Mapping[int, Hints], number: int, size: tuple[int, int], *, radius: int | None = None
 ) -> NDArray[np.uint8]:
-    """Draw what is sure about one object; what is on another object is not on this one.
+    """Draw what is sure about object `number`; what is on another object is not on this one.
 
-    Args:
-        hints: By object id.
-        number: The object.
-        size: (height, width) of the frame.
-        radius: Of a point's disc in pixels; None for one that grows with the box or the frame.
+    The `radius` of a point's disc is in pixels; None is one that grows with the box or the frame.
 
     Returns:
         HxW uint8: 0 unknown, 1 on the object, 2 not on it.

@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ddeal_core.inference.folding import fold_backbone
-from ddeal_core.interaction.crop import Crop
 from ddeal_core.interaction.hint_maps import hint_maps
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints
 from ddeal_core.interaction.network import FirstMaskNetwork, PictureFeatures
+from ddeal_core.interaction.window import Crop
 from ddeal_core.media.matting.edges import refine_alpha
 from ddeal_core.weights.first_mask import load_first_mask
 
@@ -37,11 +37,7 @@ Value = TypeVar("Value")
 
 
 class MaskFinder:
-    """The network, ready to answer; it may be used from several threads.
-
-    Args:
-        network: Taken as it is, in evaluation mode.
-    """
+    """The network, ready to answer; it may be used from several threads."""
 
     def __init__(self, network: FirstMaskNetwork) -> None:
         self._network = network.eval()
@@ -98,16 +94,10 @@ class Picture:
     def probability(
         self, hints: Mapping[int, Hints], number: int, old: Bools, marks: NDArray[np.uint8]
     ) -> Floats:
-        """Find one object.
+        """How sure it is that a pixel is object `number`'s: HxW, 1 and 0 where it is marked.
 
-        Args:
-            hints: By object id.
-            number: The object.
-            old: HxW, its mask so far; empty where there is none.
-            marks: HxW uint8 in the frame: 1 surely on the object, 2 surely not.
-
-        Returns:
-            HxW float32: how sure it is that a pixel is the object's; 1 and 0 where it is marked.
+        `old` is its mask so far, HxW, empty where there is none; marks are HxW uint8 in the frame:
+        1 surely on the object, 2 surely not.
         """
         box = _grown(hints[number].box, marks)
         previous = old.astype(np.float32) if old.any() else None

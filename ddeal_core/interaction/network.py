@@ -23,19 +23,12 @@ _BLOCKS, _HEADS = 2, 4
 
 
 class PictureFeatures(NamedTuple):
-    """Features of a batch of crops, whatever is said about them.
+    """Features of a batch of crops, whatever is said about them."""
 
-    Attributes:
-        s2: ``[B, 16, H/2, W/2]``.
-        s4: ``[B, 24, H/4, W/4]``.
-        s8: ``[B, 40, H/8, W/8]``.
-        s16: ``[B, 304, H/16, W/16]``.
-    """
-
-    s2: Tensor
-    s4: Tensor
-    s8: Tensor
-    s16: Tensor
+    s2: Tensor  # ``[B, 16, H/2, W/2]``
+    s4: Tensor  # ``[B, 24, H/4, W/4]``
+    s8: Tensor  # ``[B, 40, H/8, W/8]``
+    s16: Tensor  # ``[B, 304, H/16, W/16]``
 
 
 class _Stages(Protocol):
@@ -69,11 +62,9 @@ class FirstMaskNetwork(nn.Module):
         self.fine = nn.Conv2d(w2, 1, 1)
 
     def encode(self, images: Tensor, backbone: _Stages | None = None) -> PictureFeatures:
-        """Look at crops.
+        """Look at crops ``[B, 3, H, W]``, RGB in [0, 1], sides multiples of `STRIDE`.
 
-        Args:
-            images: ``[B, 3, H, W]`` RGB in [0, 1], sides multiples of `STRIDE`.
-            backbone: That is used in place of the network's own: the same, folded.
+        The backbone is the network's own, or the same folded.
         """
         kind = EfficientNetLite0
         mean, std = (
@@ -84,11 +75,7 @@ class FirstMaskNetwork(nn.Module):
         return PictureFeatures(maps[0], maps[1], maps[2], join_scales(maps[4:]))
 
     def decode(self, features: PictureFeatures, hints: Tensor) -> tuple[Tensor, Tensor]:
-        """Find the object.
-
-        Args:
-            features: Of B crops.
-            hints: ``[B, HINT_MAPS, H, W]`` in [0, 1].
+        """Find the object by hints ``[B, HINT_MAPS, H, W]`` in [0, 1].
 
         Returns:
             Log-odds of the object, ``[B, 1, H/2, W/2]``, and a coarse ``[B, 1, H/16, W/16]``.

@@ -20,15 +20,8 @@ def preview(
 ) -> NDArray[np.uint8]:
     """Draw a mask's outline over its frame, with the hints that led to it.
 
-    Points are discs with a white ring where they are on the object and a black one where not.
-
-    Args:
-        image: HxWx3 uint8 RGB.
-        labels: HxW uint8.
-        hints: By object id.
-
-    Returns:
-        HxWx3 uint8 RGB, a new array.
+    Points are discs with a white ring where they are on the object and a black one where not. The
+    image is HxWx3 uint8 RGB, as is the new array; labels are HxW uint8.
     """
     out = overlay(image, labels, opacity=0.35)
     thick = max(1, round(min(labels.shape) / 360))

@@ -21,13 +21,9 @@ def next_click(
 ) -> tuple[tuple[int, int], int] | None:
     """Click into the middle of the largest error, as the measures of the field do.
 
-    The middle is the pixel that lies deepest in what is missing or in what is too much.
-
-    Args:
-        found: HxW, the mask to mend.
-        truth: HxW, the true one.
-        valid: HxW, where the truth is known; None for everywhere.
-        rng: Gives any of the deeper half of the error's places instead of its middle.
+    The middle is the pixel that lies deepest in what is missing or in what is too much; with `rng`
+    it is any of the deeper half of the error's places. All maps are HxW; `valid` is where the truth
+    is known, None for everywhere.
 
     Returns:
         (x, y) and whether it is on the object (1) or not (2); None where nothing is wrong.

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT
-from ddeal_core.interaction.region import Region
+from ddeal_core.interaction.window import Region
 
 __all__ = ["CORE", "ellipse", "from_box", "from_mask", "near_marks", "with_marks"]
 
@@ -21,7 +21,7 @@ _REACH = 0.4  # of the region's short side: how far
 def from_box(region: Region, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     """Surely not the object outside the box, surely the object in its core."""
     left, top, right, bottom = region.box(box)
-    trimap = np.full(region.shape, cv2.GC_BGD, np.uint8)
+    trimap = np.full(region.size, cv2.GC_BGD, np.uint8)
     trimap[top:bottom, left:right] = cv2.GC_PR_FGD
     if not (trimap == cv2.GC_BGD).any():  # the box is the frame: its corners are the surroundings
         trimap[:] = cv2.GC_PR_BGD
@@ -35,14 +35,14 @@ def from_mask(
     region: Region, old: NDArray[np.bool_], marks: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
     """Unsure near the old outline, and further off near marks."""
-    rough = (region.shrink(old.astype(np.float32)) >= 0.5).astype(np.uint8)
+    rough = (region.values(old.astype(np.float32)) >= 0.5).astype(np.uint8)
     small = region.marks(marks)
     band = max(3.0, _BAND * np.sqrt(rough.sum()))
     within = cv2.distanceTransform(rough, cv2.DIST_L2, 3)
     beyond = cv2.distanceTransform(1 - rough, cv2.DIST_L2, 3)
     marked_at = cv2.distanceTransform((small == 0).astype(np.uint8), cv2.DIST_L2, 3)
     unsure = marked_at <= 5 * band
-    trimap = np.full(region.shape, cv2.GC_BGD, np.uint8)
+    trimap = np.full(region.size, cv2.GC_BGD, np.uint8)
     trimap[(beyond <= band) | unsure] = cv2.GC_PR_BGD
     trimap[rough > 0] = cv2.GC_PR_FGD
     trimap[(within > min(band, 0.8 * within.max())) & ~unsure] = cv2.GC_FGD
@@ -52,12 +52,9 @@ def from_mask(
 def ellipse(
     shape: tuple[int, ...], box: tuple[int, int, int, int], share: float
 ) -> NDArray[np.bool_]:
-    """Draw an ellipse in the middle of a box.
+    """Draw an ellipse in the middle of a box (left, top, right, bottom) of a map.
 
-    Args:
-        shape: (height, width) of the map.
-        box: Left, top, right and bottom.
-        share: Of the box's sides that its diameters have.
+    Its diameters are a share of the box's sides.
     """
     left, top, right, bottom = box
     drawn = np.zeros(shape, np.uint8)
@@ -78,16 +75,7 @@ def near_marks(region: Region, marks: NDArray[np.uint8], reach: int) -> NDArray[
 def with_marks(
     trimap: NDArray[np.uint8], sure: NDArray[np.uint8], picture: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """Put marks into a trimap; what hangs together with one in colour is perhaps like it.
-
-    Args:
-        trimap: hxw uint8 of GrabCut's classes.
-        sure: hxw uint8 marks.
-        picture: hxwx3 uint8 RGB, the region's.
-
-    Returns:
-        hxw uint8, a new array.
-    """
+    """Put marks into a new trimap; what hangs together with one in colour is perhaps like it."""
     out = trimap.copy()
     off = sure == NOT_OBJECT
     if off.any():

@@ -43,16 +43,9 @@ class FusedConv2d(nn.Module):
 
     On the CPU oneDNN does all of it in one pass, with weights laid out once for its kernels. The
     operators are those that torch's own compiler calls; where they are missing, under autocast,
-    and on other devices plain functions do the same.
-
-    Args:
-        weight: ``[outputs, inputs / groups, k, k]``.
-        bias: ``[outputs]`` or None.
-        stride: As `torch.nn.Conv2d` takes it, like the next three.
-        padding: On both sides.
-        dilation: Of the kernel.
-        groups: Of the channels.
-        activation: What follows; with a shortcut "none" or "relu".
+    and on other devices plain functions do the same. The weight is ``[outputs, inputs / groups, k,
+    k]``, the bias ``[outputs]``; all else is as `torch.nn.Conv2d` takes it. With a shortcut, the
+    activation is "none" or "relu".
     """
 
     weight: Tensor

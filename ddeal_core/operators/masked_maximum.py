@@ -143,17 +143,11 @@ def _argmax(scores: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class _EqualWeights:
-    """Positions of a remembered frame, those with the same weights side by side.
+    """Positions of a remembered frame, those with the same weights side by side."""
 
-    Attributes:
-        order: Positions, ``[L0]``: one run of equal weights after the other, then the rest.
-        lengths: Of the runs.
-        kept: One position of each run, then the rest, ``[L1]``.
-    """
-
-    order: Tensor
-    lengths: list[int]
-    kept: Tensor
+    order: Tensor  # positions, ``[L0]``: one run of equal weights after the other, then the rest
+    lengths: list[int]  # of the runs
+    kept: Tensor  # one position of each run, then the rest, ``[L1]``
 
 
 def _equal_weights(scale: Tensor | None, shift: Tensor | None) -> _EqualWeights | None:

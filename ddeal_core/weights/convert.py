@@ -32,10 +32,7 @@ _BLOCKS_OF_STAGE_3 = {6: "released-resnet50", 23: "released-resnet101"}
 
 
 def convert_released(state: dict[str, Tensor]) -> tuple[NetworkConfig, dict[str, Tensor]]:
-    """Rename the entries of the authors' network; the depth is seen from the names.
-
-    Args:
-        state: The ``net`` entry of their ``*.pth.tar``.
+    """Rename the ``net`` entry of the authors' ``*.pth.tar``; the depth is seen from the names.
 
     Returns:
         Configuration and state dict of `ddeal_core.network.Ddeal`.
@@ -79,10 +76,7 @@ _STAND_INS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
 
 
 def read_released(path: Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
-    """Read the authors' ``*.pth.tar`` and convert it; no code in the file is ever run.
-
-    Args:
-        path: A dict whose ``net`` entry is the state dict, or the state dict itself.
+    """Read the authors' ``*.pth.tar``, or its ``net`` alone, and convert it; no code of it is run.
 
     Returns:
         Configuration and state dict of `ddeal_core.network.Ddeal`.

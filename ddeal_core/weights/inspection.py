@@ -37,35 +37,14 @@ _HARMLESS = frozenset(
     }
 )
 _ITEM_BYTES = {
-    "BFloat16": 2,
-    "Bool": 1,
-    "Byte": 1,
-    "Char": 1,
+    **dict.fromkeys(("Bool", "Byte", "Char", "Untyped"), 1),
+    **dict.fromkeys(("BFloat16", "Half", "Short"), 2),
+    **dict.fromkeys(("Float", "Int"), 4),
+    **dict.fromkeys(("ComplexFloat", "Double", "Long"), 8),
     "ComplexDouble": 16,
-    "ComplexFloat": 8,
-    "Double": 8,
-    "Float": 4,
-    "Half": 2,
-    "Int": 4,
-    "Long": 8,
-    "Short": 2,
-    "Untyped": 1,
 }
-_TYPES = frozenset(
-    str(dtype).removeprefix("torch.")
-    for dtype in (
-        torch.bfloat16,
-        torch.bool,
-        torch.float16,
-        torch.float32,
-        torch.float64,
-        torch.int16,
-        torch.int32,
-        torch.int64,
-        torch.int8,
-        torch.uint8,
-    )
-)
+_FLOATS = ("bfloat16", "float16", "float32", "float64")
+_TYPES = frozenset((*_FLOATS, "bool", "int8", "int16", "int32", "int64", "uint8"))
 _MAGIC = 0x1950A86A20F9469CFC6C  # of files older than torch 1.6
 _MOST_INSTRUCTIONS = 64 << 20  # bytes of pickle
 _MOST_ENTRIES = 100_000
@@ -140,11 +119,8 @@ class _Tensor(_Inert):
 class _DryRun(pickle._Unpickler):
     """Runs a pickle's instructions without any of the functions that they call.
 
-    Args:
-        file: At the beginning of the pickle.
-        harmless: Functions and classes that may be called for.
-        storage_bytes: Gives the bytes that the file holds under a storage's name, or None where
-            that is not known yet.
+    Only `harmless` ones may be called for. `storage_bytes` gives the bytes that the file holds
+    under a storage's name, or None where that is not known yet.
     """
 
     def __init__(
@@ -219,9 +195,7 @@ def inspect_checkpoint(path: Path, *, harmless: Iterable[tuple[str, str]] = ()) 
 def load_checked(path: Path, *, harmless: Iterable[tuple[str, str]] = ()) -> Any:
     """Inspect a checkpoint, then load it with torch's safe loader, on the CPU.
 
-    Args:
-        path: The file.
-        harmless: See `inspect_checkpoint`; stand-ins are the caller's to provide.
+    Stand-ins for what is `harmless` (see `inspect_checkpoint`) are the caller's to provide.
 
     Raises:
         WeightsError: See `inspect_checkpoint`; or it cannot be loaded.
