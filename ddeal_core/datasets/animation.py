@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Floats
 from ddeal_core.datasets.camera import Camera
 from ddeal_core.datasets.degradation import colour_gains
 from ddeal_core.datasets.motion import (
@@ -19,8 +19,6 @@ from ddeal_core.datasets.shot import Shot
 from ddeal_core.datasets.sprites import Sprite
 
 __all__ = ["Animator"]
-
-Floats = NDArray[np.float64]
 
 
 class Animator:

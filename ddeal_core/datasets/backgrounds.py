@@ -8,8 +8,8 @@ from typing import TypeVar
 import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Array, Floats
 from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.motion import folded
 from ddeal_core.datasets.pictures import MAX_SIDE, image_files, read_image
@@ -19,7 +19,6 @@ from ddeal_core.media.sources.decoding import open_container, video_stream
 
 __all__ = ["Backgrounds", "StillBackgrounds", "VideoBackgrounds"]
 
-Array = NDArray[np.uint8]
 
 _VIDEO_SIDE = 480  # pixels: frames of videos are reduced to this longer side
 
@@ -44,7 +43,7 @@ class Backgrounds(Material[PlateT]):
         super().__init__(len(paths), cache_bytes)
 
     @abstractmethod
-    def plates(self, index: int, times: NDArray[np.float64], phase: float) -> list[Array]:
+    def plates(self, index: int, times: Floats, phase: float) -> list[Array]:
         """Give one plate ``[h, w, 3]`` for a still background, or one a time.
 
         Args:
@@ -67,7 +66,7 @@ class StillBackgrounds(Backgrounds[Array]):
             raise DatasetError(f"{root} has no images")
         super().__init__(paths, 128 << 20)
 
-    def plates(self, index: int, times: NDArray[np.float64], phase: float) -> list[Array]:  # noqa: ARG002
+    def plates(self, index: int, times: Floats, phase: float) -> list[Array]:  # noqa: ARG002
         """Give the one image, whatever the times."""
         return [self[index]]
 
@@ -98,7 +97,7 @@ class VideoBackgrounds(Backgrounds[_Video]):
         self._max_side = max_side
         super().__init__(paths, 256 << 20)
 
-    def plates(self, index: int, times: NDArray[np.float64], phase: float) -> list[Array]:
+    def plates(self, index: int, times: Floats, phase: float) -> list[Array]:
         """Give one frame a time; a video that is too short is played to and fro."""
         packed = self[index].frames
         last = len(packed) - 1

@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Floats
 from ddeal_core.datasets.motion import log_uniform, smooth_noise
 from ddeal_core.datasets.rendering import apply, invert
 from ddeal_core.datasets.shot import Shot
 
 __all__ = ["Camera", "fit_plate", "make_camera"]
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

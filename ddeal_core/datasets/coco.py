@@ -6,8 +6,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Array
 from ddeal_core.datasets.clip import IGNORE
 from ddeal_core.datasets.pictures import MAX_SIDE, read_image
 from ddeal_core.datasets.stills import Still, StillSource
@@ -16,7 +16,6 @@ from ddeal_core.text_files import parsing, read_json
 
 __all__ = ["CocoStills", "decode_rle", "decode_segmentation"]
 
-Array = NDArray[np.uint8]
 
 _FARTHEST = 1e6  # pixels
 _MOST_BYTES = 4 << 30  # LVIS has more than 1 GB

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ddeal_core.datasets.animation import Animator
+from ddeal_core.datasets.arrays import Array
 from ddeal_core.datasets.camera import Camera, fit_plate, make_camera
 from ddeal_core.datasets.motion import deformation_field, log_uniform
 from ddeal_core.datasets.moving_background import MovingBackground, reduced
@@ -17,8 +17,6 @@ from ddeal_core.datasets.sources import draw_from
 from ddeal_core.datasets.sprites import Sprite
 
 __all__ = ["add_occluders", "on_background", "on_video"]
-
-Array = NDArray[np.uint8]
 
 
 def on_background(shot: Shot) -> Composition:

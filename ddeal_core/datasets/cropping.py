@@ -2,14 +2,11 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Array, Floats
 from ddeal_core.datasets.clip import IGNORE
 
 __all__ = ["crop_image", "crop_labels", "draw_crop", "shown_ids"]
-
-Array = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 
 
 def draw_crop(

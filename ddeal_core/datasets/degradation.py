@@ -8,13 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Array, Floats, Floats32
 from ddeal_core.datasets.motion import smooth_noise
 from ddeal_core.settings import Range, Share, check_settings
 
 __all__ = ["Degradation", "DegradationConfig", "colour_gains"]
 
-Array = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 Amount = Annotated[float, Range(0, 1000)]
 
 
@@ -144,7 +143,7 @@ _TILE = 512
 
 
 @lru_cache(maxsize=2)
-def _noise_tile(grey: bool) -> NDArray[np.float32]:
+def _noise_tile(grey: bool) -> Floats32:
     """Unit noise, made once; sensor noise is slightly blurred by demosaicing."""
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(_TILE, _TILE, 1 if grey else 3)).astype(np.float32)

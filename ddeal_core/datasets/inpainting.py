@@ -4,10 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fill_behind"]
+from ddeal_core.datasets.arrays import Array, Floats32
 
-Array = NDArray[np.uint8]
-Floats32 = NDArray[np.float32]
+__all__ = ["fill_behind"]
 
 
 def fill_behind(image: Array, hole: Array) -> Array:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Floats, Floats32
+
 __all__ = [
     "FIELD_SIZE",
     "deformation_field",
@@ -25,8 +27,6 @@ __all__ = [
 
 FIELD_SIZE = 25
 """Samples along each side of a deformation field."""
-
-Floats = NDArray[np.float64]
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
@@ -144,7 +144,7 @@ def deformation_field(
     swing: float = 0.0,
     controls: int = 4,
     aspect: float = 1.0,
-) -> NDArray[np.float32]:
+) -> Floats32:
     """Smooth displacement of a unit square that changes smoothly in time.
 
     Two parts: a grid of control points that each wander on their own, interpolated by cubic

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Array, Floats, Floats32
 from ddeal_core.datasets.camera import Camera
 from ddeal_core.datasets.rendering import (
     apply,
@@ -18,10 +18,6 @@ from ddeal_core.datasets.rendering import (
 )
 
 __all__ = ["LocalMotion", "MovingBackground", "reduced"]
-
-Array = NDArray[np.uint8]
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

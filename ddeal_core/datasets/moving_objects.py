@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Array, Floats
 from ddeal_core.datasets.clip import IGNORE, closed_up
 from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop, shown_ids
 from ddeal_core.datasets.layouts import Sequence
@@ -20,8 +21,6 @@ from ddeal_core.errors import DatasetError
 
 __all__ = ["Footage", "MovingObjects"]
 
-Array = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _CROP = RealConfig()

@@ -5,8 +5,8 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Floats
 from ddeal_core.datasets.clip import Clip, closed_up, shows_objects
 from ddeal_core.datasets.cropping import crop_image, crop_labels
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
@@ -121,7 +121,7 @@ def _draw_region(
     shape: tuple[int, ...],
     box: tuple[int, int, int, int],
     size: tuple[int, int],
-) -> NDArray[np.float64]:
+) -> Floats:
     """``[2, 3]`` from pixels of the crop to those of a picture of a ``shape``."""
     extents = np.array([shape[1], shape[0]], np.float64)
     low, high = np.array(box[:2], np.float64), np.array(box[2:], np.float64)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Array
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.file_kinds import is_image
 from ddeal_core.media.picture_files import opened_picture
@@ -14,8 +14,6 @@ __all__ = ["MAX_SIDE", "image_files", "read_image", "read_rgba"]
 
 MAX_SIDE = 640
 """Stills and frames of material are reduced to this longer side, pixels."""
-
-Array = NDArray[np.uint8]
 
 
 def image_files(folder: Path) -> tuple[Path, ...]:

@@ -2,14 +2,13 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from ddeal_core.datasets.arrays import Array, Floats, Floats32
 
 __all__ = ["procedural_background", "procedural_shape", "procedural_texture"]
 
-Image = NDArray[np.uint8]
 
-
-def procedural_texture(rng: np.random.Generator, height: int, width: int) -> Image:
+def procedural_texture(rng: np.random.Generator, height: int, width: int) -> Array:
     """Draw a texture: cloud noise, stripes, checks, dots or a gradient in random colours.
 
     Returns:
@@ -49,7 +48,7 @@ def procedural_texture(rng: np.random.Generator, height: int, width: int) -> Ima
     return np.asarray(np.clip(mixed + grain, 0, 255), dtype=np.uint8)
 
 
-def procedural_background(rng: np.random.Generator, height: int, width: int) -> Image:
+def procedural_background(rng: np.random.Generator, height: int, width: int) -> Array:
     """Draw a cluttered plate: a texture with a dozen textured patches on it.
 
     Returns:
@@ -68,7 +67,7 @@ def procedural_background(rng: np.random.Generator, height: int, width: int) -> 
     return plate
 
 
-def procedural_shape(rng: np.random.Generator, side: int) -> Image:
+def procedural_shape(rng: np.random.Generator, side: int) -> Array:
     """Draw a shape: blob, star, polygon, ring, thin curve, or a body with limbs.
 
     Returns:
@@ -120,11 +119,11 @@ def procedural_shape(rng: np.random.Generator, side: int) -> Image:
     return np.asarray(shape, dtype=np.uint8)
 
 
-def _fill(canvas: Image, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+def _fill(canvas: Array, x: Floats, y: Floats) -> None:
     cv2.fillPoly(canvas, [np.stack([x, y], axis=1).astype(np.int32)], 255)
 
 
-def _clouds(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
+def _clouds(rng: np.random.Generator, height: int, width: int) -> Floats32:
     """Noise of three octaves in [0, 1]."""
     total = np.zeros((height, width), np.float32)
     cells = int(rng.integers(2, 6))

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Array
 from ddeal_core.datasets.clip import IGNORE, Clip, ClipSize, closed_up, shows_objects
 from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop, shown_ids
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
@@ -22,7 +22,6 @@ from ddeal_core.settings import ASCENDING, Count, Range, Seed, Share, check_sett
 
 __all__ = ["RealClips", "RealConfig", "read_annotation", "read_ids", "sampled_frames"]
 
-Array = NDArray[np.uint8]
 
 _ATTEMPTS = 250
 """Many, for data most of whose frames show nothing: an attempt that fails is cheap."""

@@ -10,8 +10,8 @@ from typing import TypeVar, cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Array, Floats, Floats32
 from ddeal_core.datasets.motion import FIELD_SIZE
 
 __all__ = [
@@ -30,9 +30,6 @@ __all__ = [
 CELL = 8
 """Pixels from one evaluated point of a map to the next."""
 
-Array = NDArray[np.uint8]
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
 ArrayT = TypeVar("ArrayT", Array, Floats32)
 
 

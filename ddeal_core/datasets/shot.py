@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Array, Floats
 from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.rendering import Layer
 from ddeal_core.datasets.sources import Sources, draw_from
@@ -24,7 +24,7 @@ class Shot:
     config: SyntheticConfig
     sources: Sources
     rng: np.random.Generator
-    times: NDArray[np.float64]  # [T], in units of one ordinary frame distance
+    times: Floats  # [T], in units of one ordinary frame distance
     size: tuple[int, int]  # (height, width) of the frames, pixels
     shutter: float  # exposure as a share of the frame distance; 0 for no motion blur
     single: bool = False  # settle for a single labelled object
@@ -49,7 +49,7 @@ class Shot:
 class SceneBackground(Protocol):
     """What layers are drawn on."""
 
-    def draw(self, t: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def draw(self, t: int, size: tuple[int, int]) -> tuple[Array, Array]:
         """Render frame ``t``: a new image ``[H, W, 3]`` and new labels ``[H, W]``, both uint8."""
 
 

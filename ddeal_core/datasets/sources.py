@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Array, Floats
 from ddeal_core.datasets.backgrounds import Backgrounds, StillBackgrounds, VideoBackgrounds
 from ddeal_core.datasets.coco import CocoStills
 from ddeal_core.datasets.cutouts import CutoutFolder, TurntableFolder, holds_turntables
@@ -85,9 +85,7 @@ class Sources:
             moving=tuple(MovingObjects(find_sequences(root, name)) for root, name in moving),
         )
 
-    def draw_plates(
-        self, rng: np.random.Generator, times: NDArray[np.float64], *, video: bool
-    ) -> list[NDArray[np.uint8]]:
+    def draw_plates(self, rng: np.random.Generator, times: Floats, *, video: bool) -> list[Array]:
         """Draw background plates: one for a still, one a time for a video."""
         source, index = draw_from(self.videos if video else self.backgrounds, rng)
         return source.plates(index, times, float(rng.random()))

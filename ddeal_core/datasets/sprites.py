@@ -4,12 +4,10 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from ddeal_core.datasets.arrays import Array, Floats
 
 __all__ = ["Sprite", "premultiply"]
-
-Array = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,9 +2,9 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ddeal_core.datasets.animation import Animator
+from ddeal_core.datasets.arrays import Floats
 from ddeal_core.datasets.camera import Camera, fit_plate, make_camera
 from ddeal_core.datasets.clip import closed_up
 from ddeal_core.datasets.compositions import add_occluders
@@ -22,8 +22,6 @@ from ddeal_core.datasets.shot import Composition, Shot
 from ddeal_core.datasets.stills import SceneObject, Still, usable_objects
 
 __all__ = ["within_still"]
-
-Floats = NDArray[np.float64]
 
 
 def within_still(shot: Shot) -> Composition | None:

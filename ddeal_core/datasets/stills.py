@@ -6,8 +6,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from ddeal_core.datasets.arrays import Array
 from ddeal_core.datasets.clip import IGNORE, shows_objects
 from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.pictures import MAX_SIDE, image_files, read_image
@@ -31,7 +31,6 @@ MIN_PIXELS = 500
 CUT_MARGIN = 3
 """Pixels that `cut` leaves all round the box of an object."""
 
-Array = NDArray[np.uint8]
 
 # Blurred coverage to alpha: 0 up to 0.41, 1 from full coverage on.
 _EDGE = np.clip(np.arange(256) * 1.7 - 178.5, 0, 255).astype(np.uint8)

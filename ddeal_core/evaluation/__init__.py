@@ -1,7 +1,7 @@
 """Scores that are the official ones: J, F and their statistics, DAVIS rules, and baselines.
 
 - `measures`: J and F of two masks; `packed` counts for both of them, fast
-- `statistics`, `scores`: what they sum up to, by object, sequence and dataset
+- `scores`: what they sum up to, by object, sequence and dataset
 - `sources`: sequences of a dataset, or of any folders; `plan`: which objects and frames count
 - `scoring`: results scored as planned; `results` looks their folders over
 - `tables`: the official CSV files and a JSON; `submission`: the zip for a server
@@ -20,7 +20,14 @@ from ddeal_core.evaluation.plan import (
     given_masks,
     plan_sequence,
 )
-from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SeenUnseen, SequenceScore
+from ddeal_core.evaluation.scores import (
+    DatasetScore,
+    ObjectScore,
+    SeenUnseen,
+    SequenceScore,
+    Statistics,
+    summarize,
+)
 from ddeal_core.evaluation.scoring import score_plans, score_predictions
 from ddeal_core.evaluation.sources import (
     find_sequences,
@@ -28,7 +35,6 @@ from ddeal_core.evaluation.sources import (
     pair_sequences,
     plan_all,
 )
-from ddeal_core.evaluation.statistics import Statistics, summarize
 from ddeal_core.evaluation.submission import submission_frames, write_submission
 from ddeal_core.evaluation.tables import global_table, sequence_table, write_tables
 

@@ -284,12 +284,6 @@ def test_processes_give_the_same_in_the_same_order(folders: Folders) -> None:
     assert [(done, of) for _, done, of in seen] == [(1, 2), (2, 2)]
 
 
-def test_an_error_in_a_process_comes_out_as_itself(folders: Folders) -> None:
-    save(folders.result("ants", 2), np.zeros((12, 20)))
-    with pytest.raises(MaskError, match="20x12"):
-        score_results(folders.data, folders.results, workers=2)
-
-
 def test_tables_to_the_byte(folders: Folders) -> None:
     save(folders.result("bear", 2), np.zeros(SIZE))
     score = score_results(folders.data, folders.results, image_set="val")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from plain_metrics import plain_decay
 
 from ddeal_core.evaluation import Statistics, summarize
-from ddeal_core.evaluation.statistics import quarter_edges
+from ddeal_core.evaluation.scores import quarter_edges
 
 
 def test_by_hand() -> None:

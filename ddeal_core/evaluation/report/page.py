@@ -9,8 +9,7 @@ from ddeal_core.evaluation.report.document import counted, or_dash, signed, writ
 from ddeal_core.evaluation.report.pictures import PictureLoader, WorstFrame, picture, worst
 from ddeal_core.evaluation.report.speed_chart import speed_chart
 from ddeal_core.evaluation.report.time_chart import FrameAxis, line_class, time_chart
-from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore
-from ddeal_core.evaluation.statistics import Statistics
+from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore, Statistics
 from ddeal_core.settings import Range, check_value
 
 __all__ = ["write_report"]
