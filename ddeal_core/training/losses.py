@@ -46,7 +46,8 @@ def clip_loss(
         return (pixels * valid).sum() / valid.sum().clamp_min(1)
 
     def coarse_cross_entropy(coarse: Tensor) -> Tensor:  # at full size, as in the released code
-        return cross_entropy(_enlarge(_log_odds(coarse), target.shape[-2:]))
+        size = target.shape[-2:]
+        return cross_entropy(F.interpolate(_log_odds(coarse), size, mode="bilinear"))
 
     loss = weights.fine * cross_entropy(fine)
     if weights.coarse:
