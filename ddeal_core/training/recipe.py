@@ -29,9 +29,9 @@ class LossWeights:
     # the network does without propagation and its features die; with a loss of its own it is there
     # when matching is not.
     propagation: Weight = 0.0
-    # Factor on the cross-entropy of object pixels. A network that is unsure of a part leaves it out,
-    # and what was left out is background to all frames that follow: above 1, it loses less of an
-    # object and takes more of what is beside it.
+    # Factor on the cross-entropy of object pixels. A network that is unsure of a part leaves it
+    # out, and what was left out is background to all frames that follow: above 1, it loses less of
+    # an object and takes more of what is beside it.
     object_pixels: Weight = 1.0
 
     def __post_init__(self) -> None:
