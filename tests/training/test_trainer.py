@@ -238,17 +238,17 @@ def test_two_sequences_are_learnt(root, tmp_path):
     """The loop as a whole: the loss falls and the held-out J is that of the averaged weights."""
     stage = Stage(
         name="s",
-        size=(64, 96),
+        size=(32, 48),
         frames=3,
         clips=2,
         clips_per_pass=2,
         epochs=1,
-        clips_per_epoch=80,
+        clips_per_epoch=48,
         learning_rate=1e-2,
         warmup_steps=5,
         cooldown=0.5,
     )
-    recipe = make_recipe(stages=(stage,), ema=0.8, validate_every=40, checkpoint_every=40)
+    recipe = make_recipe(stages=(stage,), ema=0.8, validate_every=24, checkpoint_every=24)
     data = make_data(root, synthetic=False)
     world = World(0, 1, torch.device("cpu"))
     rows = run(Trainer(recipe, data, tmp_path / "run", world=world, workers=0))
