@@ -18,11 +18,7 @@ COARSE = LossWeights(fine=0.0, coarse=1.0)
 DICE = LossWeights(fine=0.0, coarse=0.0, dice=1.0)
 CUES = LossWeights(fine=0.0, coarse=0.0, cues=1.0)
 ALL = LossWeights(fine=1.0, coarse=0.5, dice=0.5, cues=0.3)
-EVERY = pytest.mark.parametrize(
-    "weights",
-    [FINE, COARSE, DICE, CUES, ALL],
-    ids=["fine", "coarse", "dice", "cues", "all"],
-)
+EVERY = (FINE, COARSE, DICE, CUES, ALL)
 
 
 def pair(odds):
@@ -58,38 +54,27 @@ def full_and_empty(groups=2):
     return target, torch.ones(groups, 1, 32, 48)
 
 
-@EVERY
-@pytest.mark.parametrize("dense", [True, False])
-def test_a_perfect_prediction_costs_nothing(weights, dense):
+def test_a_perfect_prediction_costs_nothing_and_a_wrong_one_much():
     target, valid = full_and_empty()
-    prediction = make_prediction((target - 0.5) * 60, dense=dense)
-    assert clip_loss(prediction, target, valid, weights) < 1e-5
+    for weights in EVERY:
+        for dense in (True, False):
+            prediction = make_prediction((target - 0.5) * 60, dense=dense)
+            assert clip_loss(prediction, target, valid, weights) < 1e-5
+        assert clip_loss(make_prediction((0.5 - target) * 60), target, valid, weights) > 0.9
 
 
-@EVERY
-def test_a_wrong_prediction_costs_much(weights):
-    target, valid = full_and_empty()
-    prediction = make_prediction((0.5 - target) * 60)
-    assert clip_loss(prediction, target, valid, weights) > 0.9
-
-
-def test_not_knowing_costs_the_logarithm_of_two():
+def test_not_knowing_costs_the_logarithm_of_two_however_much_is_ignored():
     target, valid = full_and_empty()
     prediction = make_prediction(torch.zeros_like(target))
-    for weights in (FINE, COARSE, CUES):
-        loss = clip_loss(prediction, target, valid, weights)
-        torch.testing.assert_close(loss, torch.tensor(math.log(2)))
+    for known in (1, 7, 16, 31, 32):
+        part = valid.clone()
+        part[..., known:, :] = 0
+        for weights in (FINE, COARSE, CUES):
+            loss = clip_loss(prediction, target, part, weights)
+            torch.testing.assert_close(loss, torch.tensor(math.log(2)))
     # The paper's: both cross-entropies, summed.
     loss = clip_loss(prediction, target, valid, LossWeights())
     torch.testing.assert_close(loss, torch.tensor(2 * math.log(2)))
-
-
-@pytest.mark.parametrize("weights", [FINE, COARSE])
-def test_object_pixels_weigh_what_is_asked_for(weights):
-    target, valid = full_and_empty()  # half of the pixels are objects
-    unsure = make_prediction(torch.zeros_like(target))
-    weights = replace(weights, object_pixels=3.0)
-    assert float(clip_loss(unsure, target, valid, weights)) == pytest.approx(2 * math.log(2))
 
 
 def test_propagation_has_a_loss_of_its_own():
@@ -106,13 +91,20 @@ def test_the_fine_loss_is_cross_entropy():
     log_odds, target = 2 * draw(2, 3, 32, 48), (draw(2, 3, 32, 48, seed=1) > 0.3).float()
     valid = (draw(2, 1, 32, 48, seed=2) > -0.5).float()
     logits = draw(2, 3, 1, 32, 48, seed=4) + pair(log_odds)  # a shift of both changes nothing
-    prediction = make_prediction(log_odds)
-    prediction = replace(prediction, fine=logits)
+    prediction = replace(make_prediction(log_odds), fine=logits)
     picked = torch.where(valid.expand_as(target) > 0, target, 255).long()
     expected = torch.nn.functional.cross_entropy(
         logits.flatten(0, 1), picked.flatten(0, 1), ignore_index=255
     )
     torch.testing.assert_close(clip_loss(prediction, target, valid, FINE), expected)
+
+
+def test_object_pixels_weigh_what_is_asked_for():
+    target, valid = full_and_empty()  # half of the pixels are objects
+    unsure = make_prediction(torch.zeros_like(target))
+    for weights in (FINE, COARSE):
+        loss = clip_loss(unsure, target, valid, replace(weights, object_pixels=3.0))
+        assert float(loss) == pytest.approx(2 * math.log(2))
 
 
 def test_the_dice_loss_by_hand():
@@ -124,58 +116,39 @@ def test_the_dice_loss_by_hand():
     torch.testing.assert_close(loss, torch.tensor(1 - (2 * 64 + 1) / (128 + 128 + 1)))
 
 
-masks_of_ignored = st.tuples(
-    st.integers(0, 30),
-    st.integers(0, 46),
-    st.integers(1, 32),
-    st.integers(1, 48),
-    st.integers(0, 99),
-)
-
-
-@EVERY
 @settings(max_examples=15, deadline=None)
-@given(box=masks_of_ignored)
-def test_what_is_under_ignored_pixels_does_not_count(weights, box):
-    top, left, height, width, seed = box
+@given(
+    top=st.integers(0, 30),
+    left=st.integers(0, 46),
+    height=st.integers(1, 32),
+    width=st.integers(1, 48),
+    seed=st.integers(0, 99),
+)
+def test_what_is_under_ignored_pixels_does_not_count(top, left, height, width, seed):
     valid = torch.ones(1, 1, 32, 48)
     valid[..., top : top + height, left : left + width] = 0
     target = (draw(1, 2, 32, 48, seed=seed) > 0).float()
     other = torch.where(valid.bool(), target, 1 - target)
     prediction = make_prediction(draw(1, 2, 32, 48, seed=seed + 1))
-    torch.testing.assert_close(
-        clip_loss(prediction, target, valid, weights), clip_loss(prediction, other, valid, weights)
-    )
-    if weights in (FINE, DICE):
-        moved = torch.where(valid[:, :, None].bool(), prediction.fine, -prediction.fine)
-        prediction = replace(prediction, fine=moved)
-        torch.testing.assert_close(
-            clip_loss(prediction, target, valid, weights),
-            clip_loss(prediction, other, valid, weights),
-        )
+    fine = torch.where(valid[:, :, None].bool(), prediction.fine, -prediction.fine)
+    for weights in EVERY:
+        loss = clip_loss(prediction, target, valid, weights)
+        torch.testing.assert_close(loss, clip_loss(prediction, other, valid, weights))
+        if weights in (FINE, DICE):
+            moved = replace(prediction, fine=fine)
+            torch.testing.assert_close(loss, clip_loss(moved, target, valid, weights))
 
 
-@pytest.mark.parametrize("weights", [FINE, COARSE, CUES])
-@pytest.mark.parametrize("known", [1, 7, 16, 31])
-def test_ignored_pixels_do_not_make_it_cheaper(weights, known):
+def test_a_frame_without_truth_costs_nothing():
     target, valid = full_and_empty(1)
-    valid[..., known:, :] = 0
-    prediction = make_prediction(torch.zeros_like(target))
-    torch.testing.assert_close(
-        clip_loss(prediction, target, valid, weights), torch.tensor(math.log(2))
-    )
+    for weights in EVERY:
+        prediction = make_prediction(draw(1, 2, 32, 48).requires_grad_())
+        loss = clip_loss(prediction, target, torch.zeros_like(valid), weights)
+        assert loss == 0
+        loss.backward()
 
 
-@EVERY
-def test_a_frame_without_truth_costs_nothing(weights):
-    target, valid = full_and_empty(1)
-    prediction = make_prediction(draw(1, 2, 32, 48).requires_grad_())
-    loss = clip_loss(prediction, target, torch.zeros_like(valid), weights)
-    assert loss == 0
-    loss.backward()
-
-
-@EVERY
+@pytest.mark.parametrize("weights", EVERY, ids=["fine", "coarse", "dice", "cues", "all"])
 def test_all_that_is_asked_for_is_trained(weights):
     target, valid = full_and_empty(1)
     source = make_prediction(draw(1, 2, 32, 48))
