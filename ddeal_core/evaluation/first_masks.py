@@ -26,8 +26,8 @@ from ddeal_core.errors import InputError
 from ddeal_core.evaluation.measures import jaccard
 from ddeal_core.interaction.first_mask import Method
 from ddeal_core.interaction.grabcut import grab_cut
-from ddeal_core.interaction.hints import OBJECT, Hints
-from ddeal_core.interaction.simulated_user import box_around, next_click
+from ddeal_core.interaction.hints import OBJECT, Hints, bounds
+from ddeal_core.interaction.simulated_user import next_click
 
 __all__ = [
     "MOST_CLICKS",
@@ -141,7 +141,7 @@ def try_out(answering: Callable[[NDArray[np.uint8]], Answer], task: MaskTask) ->
     """
     seconds: list[float] = []
     answer = answering(task.image)
-    left, top, right, bottom = box_around(task.truth)
+    left, top, right, bottom = bounds(task.truth)
     box = Hints(box=(left, top, right - left, bottom - top))
     after_box = _clicking(answer, task, box, _AFTER_BOX, 2.0, seconds)
     alone = _clicking(answering(task.image), task, Hints(), MOST_CLICKS, 0.9, seconds)

@@ -18,7 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError
-from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints, check_image, marked
+from ddeal_core.interaction.hints import (
+    NOT_OBJECT,
+    OBJECT,
+    Hints,
+    bounds,
+    check_image,
+    grown_box,
+    marked,
+)
 from ddeal_core.interaction.trimap import CORE, ellipse, from_box, from_mask, near_marks, with_marks
 from ddeal_core.interaction.window import Region
 from ddeal_core.media.matting.edges import refine_alpha
@@ -148,10 +156,9 @@ def _cut(
     nearer: NDArray[np.bool_],
 ) -> _Cut:
     size = marks.shape
-    box = _box(hint, marks)
+    box = grown_box(hint, marks)
     if old.any():
-        x, y, width, height = cv2.boundingRect((old | (marks == OBJECT)).view(np.uint8))
-        region = Region.around((x, y, width, height), _MARGIN, size)
+        region = Region.around(bounds(old | (marks == OBJECT)), _MARGIN, size)
         cut = _cut_in(image, marks, region, from_mask(region, old, marks))
     elif box is None:
         return _cut_from_points(image, marks, nearer)
@@ -162,12 +169,12 @@ def _cut(
         cut = _cut_in(image, marks, region, trimap)
     if box is None:
         return cut
-    x, y, width, height = box
+    left, top, right, bottom = box
     inside = np.zeros(size, np.bool_)
-    inside[y : y + height, x : x + width] = True
+    inside[top:bottom, left:right] = True
     cut = replace(cut, mask=cut.mask & inside)
     if not old.any() and not (marks == OBJECT).any() and cut.mask.sum() < _LITTLE * cut.sure.sum():
-        drawn = ellipse(size, (x, y, x + width, y + height), 1.0)
+        drawn = ellipse(size, box, 1.0)
         return replace(cut, mask=(drawn & inside & (marks != NOT_OBJECT)) | cut.mask, guessed=True)
     return cut
 
@@ -181,29 +188,13 @@ def _cut_from_points(
     near = near_marks(region, marks, round(min(size) * _NEAR))
     near[region.values(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
     cut = _cut_in(image, marks, region, near)
-    x, y, width, height = cv2.boundingRect(cut.mask.view(np.uint8))
-    closer = Region.around((x, y, width, height), _MARGIN, size)
+    closer = Region.around(bounds(cut.mask), _MARGIN, size)
     if closer.scale <= 1.5 * region.scale:
         return cut
     rough = closer.values(cut.mask.astype(np.float32)) >= 0.5
     trimap = np.where(rough, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[closer.values(nearer.astype(np.float32)) > 0.5] = cv2.GC_BGD
     return _cut_in(image, marks, closer, trimap)
-
-
-def _box(hint: Hints, marks: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
-    """The box inside the frame, made to hold all marks on the object; None if there is none."""
-    if hint.box is None:
-        return None
-    height, width = marks.shape
-    left, top = max(0, hint.box[0]), max(0, hint.box[1])
-    right = min(width, hint.box[0] + hint.box[2])
-    bottom = min(height, hint.box[1] + hint.box[3])
-    x, y, across, down = cv2.boundingRect((marks == OBJECT).view(np.uint8))
-    if across:
-        left, top = min(left, x), min(top, y)
-        right, bottom = max(right, x + across), max(bottom, y + down)
-    return left, top, right - left, bottom - top
 
 
 def _cut_in(

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MaskError
 
-__all__ = ["NOT_OBJECT", "OBJECT", "Hints", "check_hints", "check_image", "marked"]
+__all__ = [
+    "NOT_OBJECT",
+    "OBJECT",
+    "Hints",
+    "bounds",
+    "check_hints",
+    "check_image",
+    "grown_box",
+    "marked",
+]
 
 OBJECT, NOT_OBJECT = 1, 2  # in maps of marks; 0 is unknown
 _DISC = 3 / 100  # radius of a point's mark, as a share of the short side of the box or the frame
@@ -171,6 +180,26 @@ def marked(
             for point in points:
                 cv2.circle(marks, point, reach, value, -1)
     return marks
+
+
+def bounds(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom (exclusive) of a mask that is not empty."""
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return x, y, x + width, y + height
+
+
+def grown_box(hint: Hints, marks: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of a hint's box in the frame, made to hold what is marked."""
+    if hint.box is None:
+        return None
+    x, y, across, down = hint.box
+    left, top = max(0, x), max(0, y)
+    right, bottom = min(marks.shape[1], x + across), min(marks.shape[0], y + down)
+    if (marks == OBJECT).any():
+        marked_at = bounds(marks == OBJECT)
+        left, top = min(left, marked_at[0]), min(top, marked_at[1])
+        right, bottom = max(right, marked_at[2]), max(bottom, marked_at[3])
+    return left, top, right, bottom
 
 
 def _joined(numbers: tuple[int, ...], between: str = ",") -> str:

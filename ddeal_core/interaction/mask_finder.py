@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ddeal_core.inference.folding import fold_backbone
 from ddeal_core.interaction.hint_maps import hint_maps
-from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints
+from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints, bounds, grown_box
 from ddeal_core.interaction.network import FirstMaskNetwork, PictureFeatures
 from ddeal_core.interaction.window import Crop
 from ddeal_core.media.matting.edges import refine_alpha
@@ -99,12 +99,12 @@ class Picture:
         `old` is its mask so far, HxW, empty where there is none; marks are HxW uint8 in the frame:
         1 surely on the object, 2 surely not.
         """
-        box = _grown(hints[number].box, marks)
+        box = grown_box(hints[number], marks)
         previous = old.astype(np.float32) if old.any() else None
         if box is not None:
             crop = Crop.around(box, _MARGIN, self.size)
         elif previous is not None:
-            crop = Crop.around(_bounds(old | (marks == OBJECT)), _MARGIN, self.size)
+            crop = Crop.around(bounds(old | (marks == OBJECT)), _MARGIN, self.size)
         else:
             crop = Crop.whole(self.size)
         found = self._look(crop, hints, number, box, previous)
@@ -112,7 +112,7 @@ class Picture:
         if near.any():
             closer = crop
             if box is None and previous is None:
-                closer = Crop.around(_bounds(near | (marks == OBJECT)), _MARGIN, self.size)
+                closer = Crop.around(bounds(near | (marks == OBJECT)), _MARGIN, self.size)
                 closer = closer if closer.area < _CLOSER * crop.area else crop
             found = self._look(closer, hints, number, box, found)
             crop = closer
@@ -153,27 +153,6 @@ def _kept(store: OrderedDict[Key, Value], key: Key, make: Callable[[], Value]) -
     if len(store) > _KEPT:
         store.popitem(last=False)
     return value
-
-
-def _grown(
-    box: tuple[int, int, int, int] | None, marks: NDArray[np.uint8]
-) -> tuple[int, int, int, int] | None:
-    """Left, top, right and bottom of x, y, width and height, made to hold what is marked."""
-    if box is None:
-        return None
-    height, width = marks.shape
-    x, y, across, down = box
-    left, top, right, bottom = max(0, x), max(0, y), min(width, x + across), min(height, y + down)
-    if (marks == OBJECT).any():
-        bounds = _bounds(marks == OBJECT)
-        left, top = min(left, bounds[0]), min(top, bounds[1])
-        right, bottom = max(right, bounds[2]), max(bottom, bounds[3])
-    return left, top, right, bottom
-
-
-def _bounds(mask: Bools) -> tuple[int, int, int, int]:
-    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-    return x, y, x + width, y + height
 
 
 def _pieces(found: Bools, marks: NDArray[np.uint8]) -> Bools:

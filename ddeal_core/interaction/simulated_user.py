@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT
 
-__all__ = ["box_around", "next_click"]
+__all__ = ["next_click"]
 
 _NOTHING = 1.0  # pixels: an error that is nowhere deeper is not worth a click
 
@@ -46,9 +46,3 @@ def next_click(
         places = np.flatnonzero(depth >= 0.5 * deepest)
         place = int(places[rng.integers(len(places))])
     return (place % truth.shape[1], place // truth.shape[1]), kind
-
-
-def box_around(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom (exclusive) of a mask that is not empty."""
-    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-    return x, y, x + width, y + height

@@ -76,15 +76,14 @@ class Region(_Window):
 
     @classmethod
     def around(cls, box: Box, margin: float, frame_size: tuple[int, int]) -> Region:
-        """Take a box (x, y, width, height) with a margin, as a share of its long side.
+        """Take a box (left, top, right, bottom) with a margin, as far as the frame goes.
 
-        As far as the frame goes.
+        The margin is a share of the box's long side.
         """
-        x, y, width, height = box
-        room = max(_ROOM, round(margin * max(width, height)))
-        left, top = max(0, x - room), max(0, y - room)
-        right = min(frame_size[1], x + width + room)
-        bottom = min(frame_size[0], y + height + room)
+        left, top, right, bottom = box
+        room = max(_ROOM, round(margin * max(right - left, bottom - top)))
+        left, top = max(0, left - room), max(0, top - room)
+        right, bottom = min(frame_size[1], right + room), min(frame_size[0], bottom + room)
         scale = min(1.0, _LONG_SIDE / max(right - left, bottom - top))
         return cls(left, top, right, bottom, frame_size, scale)
 
@@ -96,13 +95,12 @@ class Region(_Window):
         return height, width
 
     def box(self, box: Box) -> Box:
-        """Left, top, right and bottom of a box (x, y, width, height); at least one pixel."""
-        x, y, width, height = box
+        """Left, top, right and bottom of a box of the frame in the picture; at least one pixel."""
         down, across = self.size
-        left = min(round((x - self.left) * self.scale), across - 1)
-        top = min(round((y - self.top) * self.scale), down - 1)
-        right = max(left + 1, round((x + width - self.left) * self.scale))
-        bottom = max(top + 1, round((y + height - self.top) * self.scale))
+        left = min(round((box[0] - self.left) * self.scale), across - 1)
+        top = min(round((box[1] - self.top) * self.scale), down - 1)
+        right = max(left + 1, round((box[2] - self.left) * self.scale))
+        bottom = max(top + 1, round((box[3] - self.top) * self.scale))
         return left, top, right, bottom
 
     def marks(self, marks: NDArray[np.uint8]) -> NDArray[np.uint8]:

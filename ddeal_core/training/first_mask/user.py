@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.interaction.hint_maps import hint_maps, mark
-from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT
-from ddeal_core.interaction.simulated_user import box_around, next_click
+from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, bounds
+from ddeal_core.interaction.simulated_user import next_click
 
 __all__ = ["HintingUser"]
 
@@ -90,7 +90,7 @@ class HintingUser:
         self._marks[(line > 0) & where] = kind
 
     def _draw_box(self) -> tuple[int, int, int, int]:
-        left, top, right, bottom = box_around(self._truth)
+        left, top, right, bottom = bounds(self._truth)
         loose = 0.03 if self._rng.random() < 0.6 else 0.12
         off = self._rng.normal(size=4) * loose
         off[self._rng.random(4) < 0.3] = 0
@@ -103,7 +103,7 @@ class HintingUser:
 def _spoiled(truth: Bools, rng: np.random.Generator) -> Bools:
     """A mask that has gone wrong somewhere, as a tracked one does."""
     mask = truth.astype(np.uint8)
-    left, top, right, bottom = box_around(truth)
+    left, top, right, bottom = bounds(truth)
     side = max(8, int(max(right - left, bottom - top)))
     for _ in range(int(rng.integers(1, 4))):
         x, y = rng.integers(left - 4, right + 4), rng.integers(top - 4, bottom + 4)
