@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack, cast, get_args
+from typing import Literal, TypedDict, cast, get_args
 
 from ddeal_core.errors import OutputError
 from ddeal_core.media.matting.background import GREEN, Background, Colour, as_background
@@ -45,9 +45,12 @@ def open_writer(
     *,
     source: FrameSource,
     kind: Kind | None = None,
+    background: str | os.PathLike[str] | Colour | Background | None = None,
+    hard: bool = False,
+    depth: Literal[8, 16] | None = None,
+    sound: bool = True,
     opacity: float = 0.5,
     contours: bool = True,
-    **look: Unpack[OutputLook],
 ) -> ResultWriter:
     """Choose a writer by the ending of `path`, and by `kind`.
 
@@ -74,14 +77,15 @@ def open_writer(
         path: File or folder to write; folders above it are made.
         source: Where the frames come from (size, time base, colours, sound).
         kind: What to write.
+        background: Shown behind the objects: a colour ("#00ff00", "white" or RGB), "blur", or the
+            file of an image or a video; green if None.
+        hard: Alpha is 0 or 255, and edge colours stay as they are.
+        depth: Bits of mattes and colours where the output can hold them, which is up to 16 in
+            PNG, 10 in ProRes and H.265; as many as the source has if None. With 8, HDR is shown
+            as SDR everywhere.
+        sound: Whether videos carry the source's sound along.
         opacity: Of an overlay's tint, 0 to 1.
         contours: Whether an overlay has outlines.
-        look: `background` is shown behind the objects: a colour ("#00ff00", "white" or RGB),
-            "blur", or the file of an image or a video; green if None. With `hard`, alpha is 0 or
-            255, and edge colours stay as they are. `depth`, 8 or 16, is that of mattes and
-            colours where the output can hold it, which is up to 16 in PNG, 10 in ProRes and
-            H.265; as many as the source has if None; with 8, HDR is shown as SDR everywhere.
-            `sound` (True) carries the source's sound along in videos.
 
     Raises:
         OutputError: The ending is unknown, the kind does not fit it, the depth is another, or
@@ -89,8 +93,6 @@ def open_writer(
         InputError: The background cannot be understood or read.
     """
     where = Path(path)
-    background, hard = look.get("background"), look.get("hard", False)
-    depth = look.get("depth")
     if is_input(where, source):
         raise OutputError(f"{where} is the input's own place: write the output somewhere else")
     if depth not in (None, 8, 16):
@@ -136,7 +138,7 @@ def open_writer(
         background=behind,
         hard=hard,
         deep=deep,
-        sound=look.get("sound", True),
+        sound=sound,
     )
 
 
