@@ -311,7 +311,7 @@ def test_no_frames_is_an_error(tmp_path, tiny_clip, name):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["o.mov", "o.webm", "masks"])
+@pytest.mark.parametrize("name", ["o.mov", "o.webm", "o.json", "masks"])
 def test_no_room_is_one_line(tmp_path, make_clip, name):
     rng = np.random.default_rng(2)
     frames = [rng.integers(0, 256, (96, 128, 3), np.uint8) for _ in range(12)]

@@ -175,9 +175,10 @@ class RecordWriter(ResultWriter):
 
     def abandon(self) -> None:
         """Remove the unfinished file."""
-        with suppress(OSError):
+        with suppress(OSError):  # of what is still to be written, on a full disk
             if self._file is not None:
                 self._file.close()
+        with suppress(OSError):
             self._part.unlink()
 
 

@@ -163,13 +163,12 @@ def fits(kind: Kind, path: Path) -> bool:
 
 def is_input(path: Path, source: FrameSource) -> bool:
     """Whether a place is the video's own, or that of its images."""
-    if source.is_video:
-        return same_place(path, source.path)
-    return same_place(path, source.path) or same_place(path, source.path.parent)
+    own = [source.path] if source.is_video else [source.path, source.path.parent]
+    with suppress(OSError):
+        return any(path.samefile(place) for place in own if place.exists())
+    return any(same_place(path, place) for place in own)
 
 
 def same_place(first: Path, second: Path) -> bool:
     """Whether two names are of one place, there already or not."""
-    with suppress(OSError):
-        return first.samefile(second)
     return os.path.realpath(first) == os.path.realpath(second)
