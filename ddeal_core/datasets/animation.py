@@ -18,8 +18,6 @@ from ddeal_core.datasets.rendering import Layer, apply
 from ddeal_core.datasets.shot import Shot
 from ddeal_core.datasets.sprites import Sprite
 
-__all__ = ["Animator"]
-
 
 class Animator:
     """Makes the layers of one clip."""

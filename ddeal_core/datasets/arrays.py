@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Floats", "Floats32"]
-
 Array = NDArray[np.uint8]
 """Pictures ``[H, W, 3]`` or ``[H, W, 4]``, and label maps ``[H, W]``."""
 Floats = NDArray[np.float64]

@@ -17,9 +17,6 @@ from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.file_kinds import VIDEO_ENDINGS
 from ddeal_core.media.sources.decoding import open_container, video_stream
 
-__all__ = ["Backgrounds", "StillBackgrounds", "VideoBackgrounds"]
-
-
 _VIDEO_SIDE = 480  # pixels: frames of videos are reduced to this longer side
 
 

@@ -9,8 +9,6 @@ from ddeal_core.datasets.motion import log_uniform, smooth_noise
 from ddeal_core.datasets.rendering import apply, invert
 from ddeal_core.datasets.shot import Shot
 
-__all__ = ["Camera", "fit_plate", "make_camera"]
-
 
 @dataclass(frozen=True, eq=False)
 class Camera:

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.settings import Range
 
-__all__ = ["IGNORE", "Clip", "ClipSize", "closed_up", "shows_objects"]
-
 IGNORE = 255
 """Label of pixels that no loss or score may count."""
 

@@ -14,9 +14,6 @@ from ddeal_core.datasets.stills import Still, StillSource
 from ddeal_core.errors import DatasetError
 from ddeal_core.text_files import parsing, read_json
 
-__all__ = ["CocoStills", "decode_rle", "decode_segmentation"]
-
-
 _FARTHEST = 1e6  # pixels
 _MOST_BYTES = 4 << 30  # LVIS has more than 1 GB
 

@@ -16,8 +16,6 @@ from ddeal_core.datasets.shot import Composition, Shot
 from ddeal_core.datasets.sources import draw_from
 from ddeal_core.datasets.sprites import Sprite
 
-__all__ = ["add_occluders", "on_background", "on_video"]
-
 
 def on_background(shot: Shot) -> Composition:
     """Paste objects on a photograph, a background video, or a made-up texture."""

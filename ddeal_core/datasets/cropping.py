@@ -6,8 +6,6 @@ import numpy as np
 from ddeal_core.datasets.arrays import Array, Floats
 from ddeal_core.datasets.clip import IGNORE
 
-__all__ = ["crop_image", "crop_labels", "draw_crop", "shown_ids"]
-
 
 def draw_crop(
     rng: np.random.Generator,

@@ -10,9 +10,6 @@ from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.pictures import MAX_SIDE, image_files, read_rgba
 from ddeal_core.errors import DatasetError
 
-__all__ = ["CutoutFolder", "TurntableFolder", "holds_turntables"]
-
-
 _MARGIN = 2  # clear pixels all round
 _THING_SIDE = 400  # pixels: pictures of a turntable are reduced to this longer side
 

@@ -12,8 +12,6 @@ from ddeal_core.datasets.arrays import Array, Floats, Floats32
 from ddeal_core.datasets.motion import smooth_noise
 from ddeal_core.settings import Range, Share, check_settings
 
-__all__ = ["Degradation", "DegradationConfig", "colour_gains"]
-
 Amount = Annotated[float, Range(0, 1000)]
 
 

@@ -12,8 +12,6 @@ from ddeal_core.media.masks.mask_images import write_mask
 from ddeal_core.text_files import read_text
 from ddeal_core.whole_files import write_whole
 
-__all__ = ["export_clips"]
-
 JPEG_QUALITY = 95
 
 

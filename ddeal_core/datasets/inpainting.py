@@ -6,8 +6,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.datasets.arrays import Array, Floats32
 
-__all__ = ["fill_behind"]
-
 
 def fill_behind(image: Array, hole: Array) -> Array:
     """Fill a hole with what its surroundings suggest: their colours, and texture from nearby.

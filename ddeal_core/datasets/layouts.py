@@ -13,8 +13,6 @@ from ddeal_core.errors import DatasetError
 from ddeal_core.media.file_kinds import IMAGE_ENDINGS
 from ddeal_core.text_files import parsing, read_json, read_text
 
-__all__ = ["DEFAULT_SET", "DavisLayout", "Sequence", "YouTubeVosLayout", "find_sequences"]
-
 DEFAULT_SET = "train"
 
 

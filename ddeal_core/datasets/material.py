@@ -4,8 +4,6 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from typing import Any, Generic, Protocol, TypeVar
 
-__all__ = ["Material"]
-
 
 class _Sized(Protocol):
     @property

@@ -13,18 +13,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.datasets.arrays import Floats, Floats32
 
-__all__ = [
-    "FIELD_SIZE",
-    "deformation_field",
-    "folded",
-    "frame_times",
-    "log_uniform",
-    "object_path",
-    "object_shapes",
-    "smooth_noise",
-    "turning",
-]
-
 FIELD_SIZE = 25
 """Samples along each side of a deformation field."""
 

@@ -17,8 +17,6 @@ from ddeal_core.datasets.rendering import (
     warp,
 )
 
-__all__ = ["LocalMotion", "MovingBackground", "reduced"]
-
 
 @dataclass(frozen=True, eq=False)
 class LocalMotion:

@@ -19,8 +19,6 @@ from ddeal_core.datasets.sprites import Sprite
 from ddeal_core.datasets.stills import CUT_MARGIN, SceneObject, Still, cut, is_usable, scene_objects
 from ddeal_core.errors import DatasetError
 
-__all__ = ["Footage", "MovingObjects"]
-
 Integers = NDArray[np.int64]
 
 _CROP = RealConfig()

@@ -16,8 +16,6 @@ from ddeal_core.datasets.real import read_annotation
 from ddeal_core.datasets.stills import SceneObject, Still, StillSource
 from ddeal_core.errors import DatasetError
 
-__all__ = ["ObjectCrops", "is_held_out"]
-
 _ATTEMPTS = 250
 _SMALLEST = 300  # pixels: smaller objects have masks too coarse to learn edges from
 _LARGEST = 0.9  # of the picture

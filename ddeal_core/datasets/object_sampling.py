@@ -13,8 +13,6 @@ from ddeal_core.datasets.sources import draw_from
 from ddeal_core.datasets.sprites import Sprite
 from ddeal_core.datasets.stills import SceneObject, Still, cut, usable_objects
 
-__all__ = ["ObjectSampler"]
-
 
 class ObjectSampler:
     """Draws the objects of one clip."""

@@ -20,9 +20,6 @@ from ddeal_core.datasets.clip import shows_objects
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.sources.decoding import open_container, video_stream
 
-__all__ = ["pack_cutout", "pack_labels", "pack_picture", "pack_video"]
-
-
 # One thread, and no macroblock tree: the same bytes every time.
 _X264 = {"crf": "26", "preset": "slow", "threads": "1", "mbtree": "0"}
 

@@ -11,8 +11,6 @@ from ddeal_core.settings import Range, read_settings
 from ddeal_core.text_files import parsing, read_json
 from ddeal_core.whole_files import write_whole
 
-__all__ = ["INDEX", "PackedIndex", "PackedPart", "read_index", "write_index"]
-
 INDEX = "data.json"
 _FORMAT = "ddeal packed data 1"
 Count = Annotated[int, Range(0, 1e15)]

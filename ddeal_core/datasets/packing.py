@@ -37,8 +37,6 @@ from ddeal_core.errors import DatasetError, InputError, OutputError
 from ddeal_core.whole_files import part_of
 from ddeal_core.workers import map_processes
 
-__all__ = ["PackConfig", "Packing", "short_side_for"]
-
 _LEVEL = "480p"  # what readers of DAVIS look for first, whatever the size
 
 

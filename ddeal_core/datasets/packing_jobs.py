@@ -15,8 +15,6 @@ from ddeal_core.datasets.real import read_ids
 from ddeal_core.datasets.stills import StillSource
 from ddeal_core.settings import Range, check_settings
 
-__all__ = ["HELD_OUT", "PackConfig", "PackJob", "PackWork", "do_in_worker", "start_worker"]
-
 HELD_OUT = "held-out"
 _UNBOUNDED = 1 << 16
 Side = Annotated[int, Range(16, _UNBOUNDED)]

@@ -10,8 +10,6 @@ from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.file_kinds import is_image
 from ddeal_core.media.picture_files import opened_picture
 
-__all__ = ["MAX_SIDE", "image_files", "read_image", "read_rgba"]
-
 MAX_SIDE = 640
 """Stills and frames of material are reduced to this longer side, pixels."""
 

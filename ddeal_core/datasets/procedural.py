@@ -5,8 +5,6 @@ import numpy as np
 
 from ddeal_core.datasets.arrays import Array, Floats, Floats32
 
-__all__ = ["procedural_background", "procedural_shape", "procedural_texture"]
-
 
 def procedural_texture(rng: np.random.Generator, height: int, width: int) -> Array:
     """Draw a texture: cloud noise, stripes, checks, dots or a gradient in random colours.

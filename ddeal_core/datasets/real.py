@@ -20,9 +20,6 @@ from ddeal_core.errors import DatasetError, MaskError
 from ddeal_core.media.masks.label_images import read_labels
 from ddeal_core.settings import ASCENDING, Count, Range, Seed, Share, check_settings, check_value
 
-__all__ = ["RealClips", "RealConfig", "read_annotation", "read_ids", "sampled_frames"]
-
-
 _ATTEMPTS = 250
 """Many, for data most of whose frames show nothing: an attempt that fails is cheap."""
 Scale = Annotated[float, Range(0, 1, above=True)]

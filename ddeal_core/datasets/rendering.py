@@ -14,19 +14,6 @@ import numpy as np
 from ddeal_core.datasets.arrays import Array, Floats, Floats32
 from ddeal_core.datasets.motion import FIELD_SIZE
 
-__all__ = [
-    "CELL",
-    "Layer",
-    "apply",
-    "dense_map",
-    "draw_layer",
-    "field_at",
-    "grid_points",
-    "invert",
-    "smear",
-    "warp",
-]
-
 CELL = 8
 """Pixels from one evaluated point of a map to the next."""
 

@@ -12,8 +12,6 @@ from ddeal_core.datasets.rendering import Layer
 from ddeal_core.datasets.sources import Sources, draw_from
 from ddeal_core.datasets.synthetic_config import SyntheticConfig
 
-__all__ = ["Composition", "SceneBackground", "Shot"]
-
 ThingT = TypeVar("ThingT", bound=Any)
 
 

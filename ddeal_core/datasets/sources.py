@@ -18,8 +18,6 @@ from ddeal_core.datasets.stills import StillFolder, StillSource
 from ddeal_core.errors import DatasetError
 from ddeal_core.media.file_kinds import VIDEO_ENDINGS
 
-__all__ = ["Sources", "draw_from"]
-
 _STILL_BYTES = 256 << 20
 """Bound of decoded stills that a process keeps, over all folders."""
 

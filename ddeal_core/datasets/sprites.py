@@ -7,8 +7,6 @@ import numpy as np
 
 from ddeal_core.datasets.arrays import Array, Floats
 
-__all__ = ["Sprite", "premultiply"]
-
 
 @dataclass(frozen=True, eq=False)
 class Sprite:

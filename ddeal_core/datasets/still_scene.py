@@ -21,8 +21,6 @@ from ddeal_core.datasets.rendering import Layer, apply, invert
 from ddeal_core.datasets.shot import Composition, Shot
 from ddeal_core.datasets.stills import SceneObject, Still, usable_objects
 
-__all__ = ["within_still"]
-
 
 def within_still(shot: Shot) -> Composition | None:
     """Let objects of a still move: bent together with it, or lifted off and filled in behind.

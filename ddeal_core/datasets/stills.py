@@ -14,18 +14,6 @@ from ddeal_core.datasets.pictures import MAX_SIDE, image_files, read_image
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.picture_files import opened_picture
 
-__all__ = [
-    "CUT_MARGIN",
-    "SceneObject",
-    "Still",
-    "StillFolder",
-    "StillSource",
-    "cut",
-    "is_usable",
-    "scene_objects",
-    "usable_objects",
-]
-
 MIN_PIXELS = 500
 """Smaller objects are too coarse to be cut out."""
 CUT_MARGIN = 3

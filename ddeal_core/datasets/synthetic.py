@@ -18,8 +18,6 @@ from ddeal_core.datasets.still_scene import within_still
 from ddeal_core.datasets.synthetic_config import SyntheticConfig
 from ddeal_core.settings import Count, Seed, check_value
 
-__all__ = ["SyntheticClips", "SyntheticConfig"]
-
 _ATTEMPTS = 12
 
 

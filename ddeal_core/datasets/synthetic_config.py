@@ -6,8 +6,6 @@ from typing import Annotated
 from ddeal_core.datasets.degradation import DegradationConfig
 from ddeal_core.settings import ASCENDING, Range, Share, check_settings
 
-__all__ = ["SyntheticConfig"]
-
 Amount = Annotated[float, Range(0, 1000)]
 Span = Annotated[tuple[Amount, Amount], ASCENDING]
 Size = Annotated[float, Range(0, 0.9, above=True)]

@@ -11,8 +11,6 @@ from ddeal_core.evaluation.scores import DatasetScore
 from ddeal_core.evaluation.tables import csv_text, global_row, seen_unseen_row, write_files
 from ddeal_core.network.config import Ablation
 
-__all__ = ["AblationLine", "ablation_lines", "ablation_record", "paper_setting", "write_ablation"]
-
 
 @dataclass(frozen=True, slots=True)
 class AblationLine:

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import MaskError
 
-__all__ = ["carry_along_flow", "copy_first_mask"]
-
 _SMALLEST = 16
 """Frames with a shorter side than this are too small for DIS; the mask stays where it is."""
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from ddeal_core.errors import DatasetError
 from ddeal_core.text_files import parse_json, parsing, read_text
 
-__all__ = ["SEEN_CATEGORIES", "normalize", "read_seen"]
-
 _TRAINING_SET = """
     airplane ape bear bike bird boat bucket bus camel cat cow crocodile deer dog dolphin duck
     eagle earless_seal elephant fish fox frisbee frog giant_panda giraffe hand hat hedgehog

@@ -29,17 +29,6 @@ from ddeal_core.interaction.grabcut import grab_cut
 from ddeal_core.interaction.hints import OBJECT, Hints, bounds
 from ddeal_core.interaction.simulated_user import next_click
 
-__all__ = [
-    "MOST_CLICKS",
-    "FirstMaskScore",
-    "MaskTask",
-    "Trial",
-    "answering",
-    "first_frames",
-    "held_out_stills",
-    "try_out",
-]
-
 MOST_CLICKS = 20
 _AFTER_BOX = 5  # clicks that correct a box
 

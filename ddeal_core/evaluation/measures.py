@@ -13,8 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from ddeal_core.errors import MaskError
 from ddeal_core.evaluation.packed import PackedPair
 
-__all__ = ["contour_accuracy", "jaccard"]
-
 
 def jaccard(annotation: ArrayLike, prediction: ArrayLike) -> float:
     """J in [0, 1] of two masks ``[H, W]``, in which all but zero is foreground.

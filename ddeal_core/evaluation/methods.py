@@ -22,8 +22,6 @@ from ddeal_core.media.sources.image_source import read_image
 if TYPE_CHECKING:
     from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["BASELINES", "Method", "MethodRun", "as_method", "run_method", "track_sequence"]
-
 Labels = NDArray[np.uint8]
 
 Method = Callable[[Iterable[NDArray[np.uint8]], Labels | Mapping[int, Labels]], Iterator[Labels]]

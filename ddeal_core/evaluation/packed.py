@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import MaskError
 
-__all__ = ["PackedPair", "PairCounts", "boundary_radius"]
-
 _TOLERANCE = 0.008  # share of the diagonal that a boundary may be off by
 
 Bytes = NDArray[np.uint8]

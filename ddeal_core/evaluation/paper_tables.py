@@ -6,8 +6,6 @@ Segmentation. Table I is what its Figure 3 draws; Table V is its ablation study.
 
 from dataclasses import dataclass
 
-__all__ = ["TABLE_I", "TABLE_V", "PaperAblation", "PaperResult"]
-
 
 @dataclass(frozen=True, slots=True)
 class PaperResult:

@@ -49,17 +49,6 @@ from ddeal_core.errors import ConfigError, DatasetError
 from ddeal_core.evaluation.categories import SEEN_CATEGORIES, normalize
 from ddeal_core.media.masks.label_images import ids_in, read_labels
 
-__all__ = [
-    "BY_PRESENCE",
-    "PROTOCOLS",
-    "GivenMask",
-    "Protocol",
-    "SequencePlan",
-    "first_masks_only",
-    "given_masks",
-    "plan_sequence",
-]
-
 Protocol = Literal["davis2016", "davis2017", "ytvos", "vos-benchmark", "every-frame"]
 
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)

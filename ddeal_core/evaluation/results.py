@@ -7,8 +7,6 @@ from pathlib import Path
 
 from ddeal_core.errors import DatasetError, OutputError
 
-__all__ = ["check_results", "clear_masks", "find_missing", "locate_results"]
-
 _LOG = logging.getLogger(__name__)
 
 

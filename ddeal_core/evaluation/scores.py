@@ -11,16 +11,6 @@ from functools import cached_property
 
 import numpy as np
 
-__all__ = [
-    "DatasetScore",
-    "ObjectScore",
-    "SeenUnseen",
-    "SequenceScore",
-    "Statistics",
-    "quarter_edges",
-    "summarize",
-]
-
 
 @dataclass(frozen=True)
 class Statistics:

@@ -19,8 +19,6 @@ from ddeal_core.processes import cores
 from ddeal_core.settings import Count, check_value
 from ddeal_core.workers import map_processes
 
-__all__ = ["score_plans", "score_predictions"]
-
 _LOG = logging.getLogger(__name__)
 
 _FRAMES_A_WORKER = 200

@@ -17,8 +17,6 @@ from ddeal_core.evaluation.plan import (
 )
 from ddeal_core.media.file_kinds import is_image, natural_key
 
-__all__ = ["find_sequences", "only_first_masks", "pair_sequences", "plan_all"]
-
 _LOG = logging.getLogger(__name__)
 
 

@@ -13,8 +13,6 @@ from ddeal_core.media.masks.label_images import ids_in, read_labels
 from ddeal_core.text_files import parsing, read_json
 from ddeal_core.whole_files import written_whole
 
-__all__ = ["submission_frames", "write_submission"]
-
 _LOG = logging.getLogger(__name__)
 
 

@@ -12,17 +12,6 @@ from ddeal_core.errors import OutputError
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore
 from ddeal_core.whole_files import write_whole
 
-__all__ = [
-    "clear_tables",
-    "csv_text",
-    "global_row",
-    "global_table",
-    "seen_unseen_row",
-    "sequence_table",
-    "write_files",
-    "write_tables",
-]
-
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|[-+]?(nan|inf)")
 
 

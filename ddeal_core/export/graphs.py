@@ -7,7 +7,6 @@ length. What a graph gives under the name ``new_x`` is what the next one takes a
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
@@ -22,19 +21,89 @@ from ddeal_core.network.directional import DirectionalFeatures
 from ddeal_core.network.state import FrameEncoding, ObjectState, Reference
 from ddeal_core.tracking.merging import soft_aggregation
 
-__all__ = ["Graph", "graphs_of"]
-
 Named = dict[str, Tensor]
 _COARSEST = 8  # positions from one to the next on the coarsest grid of `DenseMatching.distinct`
 
 
 def graphs_of(network: Ddeal) -> list[Graph]:
     """The graphs of a network in evaluation mode, in the order in which they are needed."""
-    traced = _TracedNetwork(network)
-    kinds: list[Callable[[Ddeal], Graph]] = [EncoderGraph, StartGraph, StepGraph, UpdateGraph]
-    if network.config.memory_frames:
-        kinds.append(RememberGraph)
-    return [kind(traced) for kind in kinds]
+    traced, config = _TracedNetwork(network), network.config
+
+    def dense(*names: str) -> tuple[str, ...]:
+        return names if traced.dense_matching is not None else ()
+
+    fine = dense("masks") or (("masks",) if config.recurrence == "fine" else ())
+    coarse = ("coarse",) if config.recurrence == "coarse" else ()
+    memory = ("memory_keys", "memory_log_masks") if config.memory_frames else ()
+    encoder = Graph(
+        "encoder",
+        traced,
+        _encode,
+        ("image",),
+        ("s16", "matching", "appearance", "propagation", "skip8", "skip4", *dense("dense")),
+    )
+    start = Graph(
+        "start",
+        traced,
+        _start,
+        ("s16", "matching", "appearance", *dense("dense"), "masks"),
+        (
+            *("new_first_matching", "new_first_masks", "new_means"),
+            *("new_first_propagation", "new_last_masks"),
+            *dense("new_first_keys", "new_first_log_masks"),
+            *dense("new_last_dense", "new_last_log_masks"),
+        ),
+    )
+    step = Graph(
+        "step",
+        traced,
+        _step,
+        (
+            *("matching", "appearance", "propagation", "skip8", "skip4", *dense("dense")),
+            *("first_matching", "first_masks", "means", "first_propagation", "last_masks"),
+            *dense("first_keys", "first_log_masks", "last_dense", "last_log_masks"),
+            *memory,
+        ),
+        ("probabilities", "log_odds", "coarse", *dense("scores")),
+    )
+    update = Graph(
+        "update",
+        traced,
+        _update,
+        ("appearance", *dense("dense"), "means", *coarse, *fine),
+        ("new_means", "new_last_masks", *dense("new_last_dense", "new_last_log_masks")),
+    )
+    if not memory:
+        return [encoder, start, step, update]
+    inputs, outputs = ("dense", "last_log_masks", "scores"), tuple(f"new_{name}" for name in memory)
+    return [encoder, start, step, update, Graph("remember", traced, _remember, inputs, outputs)]
+
+
+class Graph(nn.Module):
+    """One graph: takes tensors in the order of `inputs`, gives those of `outputs`."""
+
+    def __init__(
+        self,
+        name: str,
+        network: Ddeal,
+        compute: Callable[[Ddeal, Named], Named],
+        inputs: tuple[str, ...],
+        outputs: tuple[str, ...],
+    ) -> None:
+        super().__init__()
+        self.name, self.inputs, self.outputs = name, inputs, outputs
+        self.network = network
+        self._compute = compute
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        """Compute."""
+        found = self._compute(self.network, dict(zip(self.inputs, given, strict=True)))
+        return tuple(found[name] for name in self.outputs)
+
+    @staticmethod
+    def axes(name: str) -> dict[int, str]:
+        """Names of the free dimensions of an input or output."""
+        return _AXES.get(name.removeprefix("new_"), {})
 
 
 _STRIDE_16 = {2: "height/16", 3: "width/16"}
@@ -114,40 +183,6 @@ def _finer(
     return (is_coarse & kept[y // 2, x // 2]) | (~is_coarse & new)  # runtimes select no booleans
 
 
-class Graph(nn.Module, ABC):
-    """One graph: takes tensors in the order of `inputs`, gives those of `outputs`.
-
-    Attributes:
-        name: What it is called.
-        inputs: Names of what it takes.
-        outputs: Names of what it gives.
-    """
-
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-    def __init__(self, network: Ddeal) -> None:
-        super().__init__()
-        self.network = network
-        self.is_dense = network.dense_matching is not None
-        self.remembers = network.config.memory_frames > 0
-
-    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
-        """Compute."""
-        found = self.compute(dict(zip(self.inputs, given, strict=True)))
-        return tuple(found[name] for name in self.outputs)
-
-    @staticmethod
-    def axes(name: str) -> dict[int, str]:
-        """Names of the free dimensions of an input or output."""
-        return _AXES.get(name.removeprefix("new_"), {})
-
-    @abstractmethod
-    def compute(self, given: Named) -> Named:
-        """Compute outputs by name of inputs by name."""
-
-
 def _on_grid(x: Tensor, size: torch.Size) -> Tensor:
     """Give the last dimension, positions, its rows and columns back."""
     return x.reshape(*x.shape[:-1], *size)
@@ -166,182 +201,103 @@ def _encoding(given: Named) -> FrameEncoding:
     )
 
 
-class EncoderGraph(Graph):
-    """What depends on the frame alone."""
+def _encode(network: Ddeal, given: Named) -> Named:
+    """What depends on ``image [H, W, 3]`` uint8 RGB alone, its sides multiples of 16."""
+    image = given["image"].permute(2, 0, 1)[None].float() / 255
+    encoding = network.encode(image)
+    grid = encoding.s16.shape[2:]
+    found = {
+        "s16": encoding.s16,
+        "matching": _on_grid(encoding.matching, grid),
+        "appearance": _on_grid(encoding.appearance.raw, grid),
+        "propagation": encoding.propagation,
+        "skip8": encoding.skips[0],
+        "skip4": encoding.skips[1],
+    }
+    return found if encoding.dense is None else {**found, "dense": encoding.dense}
 
-    name = "encoder"
-    inputs = ("image",)
 
-    def __init__(self, network: Ddeal) -> None:
-        super().__init__(network)
-        dense = ("dense",) if self.is_dense else ()
-        self.outputs = ("s16", "matching", "appearance", "propagation", "skip8", "skip4", *dense)
+def _start(network: Ddeal, given: Named) -> Named:
+    """The state of objects on the frame on which they are given.
 
-    def compute(self, given: Named) -> Named:
-        """Take ``image [H, W, 3]`` uint8 RGB, sides multiples of 16."""
-        image = given["image"].permute(2, 0, 1)[None].float() / 255
-        encoding = self.network.encode(image)
-        grid = encoding.s16.shape[2:]
-        found = {
-            "s16": encoding.s16,
-            "matching": _on_grid(encoding.matching, grid),
-            "appearance": _on_grid(encoding.appearance.raw, grid),
-            "propagation": encoding.propagation,
-            "skip8": encoding.skips[0],
-            "skip4": encoding.skips[1],
+    Takes its encoding and ``masks [1, K, H, W]``, 1 on the object and 0 elsewhere.
+    """
+    state = network.start(_encoding(given), given["masks"])
+    (reference,) = state.references
+    found = {
+        "new_first_matching": given["matching"],
+        "new_first_masks": state.last_masks,
+        "new_means": state.mean_directions,
+        "new_first_propagation": state.propagation_first,
+        "new_last_masks": state.last_masks,
+    }
+    last = state.last_dense_log_masks
+    if reference.dense_keys is not None and reference.dense_log_masks is not None:
+        assert last is not None
+        found |= {
+            "new_first_keys": reference.dense_keys,
+            "new_first_log_masks": reference.dense_log_masks,
+            "new_last_dense": given["dense"],
+            "new_last_log_masks": _on_grid(last, given["dense"].shape[2:]),
         }
-        if encoding.dense is not None:
-            found["dense"] = encoding.dense
-        return found
+    return found
 
 
-class StartGraph(Graph):
-    """The state of objects on the frame on which they are given."""
-
-    name = "start"
-
-    def __init__(self, network: Ddeal) -> None:
-        super().__init__(network)
-        dense = ("dense",) if self.is_dense else ()
-        self.inputs = ("s16", "matching", "appearance", *dense, "masks")
-        self.outputs = (
-            "new_first_matching",
-            "new_first_masks",
-            "new_means",
-            "new_first_propagation",
-            "new_last_masks",
-        )
-        if self.is_dense:
-            self.outputs += (
-                "new_first_keys",
-                "new_first_log_masks",
-                "new_last_dense",
-                "new_last_log_masks",
-            )
-
-    def compute(self, given: Named) -> Named:
-        """Take an encoding and ``masks [1, K, H, W]``, 1 on the object and 0 elsewhere."""
-        state = self.network.start(_encoding(given), given["masks"])
-        (reference,) = state.references
-        found = {
-            "new_first_matching": given["matching"],
-            "new_first_masks": state.last_masks,
-            "new_means": state.mean_directions,
-            "new_first_propagation": state.propagation_first,
-            "new_last_masks": state.last_masks,
-        }
-        last = state.last_dense_log_masks
-        if reference.dense_keys is not None and reference.dense_log_masks is not None:
-            assert last is not None
-            found |= {
-                "new_first_keys": reference.dense_keys,
-                "new_first_log_masks": reference.dense_log_masks,
-                "new_last_dense": given["dense"],
-                "new_last_log_masks": _on_grid(last, given["dense"].shape[2:]),
-            }
-        return found
+def _step(network: Ddeal, given: Named) -> Named:
+    """Where the objects are in the next frame: takes its encoding and a state."""
+    encoding = _encoding(given)
+    keys = log_masks = last_log_masks = memory = None
+    if network.dense_matching is not None:
+        keys, log_masks = given["first_keys"], given["first_log_masks"]
+        last_log_masks = given["last_log_masks"].flatten(3)
+    if "memory_keys" in given:  # never empty, so that there is a maximum
+        memory_keys = F.pad(given["memory_keys"], (0, 1))
+        memory_log_masks = F.pad(given["memory_log_masks"], (0, 1), value=UNKNOWN)
+        memory = Memory.of(memory_keys, memory_log_masks, interval=1)
+    reference = Reference(
+        given["first_matching"].flatten(2), given["first_masks"].flatten(3), keys, log_masks
+    )
+    state = ObjectState(
+        references=(reference,),
+        mean_directions=given["means"],
+        propagation_first=given["first_propagation"],
+        last_masks=given["last_masks"],
+        last_dense_keys=given.get("last_dense"),
+        last_dense_log_masks=last_log_masks,
+        memory=memory,
+    )
+    prediction = network.segment(encoding, state)
+    found = {
+        "probabilities": soft_aggregation(prediction.log_odds),
+        "log_odds": prediction.log_odds,
+        "coarse": prediction.coarse,
+    }
+    if prediction.cues.dense is not None:
+        found["scores"] = prediction.cues.dense
+    return found
 
 
-class StepGraph(Graph):
-    """Where the objects are in the next frame."""
+def _update(network: Ddeal, given: Named) -> Named:
+    """The state after a frame.
 
-    name = "step"
-
-    def __init__(self, network: Ddeal) -> None:
-        super().__init__(network)
-        dense = ("dense",) if self.is_dense else ()
-        self.inputs = (
-            "matching",
-            "appearance",
-            "propagation",
-            "skip8",
-            "skip4",
-            *dense,
-            "first_matching",
-            "first_masks",
-            "means",
-            "first_propagation",
-            "last_masks",
-        )
-        self.outputs = ("probabilities", "log_odds", "coarse")
-        if self.is_dense:
-            self.inputs += ("first_keys", "first_log_masks", "last_dense", "last_log_masks")
-            self.outputs += ("scores",)
-        if self.remembers:
-            self.inputs += ("memory_keys", "memory_log_masks")
-
-    def compute(self, given: Named) -> Named:
-        """Take an encoding and a state."""
-        encoding = _encoding(given)
-        keys = log_masks = last_log_masks = memory = None
-        if self.is_dense:
-            keys, log_masks = given["first_keys"], given["first_log_masks"]
-            last_log_masks = given["last_log_masks"].flatten(3)
-        if self.remembers:  # never empty, so that there is a maximum
-            memory_keys = F.pad(given["memory_keys"], (0, 1))
-            memory_log_masks = F.pad(given["memory_log_masks"], (0, 1), value=UNKNOWN)
-            memory = Memory.of(memory_keys, memory_log_masks, interval=1)
-        reference = Reference(
-            given["first_matching"].flatten(2), given["first_masks"].flatten(3), keys, log_masks
-        )
-        state = ObjectState(
-            references=(reference,),
-            mean_directions=given["means"],
-            propagation_first=given["first_propagation"],
-            last_masks=given["last_masks"],
-            last_dense_keys=given.get("last_dense"),
-            last_dense_log_masks=last_log_masks,
-            memory=memory,
-        )
-        prediction = self.network.segment(encoding, state)
-        found = {
-            "probabilities": soft_aggregation(prediction.log_odds),
-            "log_odds": prediction.log_odds,
-            "coarse": prediction.coarse,
-        }
-        if prediction.cues.dense is not None:
-            found["scores"] = prediction.cues.dense
-        return found
+    Takes its encoding, a state, and ``masks [1, K, H, W]``, the objects' probabilities.
+    """
+    appearance = DirectionalFeatures.of(given["appearance"])
+    masks = given.get("masks", torch.empty(0))
+    coarse = given.get("coarse", masks)
+    means, last, log_masks = network.follow(appearance, given["means"], coarse, masks)
+    found = {"new_means": means, "new_last_masks": last}
+    if log_masks is not None:
+        found["new_last_dense"] = given["dense"]
+        found["new_last_log_masks"] = _on_grid(log_masks, given["dense"].shape[2:])
+    return found
 
 
-class UpdateGraph(Graph):
-    """The state after a frame."""
+def _remember(network: Ddeal, given: Named) -> Named:
+    """What of a frame is worth remembering.
 
-    name = "update"
-
-    def __init__(self, network: Ddeal) -> None:
-        super().__init__(network)
-        dense = ("dense",) if self.is_dense else ()
-        fine = self.is_dense or network.config.recurrence == "fine"
-        coarse = ("coarse",) if network.config.recurrence == "coarse" else ()
-        self.inputs = ("appearance", *dense, "means", *coarse, *(("masks",) if fine else ()))
-        self.outputs = ("new_means", "new_last_masks")
-        if self.is_dense:
-            self.outputs += ("new_last_dense", "new_last_log_masks")
-
-    def compute(self, given: Named) -> Named:
-        """Take an encoding, a state, and ``masks [1, K, H, W]``, the objects' probabilities."""
-        network = self.network
-        appearance = DirectionalFeatures.of(given["appearance"])
-        masks = given.get("masks", torch.empty(0))
-        coarse = given.get("coarse", masks)
-        means, last, log_masks = network.follow(appearance, given["means"], coarse, masks)
-        found = {"new_means": means, "new_last_masks": last}
-        if log_masks is not None:
-            found["new_last_dense"] = given["dense"]
-            found["new_last_log_masks"] = _on_grid(log_masks, given["dense"].shape[2:])
-        return found
-
-
-class RememberGraph(Graph):
-    """What of a frame is worth remembering."""
-
-    name = "remember"
-    inputs = ("dense", "last_log_masks", "scores")
-    outputs = ("new_memory_keys", "new_memory_log_masks")
-
-    def compute(self, given: Named) -> Named:
-        """Take a frame's encoding, its log_masks after the update, and its scores."""
-        log_masks = given["last_log_masks"].flatten(3)
-        keys, kept = self.network._kept(given["dense"], log_masks, given["scores"])
-        return {"new_memory_keys": keys, "new_memory_log_masks": kept}
+    Takes its encoding, its log-masks after the update, and its scores.
+    """
+    log_masks = given["last_log_masks"].flatten(3)
+    keys, kept = network._kept(given["dense"], log_masks, given["scores"])
+    return {"new_memory_keys": keys, "new_memory_log_masks": kept}

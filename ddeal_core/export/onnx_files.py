@@ -16,8 +16,6 @@ from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.weights.files import Checkpoint
 from ddeal_core.whole_files import write_whole
 
-__all__ = ["OPSET", "export_onnx", "files_of"]
-
 OPSET = 18
 _FORMAT = "ddeal-onnx-1"
 _LICENSE = "MIT"

@@ -18,8 +18,6 @@ from ddeal_core.media.sources.live_source import LiveSource
 if TYPE_CHECKING:
     from ddeal_core.interaction.mask_finder import Picture
 
-__all__ = ["Method", "first_mask", "image_at", "mask_from_hints"]
-
 Method = Literal["network", "grabcut"]
 
 _EDGE = 0.5  # how sure it must be that a pixel is an object's

@@ -31,8 +31,6 @@ from ddeal_core.interaction.trimap import CORE, ellipse, from_box, from_mask, ne
 from ddeal_core.interaction.window import Region
 from ddeal_core.media.matting.edges import refine_alpha
 
-__all__ = ["grab_cut"]
-
 _log = logging.getLogger(__name__)
 
 _ROUNDS = 2  # of GrabCut: more did no better on photographs

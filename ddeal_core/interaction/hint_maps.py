@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT
 
-__all__ = ["DISC", "HINT_MAPS", "STRIDE", "hint_maps", "mark"]
-
 HINT_MAPS = 5
 """In a box, beside a box, on the object, not on it, and the mask so far."""
 STRIDE = 32

@@ -11,17 +11,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MaskError
 
-__all__ = [
-    "NOT_OBJECT",
-    "OBJECT",
-    "Hints",
-    "bounds",
-    "check_hints",
-    "check_image",
-    "grown_box",
-    "marked",
-]
-
 OBJECT, NOT_OBJECT = 1, 2  # in maps of marks; 0 is unknown
 _DISC = 3 / 100  # radius of a point's mark, as a share of the short side of the box or the frame
 

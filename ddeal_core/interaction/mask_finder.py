@@ -23,8 +23,6 @@ from ddeal_core.interaction.window import Crop
 from ddeal_core.media.matting.edges import refine_alpha
 from ddeal_core.weights.first_mask import load_first_mask
 
-__all__ = ["MaskFinder", "Picture"]
-
 _MARGIN = 0.2  # of a box's sides, on every side: what is looked at around it
 _CLOSER = 0.7  # of the frame: a crop smaller than that is worth a second look
 _KEPT = 12  # crops of a picture whose features are kept, and answers

@@ -15,8 +15,6 @@ from ddeal_core.interaction.hint_maps import HINT_MAPS
 from ddeal_core.network.directional import unit
 from ddeal_core.network.efficientnet import EfficientNetLite0, join_scales
 
-__all__ = ["FirstMaskNetwork", "PictureFeatures"]
-
 _DEPTH = 6  # stages of the backbone: the last one has 192 channels at stride 32
 _WIDTHS = (16, 32, 64, 128)  # channels of the decoder at strides 2, 4, 8 and 16
 _BLOCKS, _HEADS = 2, 4

@@ -12,8 +12,6 @@ from ddeal_core.interaction.hints import Hints
 from ddeal_core.media.masks.palette import davis_palette
 from ddeal_core.media.matting.composites import overlay
 
-__all__ = ["preview"]
-
 
 def preview(
     image: NDArray[np.uint8], labels: NDArray[np.uint8], hints: Mapping[int, Hints]

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT
 
-__all__ = ["next_click"]
-
 _NOTHING = 1.0  # pixels: an error that is nowhere deeper is not worth a click
 
 

@@ -13,8 +13,6 @@ from ddeal_core.errors import InputError, MaskError, MediaError
 from ddeal_core.media.masks.mask_kinds import from_colours
 from ddeal_core.media.picture_files import opened_picture
 
-__all__ = ["read_strokes"]
-
 _WHITE = 250
 _GREY = 24  # colours with less between their channels are soft edges of white strokes
 

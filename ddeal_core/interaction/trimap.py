@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT
 from ddeal_core.interaction.window import Region
 
-__all__ = ["CORE", "ellipse", "from_box", "from_mask", "near_marks", "with_marks"]
-
 CORE = 0.5  # diameters of the ellipse that is surely the object, as a share of the box
 _DOUBT = 0.12  # of the region's short side: so far a mark beside the object reaches into the core
 _BAND = 0.08  # to either side of a mask's outline, as a share of the root of its area

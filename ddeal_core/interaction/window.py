@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from ddeal_core.interaction.hint_maps import STRIDE, mark
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints
 
-__all__ = ["Crop", "Region"]
-
 _LONG_SIDE = 200  # pixels of a region: the graph cut takes most of the time, and more did no better
 _SIDE = 288  # pixels: the root of a crop's area as the network sees it
 _MOST_ASPECT = 2.0  # of a crop

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from ddeal_core.errors import InputError
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints
 
-__all__ = ["read_hints"]
-
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?%?"
 
 

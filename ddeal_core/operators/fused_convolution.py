@@ -9,8 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-__all__ = ["Activation", "FusedConv2d", "fold_batch_norm"]
-
 Activation = Literal["none", "relu", "relu6"]
 
 # What oneDNN calls them, and their numbers.

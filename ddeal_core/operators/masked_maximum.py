@@ -9,8 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["masked_maximum"]
-
 # Scores held at once, of each thread. 2 MB of float32 stay in a cache (faster than 16 MB by half);
 # a GPU wants long kernels instead.
 _CHUNK = 1 << 19

@@ -16,8 +16,6 @@ from torch import Tensor, nn
 
 from ddeal_core.operators.fused_convolution import FusedConv2d
 
-__all__ = ["WinogradConv2d", "winograd_pays"]
-
 # With fewer channels, taking tiles apart and together costs more than the products save.
 _LEAST_CHANNELS = 256
 _BUFFER = 1 << 23  # Numbers.

@@ -6,8 +6,6 @@ from typing import Generic, TypeVar
 import torch
 from torch import nn
 
-__all__ = ["MovingAverage"]
-
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 

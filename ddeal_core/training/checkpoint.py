@@ -9,8 +9,6 @@ from ddeal_core.errors import OutputError, WeightsError
 from ddeal_core.weights.inspection import load_checked
 from ddeal_core.whole_files import written_whole
 
-__all__ = ["load_run", "save_run"]
-
 
 def save_run(state: dict[str, Any], path: Path) -> None:
     """Write a run's state; a killed process leaves the old file or the new one, never a part.

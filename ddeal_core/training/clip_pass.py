@@ -16,8 +16,6 @@ from ddeal_core.tracking.merging import soft_aggregation
 from ddeal_core.training.losses import clip_loss
 from ddeal_core.training.recipe import LossWeights, Recurrence
 
-__all__ = ["ClipBatch", "ClipPass"]
-
 _REMEMBERED = 0.5
 """Probability that a frame enters the memory."""
 

@@ -16,8 +16,6 @@ from ddeal_core.datasets.synthetic_config import SyntheticConfig
 from ddeal_core.errors import DdealError, InputError
 from ddeal_core.training.clip_pass import ClipBatch
 
-__all__ = ["ClipSource", "Mixture", "TrainingData", "batches"]
-
 
 @dataclass(frozen=True)
 class TrainingData:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
-__all__ = ["World", "join_world"]
-
 
 @dataclass(frozen=True, slots=True)
 class World:

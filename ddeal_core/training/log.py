@@ -12,8 +12,6 @@ import numpy as np
 from ddeal_core.text_files import read_text
 from ddeal_core.whole_files import written_whole
 
-__all__ = ["LogRow", "TrainingLog"]
-
 
 @dataclass(frozen=True, slots=True)
 class LogRow:

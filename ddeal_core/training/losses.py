@@ -8,8 +8,6 @@ from ddeal_core.network.cues import Cues
 from ddeal_core.network.state import Prediction
 from ddeal_core.training.recipe import LossWeights
 
-__all__ = ["clip_loss"]
-
 # Cosines span [-1, 1]: too narrow to be logits. The value is that of the dense matching at start.
 _COSINE_SCALE = 10.0
 

@@ -8,8 +8,6 @@ from ddeal_core.settings import Count, check_value
 from ddeal_core.training.first_mask.recipe import FirstMaskRecipe
 from ddeal_core.training.recipe import Recipe, Stage
 
-__all__ = ["override", "override_first_mask", "with_steps"]
-
 
 def override(recipe: Recipe, *, steps: int | None = None, **changes: Any) -> Recipe:
     """Change what is not None; what belongs to a stage is changed in all of them.

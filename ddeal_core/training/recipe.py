@@ -8,8 +8,6 @@ from typing import Annotated, Any, Literal
 from ddeal_core.errors import ConfigError
 from ddeal_core.settings import Count, Name, Range, Seed, Share, check_settings, read_settings
 
-__all__ = ["RECIPES", "LossWeights", "Recipe", "Recurrence", "Stage"]
-
 Side = Annotated[int, Range(32, 8192)]
 Rate = Annotated[float, Range(0, 1000)]
 Weight = Annotated[float, Range(0, 1e6)]

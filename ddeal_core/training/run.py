@@ -21,8 +21,6 @@ from ddeal_core.training.log import LogRow, TrainingLog
 from ddeal_core.training.recipe import Recipe
 from ddeal_core.whole_files import remove_leftovers
 
-__all__ = ["TrainingRun"]
-
 RecipeT = TypeVar("RecipeT", Recipe, FirstMaskRecipe)
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 

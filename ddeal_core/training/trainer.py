@@ -25,8 +25,6 @@ from ddeal_core.training.run import TrainingRun
 from ddeal_core.training.validation import HeldOut, validate
 from ddeal_core.weights.files import Checkpoint, load_checkpoint, save_checkpoint
 
-__all__ = ["Trainer"]
-
 
 class Trainer(TrainingRun[Recipe, Ddeal]):
     """A `TrainingRun` stage by stage.

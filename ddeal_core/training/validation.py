@@ -11,8 +11,6 @@ from ddeal_core.evaluation.methods import as_method, run_method
 if TYPE_CHECKING:
     from ddeal_core.network.ddeal import Ddeal
 
-__all__ = ["HeldOut", "validate"]
-
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:

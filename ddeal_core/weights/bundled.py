@@ -4,8 +4,6 @@ from pathlib import Path
 
 from ddeal_core.errors import WeightsError
 
-__all__ = ["BUNDLED", "FIRST_MASK", "weights_file"]
-
 BUNDLED = Path(__file__).with_name("compact.safetensors")
 """The weights that come with the package."""
 FIRST_MASK = BUNDLED.with_name("first-mask.safetensors")

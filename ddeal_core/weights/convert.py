@@ -13,8 +13,6 @@ from ddeal_core.network.config import NetworkConfig
 from ddeal_core.weights.files import check_entries, check_values
 from ddeal_core.weights.inspection import load_checked
 
-__all__ = ["convert_released", "read_released"]
-
 _RULES = (
     (r"backbone\.(.+)", r"backbone.\1"),
     (r"gmcos\.conv_in\.(\w+)", r"matching.conv.\1"),

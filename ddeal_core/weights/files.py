@@ -22,8 +22,6 @@ from ddeal_core.text_files import parse_json
 from ddeal_core.weights.bundled import weights_file
 from ddeal_core.whole_files import write_whole
 
-__all__ = ["Checkpoint", "load_checkpoint", "load_network", "save_checkpoint"]
-
 _FORMAT = "ddeal-1"
 _MOST_BYTES = 8_000_000_000
 _MOST_PARAMETERS = 1_000_000_000  # the largest preset has 65 million

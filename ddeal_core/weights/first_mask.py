@@ -14,8 +14,6 @@ from ddeal_core.interaction.network import FirstMaskNetwork
 from ddeal_core.weights.bundled import FIRST_MASK, weights_file
 from ddeal_core.weights.files import check_values, opened_weights, write_safetensors
 
-__all__ = ["load_first_mask", "save_first_mask"]
-
 _FORMAT = "ddeal-first-mask-1"
 
 

@@ -10,8 +10,6 @@ from ddeal_core.errors import WeightsError
 from ddeal_core.network.config import BackboneName
 from ddeal_core.weights.inspection import load_checked
 
-__all__ = ["fetch_imagenet", "read_imagenet"]
-
 # torchvision's IMAGENET1K_V1 files; the end of each name is the start of its SHA-256.
 _URL = "https://download.pytorch.org/models/"
 _FILES: dict[BackboneName, str] = {

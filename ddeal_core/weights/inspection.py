@@ -18,8 +18,6 @@ import torch
 
 from ddeal_core.errors import WeightsError
 
-__all__ = ["inspect_checkpoint", "load_checked"]
-
 # What a file of tensors and plain values calls for, by module and name.
 _HARMLESS = frozenset(
     {

@@ -15,11 +15,13 @@ from ddeal_core.datasets.cutouts import CutoutFolder
 from ddeal_core.datasets.layouts import DavisLayout, Sequence
 from ddeal_core.datasets.packed_files import pack_cutout, pack_labels, pack_video
 from ddeal_core.datasets.packed_index import INDEX, read_index
-from ddeal_core.datasets.packing import PackConfig, Packing
+from ddeal_core.datasets.packing import Packing
+from ddeal_core.datasets.packing_jobs import PackConfig
 from ddeal_core.datasets.real import RealClips, sampled_frames
 from ddeal_core.datasets.sources import Sources
 from ddeal_core.datasets.stills import StillFolder
-from ddeal_core.datasets.synthetic import SyntheticClips, SyntheticConfig
+from ddeal_core.datasets.synthetic import SyntheticClips
+from ddeal_core.datasets.synthetic_config import SyntheticConfig
 from ddeal_core.errors import ConfigError, DatasetError, InputError
 from ddeal_core.media import write_mask
 

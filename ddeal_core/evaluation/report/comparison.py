@@ -10,8 +10,6 @@ from ddeal_core.evaluation.report.document import counted, or_dash, signed, writ
 from ddeal_core.evaluation.scores import DatasetScore
 from ddeal_core.evaluation.tables import global_row, seen_unseen_row
 
-__all__ = ["write_comparison"]
-
 
 def write_comparison(
     scores: Mapping[str, DatasetScore],

@@ -8,8 +8,6 @@ from string import Template
 from ddeal_core.errors import OutputError
 from ddeal_core.whole_files import write_whole
 
-__all__ = ["counted", "or_dash", "signed", "write_document"]
-
 
 def write_document(title: str, sections: list[str], path: str | Path) -> Path:
     """Write a page that needs nothing but itself, of a title (plain text) and sections (HTML).

@@ -12,8 +12,6 @@ from ddeal_core.evaluation.report.time_chart import FrameAxis, line_class, time_
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore, Statistics
 from ddeal_core.settings import Range, check_value
 
-__all__ = ["write_report"]
-
 _J, _F = "<i>J</i>", "<i>F</i>"
 _BOTH = f"{_J}&amp;{_F}"
 _COLUMNS = ("frames", _BOTH, "mean", "recall", "decay", "mean", "recall", "decay")

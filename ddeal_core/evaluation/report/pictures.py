@@ -17,8 +17,6 @@ from ddeal_core.evaluation.scores import DatasetScore
 from ddeal_core.media.masks.label_images import read_foreground, read_labels
 from ddeal_core.media.sources.image_source import read_image
 
-__all__ = ["FramePictures", "PictureLoader", "WorstFrame", "picture", "pictures_on_disk", "worst"]
-
 _WIDTH, _HEIGHT = 560, 315
 _PREDICTED = (255, 122, 26)
 _OTHERS = (95, 140, 245)

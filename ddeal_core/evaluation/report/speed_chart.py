@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from ddeal_core.evaluation.paper_tables import TABLE_I, PaperResult
 
-__all__ = ["speed_chart"]
-
 _WIDTH, _HEIGHT = 1040, 430
 _LEFT, _TOP, _RIGHT, _BOTTOM = 40, 12, 14, 44
 _CHARACTER, _LINE = 7.4, 13.0

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from ddeal_core.evaluation.scores import ObjectScore
 
-__all__ = ["FrameAxis", "line_class", "time_chart"]
-
 _COLOURS = 8  # of lines on the page; further objects repeat them with dashes
 
 _WIDTH, _HEIGHT = 500, 132

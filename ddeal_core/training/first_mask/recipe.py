@@ -9,8 +9,6 @@ from ddeal_core.errors import ConfigError
 from ddeal_core.interaction.hint_maps import STRIDE
 from ddeal_core.settings import Count, Range, Seed, Share, check_settings, read_settings
 
-__all__ = ["FirstMaskRecipe"]
-
 
 @dataclass(frozen=True, slots=True)
 class FirstMaskRecipe:

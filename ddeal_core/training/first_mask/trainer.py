@@ -30,8 +30,6 @@ from ddeal_core.training.first_mask.user import HintingUser
 from ddeal_core.training.run import TrainingRun
 from ddeal_core.weights.first_mask import load_first_mask, save_first_mask
 
-__all__ = ["FirstMaskTrainer"]
-
 
 class FirstMaskTrainer(TrainingRun[FirstMaskRecipe, FirstMaskNetwork]):
     """A `TrainingRun` of the network for first masks.

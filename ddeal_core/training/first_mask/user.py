@@ -10,8 +10,6 @@ from ddeal_core.interaction.hint_maps import hint_maps, mark
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, bounds
 from ddeal_core.interaction.simulated_user import next_click
 
-__all__ = ["HintingUser"]
-
 # What is given first, and how often.
 _KINDS = {"box": 0.45, "box and click": 0.1, "click": 0.3, "strokes": 0.07, "mask": 0.08}
 _MORE = (0.15, 0.65, 0.12, 0.08)  # how often 0, 1, 2 and 3 clicks come after a mask
