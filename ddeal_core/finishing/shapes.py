@@ -64,7 +64,11 @@ def filled_holes(labels: Labels) -> Labels:
     hole[0] = False
     if not hole.any():
         return labels
-    return np.where(hole[areas], nearest_labels(labels), labels).astype(np.uint8)
+    filled = labels.copy()
+    for k in np.flatnonzero(hole):  # what surrounds a hole is nearest to it
+        around = (slice(top[k] - 1, bottom[k] + 1), slice(left[k] - 1, right[k] + 1))
+        filled[around][areas[around] == k] = nearest_labels(labels[around])[areas[around] == k]
+    return filled
 
 
 def grown(plane: Plane, pixels: int) -> Plane:

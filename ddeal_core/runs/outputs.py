@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from ddeal_core.errors import DdealError, OutputError
@@ -33,6 +33,7 @@ class Progress:
         restored: Whether the result was found by an earlier run that did not end.
         forward: What going forward found in it, where `result` joins both ways.
         state: What the tracker knows now, where a run could go on from here.
+        cutout: What outputs are made of, where that is worked out already.
     """
 
     frame: Frame
@@ -42,6 +43,7 @@ class Progress:
     restored: bool = False
     forward: Result | None = None
     state: TrackerState | None = None
+    cutout: Cutout | None = None
 
 
 class RunOutputs:
@@ -79,28 +81,36 @@ class RunOutputs:
         """
         frame, result = step.frame, step.result
         kept = None if self._journal is None else self._journal.forward
-        record = cache(lambda: encode_result(result))  # the journal's and a soft output's
+        cutout = step.cutout or self._cutout(frame, result)
         if kept is not None and not step.restored:
-            payload = record() if step.forward is None else None
+            payload = cutout.record() if step.forward is None else None
             kept.log.add(frame.index, step.forward or result, payload=payload)
         if self._meter is not None:
             self._meter.add(frame.index, result)
+        for writer in self._writers:
+            writer.write(frame, cutout)
+        self._frames.append(FrameRecord(frame.index, frame.name, frame.pts))
+        if kept is not None and step.state is not None:
+            kept.reached(step.done, step.state)
+
+    def prepared(self, step: Progress) -> Progress:
+        """Work out what writers will want of a frame, where its thread has nothing else to do."""
+        cutout = self._cutout(step.frame, step.result)
+        for writer in self._writers:
+            writer.prepare(cutout)
+        return replace(step, cutout=cutout)
+
+    def _cutout(self, frame: Frame, result: Result) -> Cutout:
         cutout = Cutout.of(
             frame.image,
             result.labels,
             lambda: result.probabilities,
             result.object_ids,
             is_final=result.is_final,
-            record=record,
+            record=cache(lambda: encode_result(result)),  # the journal's and a soft output's
             cues=lambda: result.cues,
         )
-        if self._finisher is not None:
-            cutout = self._finisher.finish(cutout)
-        for writer in self._writers:
-            writer.write(frame, cutout)
-        self._frames.append(FrameRecord(frame.index, frame.name, frame.pts))
-        if kept is not None and step.state is not None:
-            kept.reached(step.done, step.state)
+        return cutout if self._finisher is None else self._finisher.finish(cutout)
 
     def finish(self) -> None:
         """Finish all outputs; one that cannot be finished does not keep the others from it.

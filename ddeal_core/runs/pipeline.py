@@ -149,7 +149,7 @@ def render_video(
 
     def compute(frames: Iterator[Frame]) -> Generator[Progress]:
         for done, frame in enumerate(frames, start=1):
-            yield Progress(frame, results(frame), done, source.frame_count)
+            yield outputs.prepared(Progress(frame, results(frame), done, source.frame_count))
         if isinstance(results, KnownMasks):
             results.finish()
 

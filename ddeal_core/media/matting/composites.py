@@ -165,10 +165,11 @@ def straight_alpha(
         ValueError: Shapes do not fit, or `margin` is negative.
     """
     _check(image, alpha, "alpha")
-    rgba = np.dstack((image, alpha))
-    if margin is not None:
-        if margin < 0:
-            raise ValueError(f"margin is not negative: {margin}")
-        near = cv2.dilate(alpha, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
-        rgba[near == 0] = 0
-    return rgba
+    rgba = cv2.merge([*cv2.split(image), alpha])
+    if margin is None:
+        return rgba
+    if margin < 0:
+        raise ValueError(f"margin is not negative: {margin}")
+    inside = (alpha > 0).view(np.uint8)
+    near = cv2.dilate(inside, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
+    return cv2.copyTo(rgba, near, np.zeros_like(rgba))

@@ -239,7 +239,8 @@ class Cutout:
             nearest = nearest_labels(self.labels)
             each = np.stack([nearest == i for i in self.object_ids]).astype(np.float32)
         sums = np.zeros((len(each) + 1, *self.labels.shape), np.float32)
-        np.cumsum(each, axis=0, out=sums[1:])
+        for k, share in enumerate(each):  # far faster than numpy's cumsum
+            np.add(sums[k], share, out=sums[k + 1])
         sums /= np.maximum(sums[-1], np.float32(1e-9))
         sums[-1] = 1
         return np.asarray(sums, np.float32)

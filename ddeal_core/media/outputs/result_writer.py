@@ -106,6 +106,9 @@ class ResultWriter(ABC):
             ValueError: The sizes differ.
         """
 
+    def prepare(self, cutout: Cutout) -> None:  # noqa: B027 - most have nothing to work out
+        """Let a cut-out work out, in another thread, what `write` will want of it."""
+
     @abstractmethod
     def finish(self) -> None:
         """Complete the output and give it its name."""

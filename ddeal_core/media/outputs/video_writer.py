@@ -271,6 +271,13 @@ class VideoWriter(ResultWriter):
         self._last = pts
         return replace(frame, pts=pts, time_base=self._time_base)
 
+    def prepare(self, cutout: Cutout) -> None:
+        """See `ResultWriter`."""
+        if not (self._hard or self._recipe.kind == "overlay"):
+            cutout.soft()
+            if not (self._deep or self._recipe.kind == "matte"):
+                cutout.paint(hard=False)
+
     def _composite(self, frame: Frame, cutout: Cutout) -> NDArray[Any]:
         if self._recipe.kind == "overlay":
             return overlay(
