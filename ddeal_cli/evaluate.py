@@ -26,6 +26,8 @@ from ddeal_cli.score_report import LINES, Comparison, ScoreReport, line_of
 if TYPE_CHECKING:
     from ddeal_core.evaluation.methods import Method
 
+_SCORED = "What is scored (the bundled weights if nothing is named)"
+
 
 @app.command(
     "eval",
@@ -95,14 +97,14 @@ def evaluate(
         typer.Option(
             metavar="FOLDER",
             help="Score these masks, <sequence>/<frame>.png.",
-            rich_help_panel="What is scored (the bundled weights if nothing is named)",
+            rich_help_panel=_SCORED,
         ),
     ] = None,
     baseline: Annotated[
         Literal["copy", "flow"] | None,
         typer.Option(
             help="Score copying the first mask, or carrying it along optical flow.",
-            rich_help_panel="What is scored (the bundled weights if nothing is named)",
+            rich_help_panel=_SCORED,
         ),
     ] = None,
     baselines: Annotated[
@@ -110,7 +112,7 @@ def evaluate(
         typer.Option(
             "--baselines",
             help="Score both baselines and the weights, in one table.",
-            rich_help_panel="What is scored (the bundled weights if nothing is named)",
+            rich_help_panel=_SCORED,
         ),
     ] = False,
     ablation: Annotated[
@@ -118,7 +120,7 @@ def evaluate(
         typer.Option(
             "--ablation",
             help="Score the five lines of the paper's Table V: the weights with cues switched off.",
-            rich_help_panel="What is scored (the bundled weights if nothing is named)",
+            rich_help_panel=_SCORED,
         ),
     ] = False,
     weights: WeightsOption = None,
@@ -187,7 +189,7 @@ def evaluate(
         if subject.plans is None:
             _submit(subject, results, folder, "results", report)
         else:
-            _score_folder(subject, results, workers=workers, folder=folder, report=report)
+            _score_folder(subject, results, folder, report, workers)
         report.show(folder)
         return
     from ddeal_core.evaluation.methods import BASELINES, Method, as_method
@@ -215,17 +217,12 @@ def evaluate(
     _clear(folder, folders.values(), subject, overwrite=overwrite)
     for name, place in folders.items():
         method = ready.pop(name, None) or make(name)
-        _run(name, method, subject, folder=place, report=report)
+        _run(name, method, subject, place, report)
     report.show(folder)
 
 
 def _score_folder(
-    subject: EvaluationTarget,
-    results: Path,
-    *,
-    workers: int | None,
-    folder: Path,
-    report: ScoreReport,
+    subject: EvaluationTarget, results: Path, folder: Path, report: ScoreReport, workers: int | None
 ) -> None:
     from ddeal_core.evaluation import SequenceScore, score_plans
     from ddeal_core.evaluation.tables import clear_tables
@@ -269,12 +266,7 @@ def _clear(
 
 
 def _run(
-    name: str,
-    method: "Method",
-    subject: EvaluationTarget,
-    *,
-    folder: Path,
-    report: ScoreReport,
+    name: str, method: "Method", subject: EvaluationTarget, folder: Path, report: ScoreReport
 ) -> None:
     from ddeal_core.evaluation import DatasetScore
     from ddeal_core.evaluation.methods import run_method, track_sequence
@@ -287,21 +279,16 @@ def _run(
             for s in subject.sequences:
                 for _ in track_sequence(method, s, masks=masks / s.name, progress=line.advance):
                     pass
-            runs = []
-        else:
-            runs = [
-                run_method(
-                    method,
-                    plan,
-                    by_name[plan.name],
-                    masks=masks / plan.name,
-                    progress=line.advance,
-                )
-                for plan in subject.plans
-            ]
-    if subject.plans is None:
-        _submit(subject, masks, folder, name, report)
-        return
+            _submit(subject, masks, folder, name, report)
+            return
+        runs = [
+            run_method(
+                *(method, plan, by_name[plan.name]),
+                masks=masks / plan.name,
+                progress=line.advance,
+            )
+            for plan in subject.plans
+        ]
     score = DatasetScore(
         subject.plans[0].protocol, subject.image_set, tuple(run.score for run in runs)
     )
@@ -319,8 +306,8 @@ def _submit(
     clear_tables(folder, subject.image_set)
     assert subject.root is not None
     frames = submission_frames(subject.root, subject.sequences)
-    path = write_submission(masks, folder / "submission.zip", subject.sequences, frames)
-    report.submitted(name, path)
+    path = folder / "submission.zip"
+    report.submit(name, write_submission(masks, path, subject.sequences, frames))
 
 
 def _one_subject(

@@ -121,7 +121,7 @@ def pack_data(
     packed = _add(packing, choice)
     out = output.resolve()
     with ProgressLine("pack", total=len(packing), unit="items", quiet=quiet) as line:
-        for _ in packing.write(out, packed.to_dict(), processes=jobs or cores()):
+        for _ in packing.write(out, asdict(packed), processes=jobs or cores()):
             line.advance()
     parts = packing.parts
     for part in parts:

@@ -6,16 +6,6 @@ import typer
 
 from ddeal_cli import segment_options as own
 from ddeal_cli.app import app, epilog
-from ddeal_cli.finishing_options import (
-    ChokeOption,
-    FeatherOption,
-    GrowOption,
-    HolesOption,
-    ShrinkOption,
-    SpecksOption,
-    SteadyOption,
-    finishing_of,
-)
 from ddeal_cli.one_video import run_and_tell
 from ddeal_cli.options import DeviceOption, Json, Overwrite, Quiet
 from ddeal_cli.segment import parse_objects
@@ -72,13 +62,13 @@ def render(
     green: own.GreenOption = False,
     hard: own.HardOption = False,
     depth: own.DepthOption = None,
-    steady: SteadyOption = False,
-    drop_specks: SpecksOption = False,
-    fill_holes: HolesOption = False,
-    grow: GrowOption = 0,
-    shrink: ShrinkOption = 0,
-    choke: ChokeOption = 0,
-    feather: FeatherOption = 0,
+    steady: own.SteadyOption = False,
+    drop_specks: own.SpecksOption = False,
+    fill_holes: own.HolesOption = False,
+    grow: own.GrowOption = 0,
+    shrink: own.ShrinkOption = 0,
+    choke: own.ChokeOption = 0,
+    feather: own.FeatherOption = 0,
     no_audio: own.AudioOption = False,
     overwrite: Overwrite = False,
     start: own.FirstOption = None,
@@ -94,6 +84,7 @@ def render(
     Masks may be those of segment, mended in a paint program, or another tool's. From the .soft
     file of a run comes what that run would have written, to the byte.
     """
+    from ddeal_core.finishing.options import Finishing
     from ddeal_core.runs import NetworkOptions, OutputOptions, VideoRequest
 
     request = VideoRequest(
@@ -113,7 +104,7 @@ def render(
         background=own.backdrop(background, green=green),
         hard=hard,
         depth=own.bit_depth(depth),
-        finishing=finishing_of(steady, drop_specks, fill_holes, grow, shrink, choke, feather),
+        finishing=Finishing(steady, drop_specks, fill_holes, grow, shrink, choke, feather),
         sound=not no_audio,
         overwrite=overwrite,
         resumable=False,

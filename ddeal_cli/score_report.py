@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ddeal_cli.ablation_table import show_ablation
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.tables import show_table
 
@@ -37,21 +36,14 @@ class ScoreReport:
         compares: What is scored.
     """
 
-    def __init__(
-        self,
-        *,
-        quiet: bool,
-        json: bool,
-        page: Path | None = None,
-        compares: Comparison = "none",
-    ) -> None:
+    def __init__(self, *, quiet: bool, json: bool, page: Path | None, compares: Comparison) -> None:
         self.quiet, self.json = quiet, json
         self._page, self._compares = page, compares
         self.device: str | None = None
         self._scores: dict[str, DatasetScore] = {}
         self._rates: dict[str, float] = {}
         self._folders: dict[str, Path] = {}
-        self._submissions: dict[str, Path] = {}
+        self._submissions: dict[str, str] = {}
 
     def add(
         self,
@@ -77,41 +69,28 @@ class ScoreReport:
 
         write_tables(score, folder)
         if self._page is not None:
-            self._write_page(name, score, sequences, masks, rate)
+            from ddeal_core.evaluation.report import pictures_on_disk, write_report
+
+            page = self._own_page(name, self._page)
+            write_report(
+                score,
+                page,
+                frames=pictures_on_disk(sequences, masks, foreground=score.protocol == "davis2016"),
+                seconds_per_frame=1 / rate if rate else None,
+                title=f"{name} on {score.image_set}",
+            )
+            say(f"wrote {page}", quiet=self.quiet)
         self._scores[name] = score
         self._folders[name] = folder
         if rate is not None:
             self._rates[name] = rate
 
-    def _write_page(
-        self,
-        name: str,
-        score: "DatasetScore",
-        sequences: "Sequence[DatasetSequence]",
-        masks: Path,
-        rate: float | None,
-    ) -> None:
-        from ddeal_core.evaluation.report import pictures_on_disk, write_report
+    def _own_page(self, name: str, page: Path) -> Path:
+        return page if self._compares == "none" else page.with_stem(f"{page.stem}-{name}")
 
-        page = self._own_page(name)
-        write_report(
-            score,
-            page,
-            frames=pictures_on_disk(sequences, masks, foreground=score.protocol == "davis2016"),
-            seconds_per_frame=1 / rate if rate else None,
-            title=f"{name} on {score.image_set}",
-        )
-        say(f"wrote {page}", quiet=self.quiet)
-
-    def _own_page(self, name: str) -> Path:
-        assert self._page is not None
-        if self._compares == "none":
-            return self._page
-        return self._page.with_stem(f"{self._page.stem}-{name}")
-
-    def submitted(self, name: str, path: Path) -> None:
+    def submit(self, name: str, path: Path) -> None:
         """Add a method that cannot be scored here; its results are packed."""
-        self._submissions[name] = path
+        self._submissions[name] = str(path)
 
     def show(self, folder: Path) -> None:
         """Write what compares the scores, and print the table, where the files are, and the JSON.
@@ -120,75 +99,82 @@ class ScoreReport:
             folder: For the tables that compare.
         """
         if self._submissions:
-            self._show_submissions()
+            paths = ", ".join(self._submissions.values())
+            say(
+                "the annotations hold first masks only, so J, F and G can be computed on the "
+                f"server alone: wrote {paths} for it",
+                quiet=self.quiet,
+            )
+            if self.json:
+                methods = {name: {"submission": path} for name, path in self._submissions.items()}
+                emit_json({"device": self.device, "methods": methods})
             return
-        if self._compares == "ablation":
-            self._write_ablation(folder)
-        if self._page is not None and self._compares != "none":
-            self._write_comparison()
-        if not (self.quiet and self.json):
-            self._show_table()
-        shown = self._folders.values() if self._compares != "ablation" else (folder,)
-        for place in shown:
-            say(f"wrote {place}", quiet=self.quiet)
-        if self.json:
-            emit_json(self._whole_record())
-
-    def _lines(self) -> "dict[int, DatasetScore]":
-        return {line_of(name): score for name, score in self._scores.items()}
-
-    def _write_ablation(self, folder: Path) -> None:
-        from ddeal_core.evaluation.ablation import write_ablation
-
-        write_ablation(self._lines(), folder)
-
-    def _write_comparison(self) -> None:
-        from ddeal_core.evaluation.report import write_comparison
-
-        assert self._page is not None
-        write_comparison(
-            self._scores,
-            self._page,
-            pages={name: self._own_page(name).name for name in self._scores},
-            rates=self._rates,
-            table_v=self._lines() if self._compares == "ablation" else None,
+        by_line = (
+            {line_of(n): s for n, s in self._scores.items()}
+            if self._compares == "ablation"
+            else None
         )
-        say(f"wrote {self._page}", quiet=self.quiet)
-
-    def _whole_record(self) -> dict[str, Any]:
         record: dict[str, Any] = {
             "device": self.device,
             "methods": {name: self._record(name) for name in self._scores},
         }
-        if self._compares == "ablation":
-            from ddeal_core.evaluation.ablation import ablation_lines, ablation_record
-
-            record["ablation"] = [ablation_record(x) for x in ablation_lines(self._lines())]
-        return record
-
-    def _show_submissions(self) -> None:
-        paths = {name: str(path) for name, path in self._submissions.items()}
-        say(
-            "the annotations hold first masks only, so J, F and G can be computed on the server "
-            f"alone: wrote {', '.join(paths.values())} for it",
-            quiet=self.quiet,
-        )
-        if self.json:
-            methods = {name: {"submission": path} for name, path in paths.items()}
-            emit_json({"device": self.device, "methods": methods})
-
-    def _show_table(self) -> None:
-        if self._compares == "ablation":
-            from ddeal_core.evaluation.ablation import paper_setting
-
-            by_line = {line_of(name): rate for name, rate in self._rates.items()}
-            show_ablation(self._lines(), by_line, stderr=self.json)
-            protocol = next(iter(self._scores.values())).protocol
-            say(
-                f"percent; drop: below line 1; paper: {paper_setting(protocol)}",
-                quiet=self.quiet,
+        if by_line is not None:
+            from ddeal_core.evaluation.ablation import (
+                ablation_lines,
+                ablation_record,
+                write_ablation,
             )
-            return
+
+            write_ablation(by_line, folder)
+            record["ablation"] = [ablation_record(line) for line in ablation_lines(by_line)]
+        if self._page is not None and self._compares != "none":
+            from ddeal_core.evaluation.report import write_comparison
+
+            write_comparison(
+                self._scores,
+                self._page,
+                pages={name: self._own_page(name, self._page).name for name in self._scores},
+                rates=self._rates,
+                table_v=by_line,
+            )
+            say(f"wrote {self._page}", quiet=self.quiet)
+        if not (self.quiet and self.json):
+            if by_line is not None:
+                self._show_ablation(by_line)
+            else:
+                self._show_scores()
+        for place in self._folders.values() if by_line is None else (folder,):
+            say(f"wrote {place}", quiet=self.quiet)
+        if self.json:
+            emit_json(record)
+
+    def _show_ablation(self, by_line: "dict[int, DatasetScore]") -> None:
+        """Table V: the measured lines beside the paper's, in percent as there."""
+        from ddeal_core.evaluation.ablation import ablation_lines, paper_setting
+
+        lines = ablation_lines(by_line)
+        names = [name.removesuffix("-Mean").replace("-", " ") for name in lines[0].measured]
+        header = ["line", "GDMM", "BC", "SC", *names, "drop", "frames/s"]
+        header += [f"paper {name}" for name in (names[-1], "drop")]
+        rows = []
+        for line, rate in zip(lines, self._rates.values(), strict=True):
+            switches = (line.ablation.matching, line.ablation.base, line.ablation.supplementary)
+            rows.append(
+                [
+                    str(line.line),
+                    *("x" if on else "-" for on in switches),
+                    *map(_percent, line.measured.values()),
+                    _percent(line.drop),
+                    f"{rate:.1f}",
+                    _percent(tuple(line.paper.values())[-1]),
+                    _percent(line.paper_drop),
+                ]
+            )
+        show_table(header, rows, stderr=self.json)
+        protocol = next(iter(self._scores.values())).protocol
+        say(f"percent; drop: below line 1; paper: {paper_setting(protocol)}", quiet=self.quiet)
+
+    def _show_scores(self) -> None:
         alone = len(self._scores) == 1
         header = ["sequence"]
         for name in self._scores:
@@ -198,23 +184,18 @@ class ScoreReport:
         for several in zip(*(score.sequences for score in scores), strict=True):
             values = [v for s in several for v in (s.j_mean, s.f_mean, s.j_and_f)]
             rows.append([several[0].name, *_digits(values)])
-        rows.append([])
         totals = [v for s in scores for v in (s.region.mean, s.contour.mean, s.j_and_f)]
-        rows.append(["all objects", *_digits(totals)])
-        rows += self._categories(scores)
+        rows += [[], ["all objects", *_digits(totals)]]
+        four = [score.seen_unseen for score in scores if score.seen_unseen is not None]
+        if four:
+            seen = [cell for f in four for cell in (*_digits([f.j_seen, f.f_seen]), "")]
+            unseen = [cell for f in four for cell in (*_digits([f.j_unseen, f.f_unseen]), "")]
+            overall = [cell for f in four for cell in ("", "", *_digits([f.overall]))]
+            rows += [["seen", *seen], ["unseen", *unseen], ["G", *overall]]
         if self._rates:
             rates = [f"{self._rates[name]:.1f}" for name in self._scores]
             rows.append(["frames/s", *(cell for rate in rates for cell in ("", "", rate))])
         show_table(header, rows, stderr=self.json)
-
-    def _categories(self, scores: "list[DatasetScore]") -> list[list[str]]:
-        four = [score.seen_unseen for score in scores if score.seen_unseen is not None]
-        if not four:
-            return []
-        seen = [cell for f in four for cell in (*_digits([f.j_seen, f.f_seen]), "")]
-        unseen = [cell for f in four for cell in (*_digits([f.j_unseen, f.f_unseen]), "")]
-        overall = [cell for f in four for cell in ("", "", *_digits([f.overall]))]
-        return [["seen", *seen], ["unseen", *unseen], ["G", *overall]]
 
     def _record(self, name: str) -> dict[str, Any]:
         from ddeal_core.evaluation.tables import global_row, seen_unseen_row
@@ -233,3 +214,7 @@ class ScoreReport:
 
 def _digits(values: Sequence[float | None]) -> list[str]:
     return ["-" if value is None else f"{value:.3f}" for value in values]
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:z.1f}"

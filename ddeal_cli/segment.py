@@ -7,16 +7,6 @@ import typer
 
 from ddeal_cli import segment_options as own
 from ddeal_cli.app import app, epilog
-from ddeal_cli.finishing_options import (
-    ChokeOption,
-    FeatherOption,
-    GrowOption,
-    HolesOption,
-    ShrinkOption,
-    SpecksOption,
-    SteadyOption,
-    finishing_of,
-)
 from ddeal_cli.hint_options import (
     BoxOption,
     MethodOption,
@@ -80,13 +70,13 @@ def segment(
     green: own.GreenOption = False,
     hard: own.HardOption = False,
     depth: own.DepthOption = None,
-    steady: SteadyOption = False,
-    drop_specks: SpecksOption = False,
-    fill_holes: HolesOption = False,
-    grow: GrowOption = 0,
-    shrink: ShrinkOption = 0,
-    choke: ChokeOption = 0,
-    feather: FeatherOption = 0,
+    steady: own.SteadyOption = False,
+    drop_specks: own.SpecksOption = False,
+    fill_holes: own.HolesOption = False,
+    grow: own.GrowOption = 0,
+    shrink: own.ShrinkOption = 0,
+    choke: own.ChokeOption = 0,
+    feather: own.FeatherOption = 0,
     no_audio: own.AudioOption = False,
     overwrite: Overwrite = False,
     resume: own.ResumeOption = False,
@@ -111,6 +101,7 @@ def segment(
     """Cut objects out of videos, given their masks on a frame, or boxes around them."""
     from ddeal_core.batch import default_folder, find_videos
     from ddeal_core.errors import InputError
+    from ddeal_core.finishing.options import Finishing
     from ddeal_core.runs import NetworkOptions, OutputOptions, VideoRequest
 
     ways = {direction, "backward" if reverse else None, "between" if between else None} - {None}
@@ -135,7 +126,7 @@ def segment(
         background=own.backdrop(background, green=green),
         hard=hard,
         depth=own.bit_depth(depth),
-        finishing=finishing_of(steady, drop_specks, fill_holes, grow, shrink, choke, feather),
+        finishing=Finishing(steady, drop_specks, fill_holes, grow, shrink, choke, feather),
         sound=not no_audio,
         cues=cues or (),
         cue_frames=cue_frames,

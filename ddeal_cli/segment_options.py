@@ -1,11 +1,12 @@
-"""Options of ``ddeal segment`` that no other command has."""
+"""Options of ``ddeal segment`` and ``ddeal render`` that no other command has."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-_INPUT, _OUTPUT, _MANY, _INSIDE = "Input", "Output", "Many videos", "See inside"
+_INPUT, _OUTPUT, _MANY = "Input", "Output", "Many videos"
+_INSIDE, _FINISHING = "See inside", "Finishing"
 
 VideosArgument = Annotated[
     list[str],
@@ -210,6 +211,73 @@ CueFramesOption = Annotated[
         help="Frames of --cues: all, every:5, or numbers such as 0,10,20-29, counted from 0 in "
         "the whole video. Default: every:10 in a folder, all in a video.",
         rich_help_panel=_INSIDE,
+    ),
+]
+
+
+SteadyOption = Annotated[
+    bool,
+    typer.Option(
+        "--steady",
+        help="Damp the chatter of edges where neither the picture nor the mask moves.",
+        rich_help_panel=_FINISHING,
+    ),
+]
+SpecksOption = Annotated[
+    bool,
+    typer.Option(
+        "--drop-specks",
+        help="Drop pieces smaller than a fiftieth of an object's largest one.",
+        rich_help_panel=_FINISHING,
+    ),
+]
+HolesOption = Annotated[
+    bool,
+    typer.Option(
+        "--fill-holes",
+        help="Fill holes smaller than a tenth of the objects.",
+        rich_help_panel=_FINISHING,
+    ),
+]
+GrowOption = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=200,
+        help="Move outlines out by N pixels; objects never overlap.",
+        rich_help_panel=_FINISHING,
+    ),
+]
+ShrinkOption = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=200,
+        help="Move outlines in by N pixels, after growing.",
+        rich_help_panel=_FINISHING,
+    ),
+]
+ChokeOption = Annotated[
+    int,
+    typer.Option(
+        metavar="PERCENT",
+        min=0,
+        max=95,
+        help="Make edge pixels transparent of which less than that is the object, as the fringe "
+        "that a green screen leaves.",
+        rich_help_panel=_FINISHING,
+    ),
+]
+FeatherOption = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=200,
+        help="Soften edges over N pixels to either side.",
+        rich_help_panel=_FINISHING,
     ),
 ]
 

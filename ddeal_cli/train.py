@@ -20,10 +20,9 @@ from ddeal_cli.data_options import (
 from ddeal_cli.make_synthetic import OptionValues, read_options
 from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Moving, Stills
 from ddeal_cli.options import DeviceOption, Json, Quiet, parse_size
-from ddeal_cli.packed_data import open_packed
 from ddeal_cli.progress import ProgressLine
 from ddeal_cli.recipes import changed_recipe, imagenet_for, read_recipe
-from ddeal_cli.training_data import DataChoice, open_data
+from ddeal_cli.training_data import DataChoice, open_data, open_packed
 
 if TYPE_CHECKING:
     from ddeal_core.training import FirstMaskTrainer, LogRow, Trainer, World

@@ -3,19 +3,22 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated
 
 from ddeal_cli.console import say
 from ddeal_cli.material import Folder, Material, folder_name, read_folder
-from ddeal_core.settings import Range
+from ddeal_core.errors import DatasetError, InputError
+from ddeal_core.settings import Range, read_settings
+from ddeal_core.text_files import parsing, read_json
+from ddeal_core.whole_files import write_whole
 
 if TYPE_CHECKING:
     from ddeal_core.datasets import Sequence as DatasetSequence
     from ddeal_core.datasets import SyntheticConfig
     from ddeal_core.training import TrainingData
 
-__all__ = ["DataChoice", "annotated", "open_data", "scorable"]
+__all__ = ["DataChoice", "annotated", "open_data", "open_packed", "scorable"]
 
 _FILE = "data.json"
 
@@ -79,15 +82,12 @@ class DataChoice:
         Raises:
             InputError: The file beside the run is damaged.
         """
-        from ddeal_core.errors import InputError
-        from ddeal_core.text_files import parsing, read_json
-
         path = run / _FILE
         if not path.is_file():
             return self
         values = read_json(path)
         with parsing(path, "the data of a run", advice="remove it and name the data"):
-            stored = DataChoice.from_dict(values)
+            stored = read_settings(DataChoice, values)
         frames = self.validation_frames
         if self == DataChoice(validation_frames=frames):  # no data are named
             if stored.packed is not None and not Path(stored.packed).is_dir():
@@ -123,27 +123,72 @@ class DataChoice:
             self.validation_frames,
         )
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "DataChoice":
-        """Read back what `to_dict` wrote.
-
-        Raises:
-            ConfigError: It is something else.
-        """
-        from ddeal_core.settings import read_settings
-
-        return read_settings(cls, values)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return asdict(self)
-
     def store(self, run: Path) -> None:
         """Keep it beside the run."""
-        from ddeal_core.whole_files import write_whole
-
-        text = json.dumps(self.to_dict(), indent=1) + "\n"
+        text = json.dumps(asdict(self), indent=1) + "\n"
         write_whole(run / _FILE, text.encode("utf-8"))
+
+
+def open_packed(root: Path, named: DataChoice) -> DataChoice:
+    """What packed data hold, with what may be named beside them.
+
+    Args:
+        root: The packed folder.
+        named: Options of the command: switches, and how many frames to validate on.
+
+    Raises:
+        DatasetError: The folder is not whole.
+        InputError: Other data are named too, or more frames to validate on than were packed.
+    """
+    from ddeal_core.datasets.packed_index import INDEX, read_index
+
+    root = root.resolve()
+    if named.datasets or named.held_out or named.material != Material():
+        raise InputError("--packed brings all of its data: name no other datasets or material")
+    index = read_index(root)
+    with parsing(root / INDEX, "the index of packed data", advice="pack again"):
+        packed = _below(root, read_settings(DataChoice, index.choice))
+    held, wanted = packed.validation_frames, named.validation_frames
+    if held is not None and wanted is not None and wanted > held:
+        raise InputError(
+            f"{root} was packed with {held} frames a held-out sequence, "
+            f"--validation-frames {wanted} asks for more: pack again"
+        )
+    return replace(
+        packed,
+        packed=str(root),
+        digest=index.digest,
+        synthetic=packed.synthetic if named.synthetic is None else named.synthetic,
+        options=packed.options + named.options,
+        validation_frames=held if wanted is None else wanted,
+    )
+
+
+def _below(root: Path, choice: DataChoice) -> DataChoice:
+    """The same choice with paths below a folder."""
+
+    def place(path: str) -> str:
+        parts = PurePosixPath(path)
+        if parts.is_absolute() or ".." in parts.parts:
+            raise ValueError(f"{path!r} leads out of the folder")
+        return str(root / parts)
+
+    def folders(named: tuple[Folder, ...]) -> tuple[Folder, ...]:
+        return tuple((place(path), image_set) for path, image_set in named)
+
+    material = choice.material
+    return replace(
+        choice,
+        datasets=folders(choice.datasets),
+        held_out=folders(choice.held_out),
+        material=Material(
+            stills=tuple(map(place, material.stills)),
+            coco=tuple((place(json), place(images)) for json, images in material.coco),
+            cutouts=tuple(map(place, material.cutouts)),
+            backgrounds=tuple(map(place, material.backgrounds)),
+            moving=folders(material.moving),
+        ),
+    )
 
 
 def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":
@@ -194,7 +239,6 @@ def annotated(folder: Folder) -> "list[DatasetSequence]":
         DatasetError: There are none.
     """
     from ddeal_core.datasets.layouts import find_sequences
-    from ddeal_core.errors import DatasetError
 
     path, image_set = folder
     found = [sequence for sequence in find_sequences(path, image_set) if sequence.annotations]
@@ -207,7 +251,6 @@ def scorable(
     sequences: "Sequence[DatasetSequence]", frames: int | None, *, named: bool
 ) -> "list[DatasetSequence]":
     """Leave out what the rules of scoring cannot be applied to."""
-    from ddeal_core.errors import DatasetError, InputError
     from ddeal_core.training.validation import HeldOut
 
     kept = []

@@ -244,12 +244,12 @@ def _make_json(folder: Path) -> dict[str, list[Path]]:
     packed_part = PackedPart("dataset", "DAVIS:train", "sets/DAVIS", items=1, files=0, bytes=0)
     choice = DataChoice((("/data/DAVIS", "train"),), material=Material(stills=("/data/stills",)))
     within = DataChoice((("sets/DAVIS", "train"),), options=("max_objects=2",), digest="00")
-    index = PackedIndex((packed_part,), within.to_dict(), {"short_side": 300})
+    index = PackedIndex((packed_part,), asdict(within), {"short_side": 300})
     contents |= {
         "json-network": TINY.to_dict(),
         "json-engine": asdict(SyntheticConfig()),
         "json-packed": json.loads(index.to_json()),
-        "json-choice": choice.to_dict(),
+        "json-choice": asdict(choice),
         "json-session": {"video": "a.mp4", "objects": [{"id": 1, "name": "swan"}]},
         "json-manifest": json.loads(manifest.to_text()),
     }

@@ -14,9 +14,8 @@ from PIL import Image
 
 from ddeal_cli.annotate.session_folder import SessionFolder
 from ddeal_cli.bench.record import compare_records, read_record
-from ddeal_cli.packed_data import open_packed
 from ddeal_cli.recipes import read_recipe
-from ddeal_cli.training_data import DataChoice
+from ddeal_cli.training_data import DataChoice, open_packed
 from ddeal_core.datasets import Clip, DavisLayout, SyntheticClips, SyntheticConfig, YouTubeVosLayout
 from ddeal_core.datasets.coco import CocoStills
 from ddeal_core.datasets.export import export_clips

@@ -28,7 +28,7 @@ def test_demo_writes_clip_masks_and_videos_and_says_where(ddeal, tiny_weights, t
             assert mask.size == (640, 360)
     with av.open(folder / "cutout.mov") as container:
         assert container.streams.video[0].pix_fmt.startswith("yuva")
-    assert ddeal(*words, "--quiet").status == 0  # an earlier demo is replaced
+    assert ddeal(*words, "--frames", 2, "--quiet").status == 0  # an earlier demo is replaced
 
 
 def test_demo_leaves_other_folders_alone(ddeal, tiny_weights, tmp_path):

@@ -166,8 +166,9 @@ def test_a_page_for_each_method_that_is_scored(ddeal, davis, tmp_path):
 
 
 def test_the_lines_of_table_v(ddeal, davis, tiny_weights, tmp_path):
-    words = ["eval", davis, "--ablation", "-w", tiny_weights, "--device", "cpu", "-o", "out"]
-    run = ddeal(*words, "--json", "--report", "page.html")
+    words = ["eval", davis, "--set", "val", "-w", tiny_weights, "--device", "cpu"]
+    ablation = [*words, "--ablation", "-o", "out"]
+    run = ddeal(*ablation, "--json", "--report", "page.html")
     assert run.status == 0, run.err
     lines = run.json["ablation"]
     for line in (lines[1], lines[4]):  # between them, every switch
@@ -177,8 +178,7 @@ def test_the_lines_of_table_v(ddeal, davis, tiny_weights, tmp_path):
             if not line[key]
         ] + ([] if line["base"] else ["appearance"])
         switches = [word for cue in without for word in ("--without", cue)]
-        alone = ddeal("eval", davis, "-w", tiny_weights, "--device", "cpu", *switches,
-                      "-o", f"alone-{line['line']}", "--json")  # fmt: skip
+        alone = ddeal(*words, *switches, "-o", f"alone-{line['line']}", "--json")
         assert alone.status == 0, alone.err
         name = f"line-{line['line']}"
         expected = alone.json["methods"]["model"]["global"]
@@ -200,7 +200,7 @@ def test_the_lines_of_table_v(ddeal, davis, tiny_weights, tmp_path):
         assert (tmp_path / f"page-line-{number}.html").is_file()
 
     # Nothing of it is taken for the result of another run, and nothing is lost by a typing error.
-    again = ddeal(*words)
+    again = ddeal(*ablation)
     assert again.status == 2
     assert "--overwrite" in again.complaint
     missing = ddeal("eval", davis, "--ablation", "-w", "no", "-o", "out", "--overwrite")

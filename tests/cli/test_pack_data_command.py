@@ -84,7 +84,6 @@ def test_packed_data_stand_for_their_folders_and_a_run_that_stops_in_time_goes_o
         assert tensor.equal(whole[name]), name
 
     # A run begun with the folders themselves goes on with what was packed of them.
-    words = [*words, "--steps", 3]
     run = ddeal("train", "-o", "plain", "--resume", "--packed", "elsewhere", *words)
     assert run.status == 0, run.err
     assert "warning" not in run.err

@@ -189,7 +189,7 @@ def test_a_file_with_a_number_and_a_sign_in_its_name_is_a_file(segment, tiny_cli
 def test_network_options_reach_the_network(segment, tmp_path):
     def masks_with(*words):
         name = f"m{len(list(tmp_path.iterdir()))}"
-        assert segment("-o", name, *words).status == 0
+        assert segment("-o", name, "--end", 4, *words).status == 0
         return np.stack(labels_in(tmp_path / name))
 
     plain = masks_with()

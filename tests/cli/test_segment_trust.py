@@ -112,7 +112,7 @@ def test_odd_names(cut, tiny_clip, tmp_path, name):
         (folder / name).write_bytes(tiny_clip.video.read_bytes())
     except OSError:
         pytest.skip("this system has no such names")
-    run = cut(folder / name, "-o", "masks", "-o", f"{tmp_path / 'out.json'}", "--json")
+    run = cut(folder / name, "-o", "masks", "-o", tmp_path / "out.json", "--end", 2, "--json")
     assert run.status == 0, run.err
     assert run.json["video"] == str(folder / name)
     assert json.loads((tmp_path / "out.json").read_text("ascii"))["info"]["description"] == name
