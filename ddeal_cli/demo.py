@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddeal_cli import options
 from ddeal_cli.app import app, epilog
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.one_video import run_and_show
-from ddeal_cli.options import (
-    DeviceOption,
-    Json,
-    Overwrite,
-    Quiet,
-    ResolutionOption,
-    WeightsOption,
-    parse_resolution,
-)
 from ddeal_cli.sample import FRAMES, VIDEO, sample_labels
 
 if TYPE_CHECKING:
@@ -47,18 +39,18 @@ def demo(
             rich_help_panel="Output",
         ),
     ] = Path("ddeal-demo"),
-    overwrite: Overwrite = False,
+    overwrite: options.Overwrite = False,
     frames: Annotated[
         int, typer.Option(min=2, max=FRAMES, metavar="N", help="Only the first frames of the clip.")
     ] = FRAMES,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
-    resolution: ResolutionOption = None,
-    quiet: Quiet = False,
-    json_: Json = False,
+    weights: options.WeightsOption = None,
+    device: options.DeviceOption = "auto",
+    resolution: options.ResolutionOption = None,
+    quiet: options.Quiet = False,
+    json_: options.Json = False,
 ) -> None:
     """Cut two animals out of the sample clip, and say how fast and how well."""
-    side = parse_resolution(resolution)
+    side = options.parse_resolution(resolution)
     _claim(output, overwrite=overwrite)
     video, first = output / "sample.mp4", output / "first.png"
     shutil.copyfile(VIDEO, video)

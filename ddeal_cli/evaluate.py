@@ -6,20 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ddeal_cli import options
 from ddeal_cli.app import app, epilog
 from ddeal_cli.evaluation_target import EvaluationTarget, ProtocolName, find_target
-from ddeal_cli.options import (
-    DeviceOption,
-    Json,
-    Overwrite,
-    PrecisionOption,
-    Quiet,
-    ResolutionOption,
-    WeightsOption,
-    WithoutOption,
-    ablation_of,
-    parse_resolution,
-)
 from ddeal_cli.progress import ProgressLine
 from ddeal_cli.score_report import LINES, Comparison, ScoreReport, line_of
 
@@ -123,11 +112,11 @@ def evaluate(
             rich_help_panel=_SCORED,
         ),
     ] = False,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
-    resolution: ResolutionOption = None,
-    precision: PrecisionOption = "float32",
-    without: WithoutOption = None,
+    weights: options.WeightsOption = None,
+    device: options.DeviceOption = "auto",
+    resolution: options.ResolutionOption = None,
+    precision: options.PrecisionOption = "float32",
+    without: options.WithoutOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -148,7 +137,7 @@ def evaluate(
             rich_help_panel="Output",
         ),
     ] = None,
-    overwrite: Overwrite = False,
+    overwrite: options.Overwrite = False,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -158,8 +147,8 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    quiet: Quiet = False,
-    json_: Json = False,
+    quiet: options.Quiet = False,
+    json_: options.Json = False,
 ) -> None:
     """Score results, weights or a baseline: J, F, J&F and G, as DAVIS and YouTube-VOS do."""
     from ddeal_core.errors import InputError
@@ -202,9 +191,9 @@ def evaluate(
         segmenter = Segmenter.load(
             weights,
             device=device,
-            resolution=parse_resolution(resolution),
+            resolution=options.parse_resolution(resolution),
             precision=precision,
-            ablation=Ablation.table_v(line_of(name)) if ablation else ablation_of(without),
+            ablation=Ablation.table_v(line_of(name)) if ablation else options.ablation_of(without),
         )
         report.device = str(segmenter.device)
         return as_method(segmenter)

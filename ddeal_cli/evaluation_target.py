@@ -17,12 +17,8 @@ ProtocolName = Literal["davis2016", "davis2017", "ytvos", "vos-benchmark", "ever
 class EvaluationTarget:
     """What is scored, or tracked for a server.
 
-    Attributes:
-        name: Name of the dataset's folder.
-        root: That folder; None for a pair of folders.
-        image_set: Name that the tables get.
-        sequences: With at least the objects' first masks.
-        plans: What of them is scored; None where there are first masks only.
+    `name` and `root` are those of the dataset (no root for a pair of folders), `image_set` is what
+    tables are called after. There are no `plans` where there are first masks only.
     """
 
     name: str
@@ -45,18 +41,7 @@ def find_target(
 ) -> EvaluationTarget:
     """Find what the words of the command name, and plan what of it is scored.
 
-    Args:
-        dataset: Root of a dataset; or None, and two folders.
-        images: Frames; may be missing where nothing is run.
-        annotations: Ground truth.
-        protocol: Rules; None takes those that fit the kind of input.
-        image_set: List of sequences.
-        names: Only these sequences.
-        seen: File of seen categories.
-        runs: Whether a method is run, which needs frames.
-
-    Raises:
-        InputError: Words that contradict each other, or data that is not there.
+    A `protocol` of None is that which fits the input; frames may be missing unless a method `runs`.
     """
     from ddeal_core.errors import InputError
     from ddeal_core.evaluation import (

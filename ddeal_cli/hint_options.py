@@ -77,18 +77,9 @@ def hints_of(
     size: tuple[int, int],
     known: Sequence[int] = (),
 ) -> "dict[int, Hints]":
-    """Read the options' words; none gives an empty dictionary.
+    """Read the options' words about a frame of (height, width); none gives an empty dictionary.
 
-    Args:
-        boxes: Of `BoxOption`.
-        points: Of `PointOption`.
-        not_points: Of `NotPointOption`.
-        scribble: Of `ScribbleOption`.
-        size: (height, width) of the frame.
-        known: Ids of objects that have a mask already.
-
-    Raises:
-        InputError: See `read_hints` and `read_strokes`.
+    `known` are ids of objects that have a mask already.
     """
     from ddeal_core.errors import InputError
     from ddeal_core.interaction import read_hints, read_strokes

@@ -107,11 +107,7 @@ def make_synthetic(
 
 
 def read_options(words: Sequence[str] | None, *, objects: int | None = None) -> "SyntheticConfig":
-    """Turn ``name=value`` words into the engine's configuration.
-
-    Raises:
-        ConfigError: A name or a value is unknown.
-    """
+    """Turn ``name=value`` words into the engine's configuration."""
     from ddeal_core.datasets import SyntheticConfig
     from ddeal_core.errors import ConfigError
 

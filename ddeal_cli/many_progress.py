@@ -18,12 +18,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class ManyProgress:
-    """Shows the videos that are under way, how many are done, and the time that is left.
-
-    Args:
-        total: Videos in all.
-        quiet: Show nothing.
-    """
+    """Shows the videos that are under way, how many are done, and the time that is left."""
 
     def __init__(self, total: int, *, quiet: bool = False) -> None:
         self._total, self._quiet = total, quiet

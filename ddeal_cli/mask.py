@@ -6,16 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddeal_cli import hint_options
 from ddeal_cli.app import app
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.hint_options import (
-    BoxOption,
-    MethodOption,
-    NotPointOption,
-    PointOption,
-    ScribbleOption,
-    hints_of,
-)
 from ddeal_cli.options import Json, Overwrite, Quiet
 
 if TYPE_CHECKING:
@@ -33,11 +26,11 @@ def mask(
             metavar="VIDEO", help="Video, folder of images, pattern, or one image; also live."
         ),
     ],
-    box: BoxOption = None,
-    point: PointOption = None,
-    not_point: NotPointOption = None,
-    scribble: ScribbleOption = None,
-    method: MethodOption = "network",
+    box: hint_options.BoxOption = None,
+    point: hint_options.PointOption = None,
+    not_point: hint_options.NotPointOption = None,
+    scribble: hint_options.ScribbleOption = None,
+    method: hint_options.MethodOption = "network",
     given: Annotated[
         Path | None,
         typer.Option(
@@ -92,7 +85,7 @@ def mask(
         old = None if given is None else read_mask(given, size=source.size)
         if old is not None:
             say(f"mask: {old.understood}", quiet=quiet)
-        hints = hints_of(
+        hints = hint_options.hints_of(
             box,
             point,
             not_point,

@@ -79,15 +79,7 @@ Moving = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Folders and files, as named.
-
-    Attributes:
-        stills: Folders of images with masks.
-        coco: (JSON, folder) pairs.
-        cutouts: Folders of objects with alpha, or of turntables.
-        backgrounds: Folders of photographs or videos.
-        moving: Folders of video with masks.
-    """
+    """Folders and files, as named; `coco` are pairs of a JSON file and a folder."""
 
     stills: tuple[str, ...] = ()
     coco: tuple[tuple[str, str], ...] = ()
@@ -111,11 +103,7 @@ class Material:
         backgrounds: Sequence[Path] | None,
         moving: Sequence[str] | None,
     ) -> "Material":
-        """Take the values of the options; paths become absolute.
-
-        Raises:
-            InputError: A COCO pair has no colon.
-        """
+        """Take the values of the options; paths become absolute."""
         return cls(
             stills=tuple(str(path.resolve()) for path in stills or ()),
             coco=tuple(_pair(text) for text in coco or ()),
@@ -125,11 +113,7 @@ class Material:
         )
 
     def open(self) -> "Sources":
-        """Open all of it; with nothing named, clips are procedural.
-
-        Raises:
-            DatasetError: A path does not hold what it should.
-        """
+        """Open all of it; with nothing named, clips are procedural."""
         from ddeal_core.datasets import Sources
 
         return Sources.from_paths(

@@ -34,12 +34,7 @@ def run_and_show(
 ) -> "RunSummary":
     """Run a video into its outputs with a progress bar; the first Ctrl-C ends it cleanly.
 
-    Args:
-        request: See `run_video`.
-        outputs: See `run_video`.
-        network: See `run_video`.
-        quiet: Show nothing.
-        watch: Called after each frame.
+    `watch` is called after each frame.
     """
     from ddeal_core.runs import run_video
 

@@ -129,11 +129,7 @@ Json = Annotated[
 
 
 def parse_resolution(text: str | None) -> int | Literal["native"] | None:
-    """Read ``480`` or ``native``.
-
-    Raises:
-        InputError: It is neither.
-    """
+    """Read ``480`` or ``native``."""
     from ddeal_core.errors import InputError
 
     if text is None:
@@ -146,15 +142,10 @@ def parse_resolution(text: str | None) -> int | Literal["native"] | None:
 
 
 def parse_size(text: str, *, clips: bool = False) -> tuple[int, int]:
-    """Read ``854x480``, width first as video people write it, as (height, width).
+    """Read ``854x480`` as height and width.
 
-    Args:
-        text: What was typed.
-        clips: Whether it is the size of training clips, which had the height first once: the
-            sizes of recipes and examples of that time are refused.
-
-    Raises:
-        InputError: It has another form, or the old order.
+    Sizes of training clips (`clips`) had the height first once: the sizes of recipes and examples
+    of that time are refused.
     """
     from ddeal_core.errors import InputError
 

@@ -6,16 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddeal_cli import data_options
 from ddeal_cli.app import app, epilog
 from ddeal_cli.completion import complete_recipes
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.data_options import (
-    Datasets,
-    HeldOutSets,
-    ImageSet,
-    SyntheticClips,
-    ValidationFrames,
-)
 from ddeal_cli.make_synthetic import OptionValues, read_options
 from ddeal_cli.material import Backgrounds, Coco, Cutouts, Folder, Material, Moving, Stills
 from ddeal_cli.options import Json, Quiet
@@ -39,11 +33,11 @@ _SIZE = "How small"
 )
 def pack_data(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; new or empty.")],
-    datasets: Datasets = None,
-    image_set: ImageSet = None,
-    held_out: HeldOutSets = None,
-    validation_frames: ValidationFrames = None,
-    synthetic: SyntheticClips = None,
+    datasets: data_options.Datasets = None,
+    image_set: data_options.ImageSet = None,
+    held_out: data_options.HeldOutSets = None,
+    validation_frames: data_options.ValidationFrames = None,
+    synthetic: data_options.SyntheticClips = None,
     stills: Stills = None,
     coco: Coco = None,
     cutouts: Cutouts = None,

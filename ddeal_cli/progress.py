@@ -91,11 +91,7 @@ class ProgressLine:
             self._bar.update(self._task, total=self._total)
 
     def advance(self, *, note: str = "") -> None:
-        """Count one more.
-
-        Args:
-            note: Shown behind the count.
-        """
+        """Count one more, with a note behind the count."""
         self._done += 1
         if self._quiet:
             return

@@ -15,15 +15,9 @@ FIRST_MASK = "first-mask"
 
 
 def read_recipe(name: str | None, *, run: Path | None = None) -> "Recipe | FirstMaskRecipe":
-    """Find a recipe.
+    """Find a recipe that comes with the package, or in a JSON file.
 
-    Args:
-        name: One that comes with the package, or a JSON file; None for the run's, else compact.
-        run: Folder of a run that is gone on with.
-
-    Raises:
-        ConfigError: There is none of this name, or the file holds none.
-        WeightsError: The run's checkpoint is damaged.
+    None is that of the `run` that is gone on with, else compact.
     """
     from ddeal_core.errors import ConfigError
     from ddeal_core.text_files import parsing, read_json
@@ -56,16 +50,7 @@ def read_recipe(name: str | None, *, run: Path | None = None) -> "Recipe | First
 def changed_recipe(
     recipe: "Recipe | FirstMaskRecipe", **changes: Any
 ) -> "Recipe | FirstMaskRecipe":
-    """Change the numbers that are not None.
-
-    Args:
-        recipe: To begin from.
-        changes: See `override`; the recipe for first masks has some of them.
-
-    Raises:
-        InputError: The recipe has no such number.
-        ConfigError: A value is out of range.
-    """
+    """Change the numbers that are not None; a recipe may not have all of them: see `override`."""
     from ddeal_core.training import FirstMaskRecipe
     from ddeal_core.training.overrides import override, override_first_mask
 
@@ -79,13 +64,7 @@ def imagenet_for(
 ) -> "dict[str, Tensor] | None":
     """Read the ImageNet weights that a run begins with.
 
-    Args:
-        recipe: Of the run.
-        path: A file that was named.
-        begun: Whether the run has other weights, or shall have none.
-
-    Raises:
-        WeightsError: They are not there, or damaged.
+    None where no file is named and the run has `begun` with other weights, or shall have none.
     """
     from ddeal_core.network import NetworkConfig
     from ddeal_core.training import FirstMaskRecipe

@@ -28,12 +28,7 @@ def line_of(name: str) -> int:
 class ScoreReport:
     """Gathers scores by method, and shows them in the end.
 
-    Args:
-        quiet: Show nothing but what was asked for.
-        json: Whether standard output is for machines.
-        page: HTML page to write; where several things are scored it compares them, and each
-            has a page of its own beside it.
-        compares: What is scored.
+    Where several things are scored, `page` compares them, and each has a page beside it.
     """
 
     def __init__(self, *, quiet: bool, json: bool, page: Path | None, compares: Comparison) -> None:
@@ -55,16 +50,7 @@ class ScoreReport:
         masks: Path,
         rate: float | None = None,
     ) -> None:
-        """Add a method; its tables and its page are written now.
-
-        Args:
-            name: Of the method.
-            score: What it reached.
-            folder: For the tables.
-            sequences: What it was scored on.
-            masks: What it made of them.
-            rate: Frames a second.
-        """
+        """Add a method's score, masks and frames a second; its tables and page are written now."""
         from ddeal_core.evaluation import write_tables
 
         write_tables(score, folder)
@@ -93,11 +79,7 @@ class ScoreReport:
         self._submissions[name] = str(path)
 
     def show(self, folder: Path) -> None:
-        """Write what compares the scores, and print the table, where the files are, and the JSON.
-
-        Args:
-            folder: For the tables that compare.
-        """
+        """Print the table and the JSON; write what compares several scores into a folder."""
         if self._submissions:
             paths = ", ".join(self._submissions.values())
             say(

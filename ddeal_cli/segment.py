@@ -5,31 +5,10 @@ from dataclasses import replace
 
 import typer
 
+from ddeal_cli import hint_options, options
 from ddeal_cli import segment_options as own
 from ddeal_cli.app import app, epilog
-from ddeal_cli.hint_options import (
-    BoxOption,
-    MethodOption,
-    NotPointOption,
-    PointOption,
-    ScribbleOption,
-    hints_of,
-)
 from ddeal_cli.one_video import run_and_tell
-from ddeal_cli.options import (
-    CudaGraphsOption,
-    DeviceOption,
-    Json,
-    LookAheadOption,
-    Overwrite,
-    PrecisionOption,
-    Quiet,
-    ResolutionOption,
-    WeightsOption,
-    WithoutOption,
-    ablation_of,
-    parse_resolution,
-)
 from ddeal_cli.segment_many import many_meant, segment_many
 
 __all__ = ["parse_objects"]
@@ -53,11 +32,11 @@ __all__ = ["parse_objects"]
 def segment(
     videos: own.VideosArgument,
     mask: own.MaskOption = None,
-    box: BoxOption = None,
-    point: PointOption = None,
-    not_point: NotPointOption = None,
-    scribble: ScribbleOption = None,
-    method: MethodOption = "network",
+    box: hint_options.BoxOption = None,
+    point: hint_options.PointOption = None,
+    not_point: hint_options.NotPointOption = None,
+    scribble: hint_options.ScribbleOption = None,
+    method: hint_options.MethodOption = "network",
     direction: own.DirectionOption = None,
     reverse: own.ReverseOption = False,
     between: own.BetweenOption = False,
@@ -78,25 +57,25 @@ def segment(
     choke: own.ChokeOption = 0,
     feather: own.FeatherOption = 0,
     no_audio: own.AudioOption = False,
-    overwrite: Overwrite = False,
+    overwrite: options.Overwrite = False,
     resume: own.ResumeOption = False,
     start: own.StartOption = None,
     end: own.EndOption = None,
     on_error: own.OnErrorOption = "stop",
     max_pixels: own.MaxPixelsOption = None,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
-    resolution: ResolutionOption = None,
-    precision: PrecisionOption = "float32",
-    look_ahead: LookAheadOption = 1,
-    cuda_graphs: CudaGraphsOption = False,
-    without: WithoutOption = None,
+    weights: options.WeightsOption = None,
+    device: options.DeviceOption = "auto",
+    resolution: options.ResolutionOption = None,
+    precision: options.PrecisionOption = "float32",
+    look_ahead: options.LookAheadOption = 1,
+    cuda_graphs: options.CudaGraphsOption = False,
+    without: options.WithoutOption = None,
     jobs: own.JobsOption = None,
     engine: own.EngineOption = "local",
     cues: own.CuesOption = None,
     cue_frames: own.CueFramesOption = None,
-    quiet: Quiet = False,
-    json_: Json = False,
+    quiet: options.Quiet = False,
+    json_: options.Json = False,
 ) -> None:
     """Cut objects out of videos, given their masks on a frame, or boxes around them."""
     from ddeal_core.batch import default_folder, find_videos
@@ -137,11 +116,11 @@ def segment(
     network = NetworkOptions(
         weights=weights,
         device=device,
-        resolution=parse_resolution(resolution),
+        resolution=options.parse_resolution(resolution),
         precision=precision,
         look_ahead=look_ahead,
         cuda_graphs=cuda_graphs,
-        ablation=ablation_of(without),
+        ablation=options.ablation_of(without),
     )
     hinted = bool(box or point or not_point or scribble)
     if many_meant(many, request, outputs, mask_dir=mask_dir, engine=engine):
@@ -171,7 +150,7 @@ def segment(
     if hinted:
         request = replace(
             request,
-            hints=lambda size, known: hints_of(
+            hints=lambda size, known: hint_options.hints_of(
                 box, point, not_point, scribble, size=size, known=known
             ),
             method=method,
@@ -182,11 +161,7 @@ def segment(
 
 
 def parse_objects(text: str | None) -> tuple[int, ...] | None:
-    """Read ids such as ``1,38``.
-
-    Raises:
-        InputError: It is no list of ids.
-    """
+    """Read ids such as ``1,38``."""
     from ddeal_core.errors import InputError
 
     if text is None:

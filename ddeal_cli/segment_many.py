@@ -44,21 +44,7 @@ def segment_many(
     quiet: bool,
     json: bool,
 ) -> int:
-    """Cut out all videos and tell how each ended.
-
-    Args:
-        requests: See `plan`.
-        outputs: See `plan`.
-        network: See `cut_out_many`.
-        mask_dir: See `plan`.
-        jobs: See `cut_out_many`.
-        engine: See `cut_out_many`.
-        quiet: Show only warnings and errors.
-        json: Print one object with a list of all videos.
-
-    Returns:
-        The exit code: see `exit_code`.
-    """
+    """Cut out all videos and tell how each ended; gives the exit code."""
     from ddeal_core.batch import cut_out_many, plan
 
     planned = plan(requests, outputs, mask_dir=mask_dir)

@@ -288,11 +288,7 @@ def bit_depth(depth: Literal["8", "16"] | None) -> Literal[8, 16] | None:
 
 
 def backdrop(background: str | None, *, green: bool) -> str | None:
-    """What is shown behind the objects.
-
-    Raises:
-        InputError: Two things are.
-    """
+    """What is shown behind the objects."""
     from ddeal_core.errors import InputError
 
     if green and background is not None:

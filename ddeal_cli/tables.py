@@ -8,12 +8,9 @@ __all__ = ["show_table"]
 def show_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, stderr: bool = False
 ) -> None:
-    """Print a table; the first column is text, the others are numbers.
+    """Print a table; the first column is text, the others are numbers; an empty row is a rule.
 
-    Args:
-        header: Titles of the columns.
-        rows: As many cells each; an empty row is a rule.
-        stderr: Print to standard error, where standard output is for machines.
+    On standard error where standard output is for machines.
     """
     from rich.console import Console
 

@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ddeal_cli import data_options
 from ddeal_cli.app import app, epilog
 from ddeal_cli.completion import complete_recipes
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.data_options import (
-    Datasets,
-    HeldOutSets,
-    ImageSet,
-    SyntheticClips,
-    ValidationFrames,
-)
 from ddeal_cli.make_synthetic import OptionValues, read_options
 from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Moving, Stills
 from ddeal_cli.options import DeviceOption, Json, Quiet, parse_size
@@ -47,7 +41,7 @@ _RUN, _DATA, _CHANGES = "The run", "What it learns from", "Changes to the recipe
     ),
 )
 def train(
-    datasets: Datasets = None,
+    datasets: data_options.Datasets = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -128,10 +122,10 @@ def train(
             rich_help_panel=_DATA,
         ),
     ] = None,
-    image_set: ImageSet = None,
-    held_out: HeldOutSets = None,
-    validation_frames: ValidationFrames = None,
-    synthetic: SyntheticClips = None,
+    image_set: data_options.ImageSet = None,
+    held_out: data_options.HeldOutSets = None,
+    validation_frames: data_options.ValidationFrames = None,
+    synthetic: data_options.SyntheticClips = None,
     stills: Stills = None,
     coco: Coco = None,
     cutouts: Cutouts = None,

@@ -25,17 +25,11 @@ _FILE = "data.json"
 
 @dataclass(frozen=True, slots=True)
 class DataChoice:
-    """Data of a run by name.
+    """Data of a run by name: folders with the list of their sequences, and material.
 
-    Attributes:
-        datasets: Folder and list of sequences, of each dataset.
-        held_out: The same, of those to validate on.
-        material: For synthetic clips.
-        synthetic: Whether there are any; None where nobody said.
-        options: ``name=value`` switches of the synthetic clips.
-        validation_frames: Frames of each held-out sequence that are scored; None for all.
-        packed: Folder of packed data that holds all of them, if one does.
-        digest: Of what is packed, wherever it lies.
+    `synthetic` is None where nobody said whether there are such clips; `options` are their
+    ``name=value`` switches. `packed` is a folder of packed data that holds all of them, if one
+    does, and `digest` stands for what is packed, wherever it lies.
     """
 
     datasets: tuple[Folder, ...] = ()
@@ -77,11 +71,7 @@ class DataChoice:
         return bool(self.material.names) or not self.datasets
 
     def or_stored(self, run: Path) -> "DataChoice":
-        """What the run was begun with, where nothing is named now.
-
-        Raises:
-            InputError: The file beside the run is damaged.
-        """
+        """What the run was begun with, where nothing is named now."""
         path = run / _FILE
         if not path.is_file():
             return self
@@ -131,10 +121,6 @@ class DataChoice:
 
 def open_packed(root: Path, named: DataChoice) -> DataChoice:
     """What packed data hold, with what may be named beside them.
-
-    Args:
-        root: The packed folder.
-        named: Options of the command: switches, and how many frames to validate on.
 
     Raises:
         DatasetError: The folder is not whole.
@@ -192,16 +178,7 @@ def _below(root: Path, choice: DataChoice) -> DataChoice:
 
 
 def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":
-    """Open all folders.
-
-    Args:
-        choice: Their names.
-        config: Switches of the synthetic clips.
-
-    Raises:
-        InputError: Nothing is named to train on.
-        DatasetError: A folder does not hold what it should.
-    """
+    """Open all folders."""
     description = []
     sequences: list[DatasetSequence] = []
     for folder in choice.datasets:
@@ -233,11 +210,7 @@ def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":
 
 
 def annotated(folder: Folder) -> "list[DatasetSequence]":
-    """List the sequences that have masks.
-
-    Raises:
-        DatasetError: There are none.
-    """
+    """List the sequences that have masks; none is an error."""
     from ddeal_core.datasets.layouts import find_sequences
 
     path, image_set = folder

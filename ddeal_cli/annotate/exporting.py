@@ -31,14 +31,7 @@ __all__ = ["EXPORTS", "Export", "Exporter", "zip_folder"]
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Something that can be written.
-
-    Attributes:
-        key: Names it for machines.
-        name: Of the file or folder in the output folder.
-        kind: As `open_writer` has it.
-        title: For people.
-    """
+    """Something that can be written: `kind` as `open_writer` has it, `title` for people."""
 
     key: str
     name: str
@@ -66,10 +59,8 @@ EXPORTS = {
 class Exporter:
     """Writes exports into one folder.
 
-    Args:
-        folder: Made when something is written.
-        segmenter: For frames without a fresh result.
-        overwrite: Whether what was there before may be replaced; what this exporter wrote may.
+    The segmenter is for frames without a fresh result. Without `overwrite`, only what this
+    exporter wrote may be replaced.
     """
 
     def __init__(self, folder: Path, segmenter: Segmenter, *, overwrite: bool = False) -> None:
@@ -124,12 +115,7 @@ class Exporter:
         Fresh results are written as they are; where some are missing, the network runs over the
         video, and its results are kept.
 
-        Args:
-            project: The video and the results.
-            given: Its masks.
-            wanted: At least one.
-            hard: Edges without transparency.
-            finishing: What is done to masks; results are kept as they were.
+        `finishing` is what is done to masks; results are kept as they were.
 
         Yields:
             The number of each frame that was written.
@@ -137,8 +123,6 @@ class Exporter:
         Raises:
             InputError: Nothing is wanted or marked, edges cannot be as they are wanted, or an
                 output is there already.
-            OutputError: An output cannot be written.
-            MediaError: A frame cannot be read.
         """
         if not wanted:
             raise InputError("choose at least one output")

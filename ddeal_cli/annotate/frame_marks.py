@@ -86,15 +86,9 @@ class FrameMarks:
         return tuple(int(value) for value in np.unique(self.mask.labels()) if value)
 
     def marked(self, mark: Mark, image: NDArray[np.uint8] | Picture, before: Labels) -> FrameMarks:
-        """Add a mark.
+        """Add a mark, on the frame or a `Picture` of it.
 
-        Args:
-            mark: What was done.
-            image: The frame, HxWx3 uint8 RGB, or a `Picture` of it.
-            before: HxW: the masks of objects not marked here so far, such as the network's.
-
-        Raises:
-            InputError: The mark lies outside the frame, or is too small.
+        `before` is HxW: the masks of objects not marked here so far, such as the network's.
         """
         own = self._taking_up(mark.object_id, before)
         if isinstance(mark, Stroke) and mark.tool in ("brush", "eraser"):
@@ -106,10 +100,7 @@ class FrameMarks:
     ) -> FrameMarks | None:
         """Forget one object; None if nothing is left.
 
-        Args:
-            object_id: Whom.
-            image: The frame: what the network made of the other hints is worked out again. If
-                None, it stays.
+        With the image, what the network made of the other hints is worked out again.
         """
         objects = tuple(i for i in self.objects if i != object_id)
         if not objects:

@@ -16,12 +16,7 @@ _KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Objects, and the marks of every frame that has any; every change makes a new one.
-
-    Attributes:
-        objects: In the order in which they were added.
-        frames: Marks by frame.
-    """
+    """Objects in the order in which they were added, and the marks of every frame that has any."""
 
     objects: tuple[AnnotatedObject, ...] = ()
     frames: Mapping[int, FrameMarks] = field(default_factory=lambda: MappingProxyType({}))
@@ -46,8 +41,7 @@ class Statement:
 class History:
     """The statement as it stands, with those before it and those taken back.
 
-    Attributes:
-        changes: How often it has changed, there and back.
+    `changes` counts how often it has changed, there and back.
     """
 
     def __init__(self, begin: Statement) -> None:

@@ -20,15 +20,9 @@ _log = logging.getLogger(__name__)
 class JobState:
     """How a job stands.
 
-    Attributes:
-        number: Of the job, from 1: the next one has another.
-        what: In a word: "segment", "export".
-        state: "running", "done", "cancelled" or "failed".
-        done: Frames so far.
-        total: Frames in all.
-        frame: The frame that was done last, or None.
-        rate: Frames a second.
-        message: What went wrong, or what came out; in one line.
+    `number` counts jobs from 1; `what` is "segment" or "export"; `state` is "running", "done",
+    "cancelled" or "failed"; `frame` was done last, at `rate` frames a second; `message` says in one
+    line what went wrong, or what came out.
     """
 
     number: int
@@ -42,11 +36,7 @@ class JobState:
 
 
 class Jobs:
-    """Runs one job at a time in a thread.
-
-    Args:
-        on_change: Called whenever the job's state changes, from its thread.
-    """
+    """Runs one job at a time in a thread, which calls `on_change` whenever its state changes."""
 
     def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
         self.on_change = on_change
@@ -73,16 +63,10 @@ class Jobs:
         total: int,
         finished: Callable[[], str] = lambda: "",
     ) -> None:
-        """Begin a job.
+        """Begin a job, unless one is running.
 
-        Args:
-            what: In a word.
-            steps: Does it, and gives the number of each frame that is done; closed in the end.
-            total: How many there will be.
-            finished: Called after the last one; gives the message.
-
-        Raises:
-            InputError: One is running.
+        `steps` gives the number of each frame that is done, and is closed in the end; `finished` is
+        called after the last one, and gives the message.
         """
         with self._lock:
             if self.is_running:

@@ -16,12 +16,7 @@ Labels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class LabelMap:
-    """A label map, compressed and unchangeable; equal where all pixels are.
-
-    Attributes:
-        size: (height, width).
-        packed: zlib's bytes of the pixels, row by row.
-    """
+    """A label map of (height, width), compressed row by row; equal where all pixels are."""
 
     size: tuple[int, int]
     packed: bytes

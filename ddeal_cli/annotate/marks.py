@@ -22,15 +22,7 @@ _MOST_RADIUS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """The object lies in this rectangle.
-
-    Attributes:
-        object_id: Whom it is about.
-        x: Left, in pixels of the frame.
-        y: Top.
-        width: At least 2.
-        height: At least 2.
-    """
+    """The object lies in this rectangle, in pixels of the frame."""
 
     object_id: int
     x: int
@@ -39,11 +31,7 @@ class Box:
     height: int
 
     def within(self, size: tuple[int, int]) -> Box:
-        """The part of it that lies in a frame of (height, width).
-
-        Raises:
-            InputError: Next to nothing does.
-        """
+        """The part of it in a frame of (height, width), 2 pixels wide and high at least."""
         left, top = max(0, self.x), max(0, self.y)
         right = min(size[1], self.x + self.width)
         bottom = min(size[0], self.y + self.height)
@@ -69,14 +57,10 @@ class Click:
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A line drawn with a round tip.
+    """A line drawn with a round tip of `radius` pixels; its points may lie outside the frame.
 
-    Attributes:
-        object_id: Whom it is about.
-        tool: ``brush`` and ``eraser`` change the mask as they are; ``inside`` and ``outside``
-            are scribbles, from which the mask is worked out.
-        radius: Of the tip, in pixels of the frame.
-        points: (x, y), at least one; may lie outside the frame.
+    ``brush`` and ``eraser`` change the mask as they are; ``inside`` and ``outside`` are scribbles,
+    from which the mask is worked out.
     """
 
     object_id: int

@@ -23,12 +23,7 @@ _FIRST_COLOURS = (
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedObject:
-    """One object.
-
-    Attributes:
-        id: 1 to 254; the value of its pixels in masks.
-        name: What a person calls it.
-    """
+    """One object: its id, 1 to 254, in masks, and what a person calls it."""
 
     id: int
     name: str
@@ -49,11 +44,7 @@ def colour_of(object_id: int) -> str:
 
 
 def checked_name(text: str) -> str:
-    """A name as it may be shown: one line, without control characters.
-
-    Raises:
-        InputError: Nothing is left, or it is too long.
-    """
+    """A name as it may be shown: one line, without control characters."""
     name = _CONTROLS.sub(" ", text).strip()
     if not name:
         raise InputError("an object's name has at least one letter")
@@ -67,14 +58,8 @@ def added(
 ) -> tuple[AnnotatedObject, ...]:
     """With one more object, of the lowest free id.
 
-    Args:
-        objects: Those there are.
-        name: Its name; "object 3" if None.
-        used: Ids of objects that were deleted: taken only when no other is left, lest results of
-            the one pass for the other's.
-
-    Raises:
-        InputError: All ids are taken, or the name is none.
+    `used` are ids of objects that were deleted: taken only when no other is left, lest results of
+    the one pass for the other's.
     """
     taken = {each.id for each in objects}
     free = [i for i in range(1, MAX_OBJECT_ID + 1) if i not in taken]

@@ -32,11 +32,7 @@ _OBJECTS = "objects.json"
 
 
 class SessionFolder:
-    """Where the masks of a project are kept.
-
-    Args:
-        path: Made when something is saved.
-    """
+    """Where the masks of a project are kept; made when something is saved."""
 
     def __init__(self, path: Path) -> None:
         if path.exists() and not path.is_dir():
@@ -52,14 +48,7 @@ class SessionFolder:
         return (self.path / _OBJECTS).is_file() or any(self.path.glob("*.png"))
 
     def load(self, frames: FrameReader) -> tuple[dict[int, Labels], dict[int, str]]:
-        """Read what was saved.
-
-        Returns:
-            Label maps by frame, and names by id.
-
-        Raises:
-            InputError: The folder holds other things, or masks that do not fit the video.
-        """
+        """Read what was saved: label maps by frame, and names by id."""
         objects = self.path / _OBJECTS
         names = _names(objects) if objects.exists() else {}
         if not any(self.path.glob("*.png")):
@@ -70,11 +59,7 @@ class SessionFolder:
         return {index: mask.labels for index, mask in masks.items()}, names
 
     def save(self, statement: Statement, frames: FrameReader) -> None:
-        """Write what has changed; each file appears whole.
-
-        Raises:
-            OutputError: The folder cannot be written to.
-        """
+        """Write what has changed; each file appears whole."""
         with self._lock:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)

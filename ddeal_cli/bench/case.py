@@ -22,10 +22,8 @@ Resolution = int | Literal["native"] | None
 class Effort:
     """How long to measure.
 
-    Attributes:
-        frames: Measured frames of each pass.
-        warm_up: Frames before them, whose time is told apart; None for as many as `settled` takes.
-        limit: Seconds of measured frames after which a pass ends early, with three at least.
+    `frames` of each pass follow `warm_up` frames, whose time is told apart (None: as many as
+    `settled` finds); after `limit` seconds a pass ends early, with three of them at least.
     """
 
     frames: Count = 24
@@ -46,11 +44,7 @@ class Effort:
         """Settle how long to warm up: until a memory is as full as it is in a long video.
 
         And until a batch of the look-ahead ends, so that no measured frame is encoded before.
-
-        Args:
-            config: Of the network that is measured.
-            look_ahead: As `Segmenter` takes it.
-            at_most: Frames for warming up that there are, if they are limited.
+        `at_most` frames for warming up are there, if they are limited.
         """
         if self.warm_up is not None:
             return self
@@ -66,13 +60,7 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class NetworkChoice:
-    """The network that is measured.
-
-    Attributes:
-        name: For people.
-        weights: File, or None for random weights.
-        preset: Preset of random weights, or None.
-    """
+    """The network that is measured: a file of weights, or a preset with random ones."""
 
     name: str
     weights: Path | None = None
@@ -80,11 +68,7 @@ class NetworkChoice:
 
     @property
     def config(self) -> NetworkConfig:
-        """Configuration of the network.
-
-        Raises:
-            WeightsError: The file is missing, damaged or of another kind.
-        """
+        """Configuration of the network; reads the file."""
         if self.weights is not None:
             from ddeal_core.weights import load_checkpoint
 
@@ -94,20 +78,12 @@ class NetworkChoice:
 
     @classmethod
     def of_weights(cls, path: Path | None) -> "NetworkChoice":
-        """A weights file; None for the bundled one.
-
-        Raises:
-            WeightsError: It is missing.
-        """
+        """A weights file; None for the bundled one; a missing one is refused."""
         return cls("bundled" if path is None else path.name, weights_file(path))
 
     @classmethod
     def of_preset(cls, name: str) -> "NetworkChoice":
-        """A preset with random weights.
-
-        Raises:
-            ConfigError: No preset has this name.
-        """
+        """A preset with random weights; an unknown one is refused."""
         NetworkConfig.from_preset(name)
         return cls(name, preset=name)
 
@@ -116,16 +92,8 @@ class NetworkChoice:
 class Case:
     """One point of the grid.
 
-    Attributes:
-        subject: The network.
-        size: Height and width of the video.
-        objects: How many are followed.
-        precision: Of the convolutions.
-        device: Where to compute.
-        threads: Of torch on the CPU.
-        resolution: As `Segmenter` takes it.
-        look_ahead: As `Segmenter` takes it.
-        cuda_graphs: As `Segmenter` takes it.
+    `size` is height and width of the video, `objects` how many are followed, `threads` those of
+    torch on the CPU; the others are as `Segmenter` takes them.
     """
 
     subject: NetworkChoice

@@ -27,11 +27,8 @@ _SAMPLE_FRAMES = 8
 class BenchClip:
     """A few frames in memory, played to and fro for as long as wanted.
 
-    Attributes:
-        name: Where they come from.
-        images: ``[T, H, W, 3]`` uint8 RGB.
-        mask: ``[H, W]`` uint8 ids on the first frame.
-        video: The file that they were read from, or None.
+    `images` is ``[T, H, W, 3]`` uint8 RGB, `mask` ``[H, W]`` uint8 ids on the first of them,
+    `video` the file that they were read from, or None.
     """
 
     name: str
@@ -41,15 +38,10 @@ class BenchClip:
 
     @classmethod
     def sample(cls, size: tuple[int, int], objects: int) -> "BenchClip":
-        """The sample clip, scaled.
+        """The sample clip, scaled to a height and width.
 
-        Args:
-            size: Height and width, 64 to 8192 each.
-            objects: 1 is the fish, 2 are the fish and the turtle; more are discs in a grid, for
-                what an object shows does not decide its time.
-
-        Raises:
-            InputError: A number is out of range.
+        1 object is the fish, 2 are the fish and the turtle; more are discs in a grid, for what an
+        object shows does not decide its time.
         """
         cls.check(size, objects)
         clip = cls("sample clip", _sample_frames(), sample_labels()[0]).resized(size)
@@ -59,11 +51,7 @@ class BenchClip:
 
     @staticmethod
     def check(size: tuple[int, int], objects: int) -> None:
-        """Complain of what `sample` cannot make.
-
-        Raises:
-            InputError: A number is out of range.
-        """
+        """Refuse what `sample` cannot make."""
         if not all(64 <= side <= 8192 for side in size):
             raise InputError(f"a size is 64 to 8192 pixels a side, not {size[1]}x{size[0]}")
         if not 1 <= objects <= MAX_OBJECT_ID:
@@ -71,12 +59,7 @@ class BenchClip:
 
     @classmethod
     def read(cls, video: str, mask: Path, *, frames: int) -> "BenchClip":
-        """The first frames of a video, and the mask of its first one.
-
-        Raises:
-            MediaError: The video cannot be read.
-            MaskError: The mask does not fit it.
-        """
+        """The first frames of a video, and the mask of its first one."""
         with open_source(video, end=frames) as source:
             labels = read_mask(mask, size=source.size).labels
             images = [frame.image for frame in source]
@@ -95,11 +78,7 @@ class BenchClip:
         return len(np.unique(self.mask[self.mask > 0]))
 
     def spare(self, measured: int) -> int | None:
-        """Frames that a file has beside the measured, the first and the counted one; None if any.
-
-        Args:
-            measured: How many shall be measured.
-        """
+        """Frames of a file beside the measured, the first and the counted one; None for any."""
         return None if self.video is None else len(self.images) - 2 - measured
 
     def frames(self, count: int) -> Iterator[NDArray[np.uint8]]:

@@ -25,24 +25,14 @@ _MOVE_NOTHING = {"empty", "new_empty", "empty_like", "empty_strided", "new_empty
 
 @dataclass(slots=True)
 class Counts:
-    """What a stage does for one frame.
-
-    Attributes:
-        operations: Of convolutions and matrix products.
-        bytes: Read and written by all operations.
-    """
+    """Operations of convolutions and matrix products, and bytes that all operations move."""
 
     operations: int = 0
     bytes: int = 0
 
 
 class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts while it is entered; use it with `with`.
-
-    Attributes:
-        stage: Says which stage is open.
-        counts: By stage.
-    """
+    """Counts by stage while it is entered; `stage` says which one is open."""
 
     def __init__(self, stage: Callable[[], str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

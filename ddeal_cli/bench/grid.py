@@ -33,15 +33,7 @@ def measure_grid(
     output: str = "masks",
     tell: Tell = lambda _, __: None,
 ) -> Iterator[dict[str, Any]]:
-    """Measure cases.
-
-    Args:
-        cases: What to measure.
-        effort: For how long.
-        clip: The user's; the sample clip in each case's size if None.
-        against: Whether the plain network is timed too.
-        output: What the whole command writes, a key of `passes.OUTPUTS`.
-        tell: Told of each frame.
+    """Measure cases on the user's clip, or on the sample clip in each case's size.
 
     Yields:
         One record a case, as plain JSON types.

@@ -23,11 +23,7 @@ _LENGTHS = (100, 200, 500, 1000, 2000, 5000)
 
 
 def grow(cases: Sequence[Case], effort: Effort, *, tell: Tell) -> Iterator[dict[str, Any]]:
-    """Measure the model alone on cases that differ in objects or in size.
-
-    Yields:
-        One record a case, as plain JSON types.
-    """
+    """Measure the model alone on cases that differ in objects or in size; a record each."""
     for case in cases:
         with threads(case.threads):
             clip = BenchClip.sample(case.size, case.objects)
@@ -48,12 +44,7 @@ def grow_length(
 ) -> Iterator[dict[str, Any]]:
     """Run the whole command on looped frames in memory, writing masks, and look now and then.
 
-    Args:
-        case: What to run.
-        frames: How many.
-        clip: The user's; the sample clip if None.
-        limit: Seconds after which it ends early, at least at the first mark.
-        tell: Told of each frame.
+    Ends after `limit` seconds, at least at the first mark.
 
     Yields:
         At each mark the times between frames since the last one, and the memory held.

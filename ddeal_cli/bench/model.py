@@ -28,10 +28,7 @@ class Model:
     ) -> Segmenter:
         """A segmenter for a case, with a network of its own.
 
-        Args:
-            case: Says how.
-            resolution: In place of the case's.
-            stepwise: One operation after the other, so that they can be told apart.
+        `stepwise` runs one operation after the other, so that they can be told apart.
         """
         network = Ddeal(self.config)
         network.load_state_dict(self.state)
@@ -49,9 +46,6 @@ def load_model(subject: NetworkChoice, clip: BenchClip) -> Model:
 
     The batch norms of random weights take the statistics of the clip's first frame, as
     training would have given them: without, numbers grow from layer to layer.
-
-    Raises:
-        WeightsError: The file is missing, damaged or of another kind.
     """
     if subject.weights is not None:
         checkpoint = load_checkpoint(subject.weights)

@@ -38,13 +38,7 @@ class Peaks:
 
 @cache
 def measure_peaks(device: torch.device, dtype: torch.dtype, threads: int) -> Peaks:
-    """Measure in about a second; once a process.
-
-    Args:
-        device: Where to compute.
-        dtype: Of the matrices.
-        threads: Number that torch uses now.
-    """
+    """Measure in about a second; once a process, for torch's number of threads now."""
     assert threads == torch.get_num_threads()
     copy = _COPY_BYTES if device.type == "cpu" else 8 * _COPY_BYTES
     source = torch.ones(copy // 4, device=device)

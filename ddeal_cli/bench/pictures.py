@@ -32,13 +32,7 @@ _FEW = 12
 
 
 def draw_record(record: dict[str, Any], path: Path) -> None:
-    """Draw a record as a PNG; the file appears when it is whole.
-
-    Stages and roofline of a speed record; time and memory of growth.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
+    """Draw a record as a PNG: stages and roofline, or growth; it appears when it is whole."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -29,13 +29,9 @@ _IDENTITY = ("network", "size", "network_size", "objects", "precision", "device"
 def new_record(
     kind: str, cases: list[dict[str, Any]], settings: dict[str, Any], *, others: float | None
 ) -> dict[str, Any]:
-    """A whole record.
+    """A whole record of a kind: ``speed``, ``growth objects``, ``growth size``, ``growth length``.
 
-    Args:
-        kind: ``speed``, ``growth objects``, ``growth size`` or ``growth length``.
-        cases: One record a case.
-        settings: What the user asked for.
-        others: Share of the processor that other programs used meanwhile, 0 to 1.
+    `others` is the share of the processor that other programs used meanwhile, 0 to 1.
     """
     return {
         "schema": _SCHEMA,
@@ -48,20 +44,12 @@ def new_record(
 
 
 def write_record(record: dict[str, Any], path: Path) -> None:
-    """Write a record; the file appears when it is whole.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
+    """Write a record; the file appears when it is whole."""
     write_output(path, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Read what `write_record` wrote.
-
-    Raises:
-        InputError: It is missing, no record, or of another schema.
-    """
+    """Read what `write_record` wrote; anything else is refused."""
     record = read_json(path)
     schema = record.get("schema") if isinstance(record, dict) else None
     if schema != _SCHEMA:

@@ -75,8 +75,7 @@ def places(network: Ddeal) -> list[tuple[str, Any, str]]:
 class StageClock:
     """Charges time to the innermost stage that is open, thread by thread.
 
-    Args:
-        synchronise: Waits for the device; called wherever a stage begins or ends.
+    `synchronise` waits for the device, wherever a stage begins or ends.
     """
 
     def __init__(self, synchronise: Callable[[], None]) -> None:

@@ -15,13 +15,9 @@ _MARKS: dict[State, str] = {"fine": " ", "absent": "-", "broken": "!"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found.
+    """What was found, in one line, and what to do about it: always said where it is broken.
 
-    Attributes:
-        name: Of the thing.
-        value: What it is, in one line.
-        state: "absent" is no fault: nobody needs it.
-        advice: What to do about it, in one line; always there when it is broken.
+    "absent" is no fault: nobody needs it.
     """
 
     name: str

@@ -49,15 +49,7 @@ _KINDS = {
 
 
 def make_app(studio: Studio, stream: StateStream, *, token: str, once: str, port: int) -> ASGIApp:
-    """Build the guarded application.
-
-    Args:
-        studio: What the page works on.
-        stream: Tells of its changes.
-        token: The secret.
-        once: Lets one visit in, in the token's place.
-        port: Where the server listens.
-    """
+    """Build the guarded application: see `Guard`."""
     statics = _statics()
     app = Starlette(
         routes=[

@@ -46,11 +46,7 @@ def new_token() -> str:
 class Guard:
     """ASGI middleware that lets only good requests through, and marks every answer.
 
-    Args:
-        app: What it guards.
-        token: The secret.
-        once: Lets one visit in, in the token's place.
-        port: Where the server listens.
+    `token` is the secret; `once` lets one visit in, in its place.
     """
 
     def __init__(self, app: ASGIApp, *, token: str, once: str, port: int) -> None:

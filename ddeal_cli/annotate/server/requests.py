@@ -36,12 +36,7 @@ class TooLargeError(InputError):
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """Read a request's body.
-
-    Raises:
-        TooLargeError: It is too large; the rest is not read.
-        InputError: It is no JSON object.
-    """
+    """Read a request's body, which is a JSON object; the rest of one too large is not read."""
     body = bytearray()
     async for part in request.stream():
         body += part
@@ -66,20 +61,12 @@ def parsed(text: bytes | bytearray) -> dict[str, Any]:
 
 
 def whole(record: dict[str, Any], name: str) -> int:
-    """An integer of a record.
-
-    Raises:
-        InputError: There is none of that name, or it is absurd.
-    """
+    """An integer of a record."""
     return _whole(record.get(name), name)
 
 
 def text_of(record: dict[str, Any], name: str) -> str | None:
-    """A text of a record, or None where it is left out.
-
-    Raises:
-        InputError: It is no text.
-    """
+    """A text of a record, or None where it is left out."""
     value = record.get(name)
     if value is not None and not isinstance(value, str):
         raise InputError(f"{name} is a text")
@@ -87,11 +74,7 @@ def text_of(record: dict[str, Any], name: str) -> str | None:
 
 
 def mark_of(record: dict[str, Any]) -> Mark:
-    """A mark, as the page says it.
-
-    Raises:
-        InputError: It is none.
-    """
+    """A mark, as the page says it."""
     kind, object_id = record.get("kind"), whole(record, "object")
     if kind == "box":
         box = record.get("box")
@@ -115,11 +98,7 @@ def mark_of(record: dict[str, Any]) -> Mark:
 
 
 def export_of(record: dict[str, Any]) -> list[Export]:
-    """Outputs that are wanted.
-
-    Raises:
-        InputError: There is no such output.
-    """
+    """Outputs that are wanted."""
     keys = record.get("outputs")
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise InputError("outputs are a list of names")

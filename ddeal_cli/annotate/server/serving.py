@@ -23,14 +23,7 @@ __all__ = ["PageServer", "listen"]
 
 
 def listen(port: int = 0) -> socket.socket:
-    """Take a port of 127.0.0.1.
-
-    Args:
-        port: 0 for any that is free.
-
-    Raises:
-        InputError: Somebody else has it.
-    """
+    """Take a port of 127.0.0.1; 0 for any that is free."""
     taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         taken.bind(("127.0.0.1", port))
@@ -43,15 +36,10 @@ def listen(port: int = 0) -> socket.socket:
 
 
 class PageServer:
-    """Serves one studio's page.
+    """Serves one studio's page, and closes the studio in the end.
 
-    Args:
-        studio: What the page works on; closed when the server has ended.
-        listening: From `listen`.
-
-    Attributes:
-        address: What a person opens; it holds the token.
-        address_once: The same for one visit: for a command that others can see.
+    A person opens `address`, which holds the token; `address_once` is for one visit, and for
+    a command that others can see.
     """
 
     def __init__(self, studio: Studio, listening: socket.socket) -> None:
@@ -80,16 +68,9 @@ class PageServer:
         self._server = _Server(config, self._stream)
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> int | None:
-        """Serve until the process is told to end, or `stop` is called.
+        """Serve until the process is told to end, or `stop` is called; gives the signal, or None.
 
-        Args:
-            on_ready: Called once the address can be opened.
-
-        Returns:
-            The signal that ended it, or None.
-
-        Raises:
-            OutputError: The masks could not be saved in the end.
+        `on_ready` is called once the address can be opened.
         """
         self._server.on_ready = on_ready
         try:

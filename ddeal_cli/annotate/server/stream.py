@@ -18,11 +18,7 @@ _HEARTBEAT = 10.0
 
 
 class StateStream:
-    """Sends the state to all who listen, whenever it has changed.
-
-    Args:
-        describe: Gives the state as JSON; called in a thread.
-    """
+    """Sends the state, described as JSON in a thread, to all who listen when it has changed."""
 
     def __init__(self, describe: Callable[[], dict[str, Any]]) -> None:
         self._describe = describe

@@ -30,13 +30,7 @@ class PlainFrame:
 
 
 class PlainFeatures:
-    """What is computed of a frame.
-
-    Args:
-        state: Of a `Ddeal`.
-        config: Of the same.
-        device: Where to compute.
-    """
+    """What is computed of a frame, with the state and configuration of a `Ddeal`."""
 
     def __init__(
         self,
