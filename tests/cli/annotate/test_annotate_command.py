@@ -35,7 +35,7 @@ def ask(where, method, path, body=None):
 def test_ctrl_c_ends_it_at_once_while_it_runs_and_masks_are_saved(
     start, make_clip, tiny_clip, tiny_weights, tmp_path
 ):
-    video = make_clip(tmp_path / "long.mp4", list(tiny_clip.frames) * 25)
+    video = make_clip(tmp_path / "long.mp4", list(tiny_clip.frames) * 12)
     process = start("annotate", video, "--no-open", "--weights", tiny_weights, "--device", "cpu",
                     "--mask", tiny_clip.first_mask)  # fmt: skip
     where = opened(process)
