@@ -55,13 +55,12 @@ def make_app(studio: Studio, stream: StateStream, *, token: str, once: str, port
         routes=[
             Route("/", lambda _: _static(statics, "index.html")),
             Route("/static/{name}", lambda r: _static(statics, r.path_params["name"])),
-            *_Pictures(studio).routes,
-            *_Actions(studio, stream).routes,
+            *_Api(studio, stream).routes,
         ],
         exception_handlers={
-            TooLargeError: _too_large,
-            InputError: _bad_input,
-            DdealError: _failed,
+            TooLargeError: _answering(413),
+            InputError: _answering(400),
+            DdealError: _answering(500),
             HTTPException: _plain,
             Exception: _failed,
         },
@@ -86,19 +85,48 @@ def _static(statics: dict[str, tuple[bytes, str]], name: str) -> Response:
     return Response(content, media_type=kind, headers={"cache-control": "no-cache"})
 
 
-class _Pictures:
-    """Frames and label maps."""
+class _Api:
+    """Pictures, what changes something, and what tells of it."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._project, self._exporter = studio.project, studio.exporter
+    def __init__(self, studio: Studio, stream: StateStream) -> None:
+        self._studio, self._project = studio, studio.project
+        self._stream = stream
 
     @property
     def routes(self) -> list[Route]:
+        studio, project = self._studio, self._project
         return [
             Route("/api/frames/{index:int}", self.frame),
             Route("/api/labels/{index:int}", self.labels),
             Route("/api/previews/{index:int}", self.preview),
+            Route("/api/project", lambda _: _Json(studio.describe())),
+            Route("/api/events", self.events),
+            Route("/api/exports/{key}", self.download),
+            self._post("frames/{index:int}/mark", lambda at, body: project.mark(at, mark_of(body))),
+            self._post("frames/{index:int}/clear", self.clear),
+            self._post("objects", lambda _, body: project.add_object(text_of(body, "name"))),
+            self._post(
+                "objects/{id:int}/rename",
+                lambda of, body: project.rename_object(of, text_of(body, "name") or ""),
+            ),
+            self._post("objects/{id:int}/delete", lambda of, _: project.delete_object(of)),
+            self._post("undo", lambda *_: project.undo()),
+            self._post("redo", lambda *_: project.redo()),
+            self._post("save", lambda *_: studio.save()),
+            self._post("segment", lambda *_: studio.segment()),
+            self._post("cancel", lambda *_: studio.jobs.cancel()),
+            self._post("export", self.export),
         ]
+
+    def _post(self, path: str, action: Callable[[Any, dict[str, Any]], object]) -> Route:
+        """Do it in a thread, given the number in the path and the body; answer with the state."""
+
+        async def answer(request: Request) -> Response:
+            body = await read_json(request)
+            await run_in_threadpool(action, next(iter(request.path_params.values()), None), body)
+            return _Json(await run_in_threadpool(self._studio.describe))
+
+        return Route(f"/api/{path}", answer, methods=["POST"])
 
     def frame(self, request: Request) -> Response:
         image = self._project.frames.read(request.path_params["index"])
@@ -108,7 +136,8 @@ class _Pictures:
         """The frame as it would be exported with the edges that the query asks for, as JSON."""
         hard, finishing = edges_of(parsed(request.query_params.get("edges", "").encode()))
         index = request.path_params["index"]
-        image = self._exporter.preview(self._project, index, hard=hard, finishing=finishing)
+        exporter = self._studio.exporter
+        image = exporter.preview(self._project, index, hard=hard, finishing=finishing)
         return _picture(image, "no-store")
 
     def labels(self, request: Request) -> Response:
@@ -120,94 +149,15 @@ class _Pictures:
             headers={"content-encoding": "deflate"},
         )
 
-
-def _picture(image: NDArray[np.uint8], keep: str) -> Response:
-    buffer = BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=92, subsampling=0)
-    return Response(buffer.getvalue(), media_type="image/jpeg", headers={"cache-control": keep})
-
-
-class _Actions:
-    """What changes something, and what tells of it."""
-
-    def __init__(self, studio: Studio, stream: StateStream) -> None:
-        self._studio = studio
-        self._stream = stream
-
-    @property
-    def routes(self) -> list[Route]:
-        def post(path: str, action: Callable[[Request], Awaitable[Response]]) -> Route:
-            return Route(path, action, methods=["POST"])
-
-        return [
-            Route("/api/project", self.project),
-            Route("/api/events", self.events),
-            Route("/api/exports/{key}", self.download),
-            post("/api/frames/{index:int}/mark", self.mark),
-            post("/api/frames/{index:int}/clear", self.clear),
-            post("/api/objects", self.add_object),
-            post("/api/objects/{id:int}/rename", self.rename_object),
-            post("/api/objects/{id:int}/delete", self.delete_object),
-            post("/api/undo", self.undo),
-            post("/api/redo", self.redo),
-            post("/api/save", self.save),
-            post("/api/segment", self.segment),
-            post("/api/cancel", self.cancel),
-            post("/api/export", self.export),
-        ]
-
-    def project(self, _: Request) -> Response:
-        return _Json(self._studio.describe())
-
     async def events(self, _: Request) -> Response:
         return StreamingResponse(self._stream.events(), media_type="text/event-stream")
 
-    async def mark(self, request: Request) -> Response:
-        mark = mark_of(await read_json(request))
-        return await self._done(self._studio.project.mark, request.path_params["index"], mark)
+    def clear(self, index: int, body: dict[str, Any]) -> None:
+        self._project.clear(index, whole(body, "object") if "object" in body else None)
 
-    async def clear(self, request: Request) -> Response:
-        record = await read_json(request)
-        object_id = whole(record, "object") if "object" in record else None
-        index = request.path_params["index"]
-        return await self._done(self._studio.project.clear, index, object_id)
-
-    async def add_object(self, request: Request) -> Response:
-        name = text_of(await read_json(request), "name")
-        return await self._done(self._studio.project.add_object, name)
-
-    async def rename_object(self, request: Request) -> Response:
-        name = text_of(await read_json(request), "name") or ""
-        return await self._done(self._studio.project.rename_object, request.path_params["id"], name)
-
-    async def delete_object(self, request: Request) -> Response:
-        await read_json(request)
-        return await self._done(self._studio.project.delete_object, request.path_params["id"])
-
-    async def undo(self, request: Request) -> Response:
-        await read_json(request)
-        return await self._done(self._studio.project.undo)
-
-    async def redo(self, request: Request) -> Response:
-        await read_json(request)
-        return await self._done(self._studio.project.redo)
-
-    async def save(self, request: Request) -> Response:
-        await read_json(request)
-        return await self._done(self._studio.save)
-
-    async def segment(self, request: Request) -> Response:
-        await read_json(request)
-        return await self._done(self._studio.segment)
-
-    async def cancel(self, request: Request) -> Response:
-        await read_json(request)
-        return await self._done(self._studio.jobs.cancel)
-
-    async def export(self, request: Request) -> Response:
-        record = await read_json(request)
-        wanted, (hard, finishing) = export_of(record), edges_of(record)
-        return await self._done(lambda: self._studio.export(wanted, hard=hard, finishing=finishing))
+    def export(self, _: None, body: dict[str, Any]) -> None:
+        hard, finishing = edges_of(body)
+        self._studio.export(export_of(body), hard=hard, finishing=finishing)
 
     def download(self, request: Request) -> Response:
         """A file that was written, or a folder of pictures as a zip."""
@@ -230,11 +180,6 @@ class _Actions:
             parts(), media_type="application/zip", headers={"content-disposition": disposition}
         )
 
-    async def _done(self, action: Callable[..., object], *words: object) -> Response:
-        """Do it in a thread, and answer with the state after it."""
-        await run_in_threadpool(action, *words)
-        return _Json(await run_in_threadpool(self._studio.describe))
-
 
 class _Json(JSONResponse):
     """JSON in ASCII: names of files and objects may hold what is no text, lone surrogates."""
@@ -243,21 +188,25 @@ class _Json(JSONResponse):
         return json.dumps(content, separators=(",", ":")).encode("ascii")
 
 
+def _picture(image: NDArray[np.uint8], keep: str) -> Response:
+    buffer = BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=92, subsampling=0)
+    return Response(buffer.getvalue(), media_type="image/jpeg", headers={"cache-control": keep})
+
+
 def _problem(status: int, text: object) -> Response:
     return _Json({"error": " ".join(told(text).split())}, status_code=status)
 
 
-async def _bad_input(_: Request, error: Exception) -> Response:
-    return _problem(400, error)
+def _answering(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(_: Request, error: Exception) -> Response:
+        return _problem(status, error)
 
-
-async def _too_large(_: Request, error: Exception) -> Response:
-    return _problem(413, error)
+    return answer
 
 
 async def _failed(_: Request, error: Exception) -> Response:
-    known = isinstance(error, DdealError)
-    return _problem(500, error if known else f"{type(error).__name__}: {error}")
+    return _problem(500, f"{type(error).__name__}: {error}")
 
 
 async def _plain(_: Request, error: Exception) -> Response:
