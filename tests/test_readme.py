@@ -104,7 +104,11 @@ def test_there_are_commands_to_try():
 @pytest.mark.parametrize("line", commands())
 def test_a_command_of_the_readme_works(line, home, monkeypatch, capsys):
     monkeypatch.chdir(home)
-    words = shlex.split(line.replace("120=", "4=").replace("--jobs 2", "--jobs 1"))[1:]
+    for large, small in (("120=", "4="), ("--jobs 2", "--jobs 1"), ("--clips 100", "--clips 2")):
+        line = line.replace(large, small)
+    words = shlex.split(line)[1:]
+    if words[0] == "segment" or (words[0] == "eval" and "--results" not in words):
+        words += ["--weights", "tiny.safetensors"]
     if words[0] == "train" and "--resume" not in words and "--show-recipe" not in words:
         shutil.rmtree("runs", ignore_errors=True)
         # Crops for first masks are square, and of single pictures.
@@ -117,7 +121,8 @@ def test_a_command_of_the_readme_works(line, home, monkeypatch, capsys):
             at = words.index("--preset")
             del words[at : at + 2]
         if "--compare" in words:
-            assert main(["bench", *small, "--objects", "1", "-o", "a.json"]) == 0
+            if not (home / "a.json").exists():  # of the command before
+                assert main(["bench", *small, "--objects", "1", "-o", "a.json"]) == 0
             shutil.copy("a.json", "b.json")
         else:
             words += small[2:] if "clip.mp4" in words else small
