@@ -12,6 +12,7 @@ from ddeal_cli.app import app, epilog
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.one_video import run_and_show
 from ddeal_cli.sample import FRAMES, VIDEO, sample_labels
+from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
     from ddeal_core.runs.outputs import Progress
@@ -102,8 +103,6 @@ def demo(
 
 def _claim(folder: Path, *, overwrite: bool) -> None:
     """Make the folder; one with other things in it is left alone."""
-    from ddeal_core.errors import InputError
-
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: name a folder for the demo with -o")
     if folder.is_dir() and not overwrite and not (folder / "sample.mp4").exists():

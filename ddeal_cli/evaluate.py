@@ -11,6 +11,7 @@ from ddeal_cli.app import app, epilog
 from ddeal_cli.evaluation_target import EvaluationTarget, ProtocolName, find_target
 from ddeal_cli.progress import ProgressLine
 from ddeal_cli.score_report import LINES, Comparison, ScoreReport, line_of
+from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
     from ddeal_core.evaluation.methods import Method
@@ -151,8 +152,6 @@ def evaluate(
     json_: options.Json = False,
 ) -> None:
     """Score results, weights or a baseline: J, F, J&F and G, as DAVIS and YouTube-VOS do."""
-    from ddeal_core.errors import InputError
-
     _one_subject(results, weights, baseline, baselines, ablation)
     if ablation and without:
         raise InputError("--ablation switches cues itself: leave --without out")
@@ -240,7 +239,6 @@ def _clear(
     folder: Path, folders: Iterable[Path], subject: EvaluationTarget, *, overwrite: bool
 ) -> None:
     """Take away what earlier runs left, all of it before the first method runs."""
-    from ddeal_core.errors import InputError
     from ddeal_core.evaluation.results import clear_masks
     from ddeal_core.evaluation.tables import clear_tables
 
@@ -306,8 +304,6 @@ def _one_subject(
     baselines: bool,
     ablation: bool,
 ) -> None:
-    from ddeal_core.errors import InputError
-
     named = {
         "--results": results is not None,
         "--baseline": baseline is not None,

@@ -12,6 +12,7 @@ from ddeal_cli.material import folder_name, read_folder
 from ddeal_cli.options import Json, Quiet
 from ddeal_cli.progress import ProgressLine
 from ddeal_cli.tables import show_table
+from ddeal_core.errors import DatasetError, InputError
 
 if TYPE_CHECKING:
     from ddeal_core.evaluation.first_masks import FirstMaskScore, MaskTask
@@ -62,7 +63,6 @@ def evaluate_first_mask(
     json_: Json = False,
 ) -> None:
     """Measure first masks: J after a box and after clicks, and the clicks that are needed."""
-    from ddeal_core.errors import InputError
     from ddeal_core.evaluation.first_masks import FirstMaskScore, answering, try_out
 
     if not datasets and not stills:
@@ -95,7 +95,6 @@ def _sets(
 ) -> "Iterator[tuple[str, list[MaskTask]]]":
     from ddeal_core.datasets import Sources
     from ddeal_core.datasets.layouts import find_sequences
-    from ddeal_core.errors import DatasetError
     from ddeal_core.evaluation.first_masks import first_frames, held_out_stills
 
     found: list[tuple[str, list[MaskTask]]] = []

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ddeal_core.errors import InputError
+
 if TYPE_CHECKING:
     from ddeal_core.datasets import Sequence as DatasetSequence
     from ddeal_core.evaluation import SequencePlan
@@ -43,7 +45,6 @@ def find_target(
 
     A `protocol` of None is that which fits the input; frames may be missing unless a method `runs`.
     """
-    from ddeal_core.errors import InputError
     from ddeal_core.evaluation import (
         find_sequences,
         only_first_masks,

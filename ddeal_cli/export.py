@@ -8,6 +8,7 @@ import typer
 from ddeal_cli.app import app, epilog
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.options import Json, Overwrite, WeightsOption
+from ddeal_core.errors import InputError
 
 
 @app.command(
@@ -31,7 +32,6 @@ def export(
     json_: Json = False,
 ) -> None:
     """Write the network as ONNX files that onnxruntime runs without torch."""
-    from ddeal_core.errors import InputError
     from ddeal_core.weights.bundled import weights_file
 
     if output.suffix != ".onnx":

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ddeal_core.errors import InputError
+
 if TYPE_CHECKING:
     from ddeal_core.interaction import Hints
 
@@ -81,7 +83,6 @@ def hints_of(
 
     `known` are ids of objects that have a mask already.
     """
-    from ddeal_core.errors import InputError
     from ddeal_core.interaction import read_hints, read_strokes
 
     if not (boxes or points or not_points or scribble):

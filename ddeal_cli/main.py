@@ -29,6 +29,7 @@ from ddeal_cli.app import app
 from ddeal_cli.bench import command as bench  # noqa: F401
 from ddeal_cli.console import complain, show_warnings, told
 from ddeal_cli.doctor import command as doctor  # noqa: F401
+from ddeal_core.errors import DdealError, InputError, StoppedError
 
 __all__ = ["app", "main", "run"]
 
@@ -45,8 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0; 2 where the input is at fault, 1 where something else is, 130 when interrupted.
     """
-    from ddeal_core.errors import DdealError, InputError, StoppedError
-
     with show_warnings():
         try:
             code = app(args=arguments, prog_name="ddeal", standalone_mode=False)

@@ -12,6 +12,7 @@ from ddeal_cli.console import emit_json, say
 from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Moving, Stills
 from ddeal_cli.options import Json, Overwrite, Quiet, parse_size
 from ddeal_cli.progress import ProgressLine
+from ddeal_core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from ddeal_core.datasets import Clip, SyntheticClips, SyntheticConfig
@@ -79,8 +80,6 @@ def make_synthetic(
 
     With no material named, shapes and textures are made up too.
     """
-    from ddeal_core.errors import InputError
-
     config = read_options(option, objects=objects)
     if show_options:
         for name, value in _listed(config):
@@ -109,7 +108,6 @@ def make_synthetic(
 def read_options(words: Sequence[str] | None, *, objects: int | None = None) -> "SyntheticConfig":
     """Turn ``name=value`` words into the engine's configuration."""
     from ddeal_core.datasets import SyntheticConfig
-    from ddeal_core.errors import ConfigError
 
     config = SyntheticConfig()
     if objects is not None:
@@ -128,8 +126,6 @@ def read_options(words: Sequence[str] | None, *, objects: int | None = None) -> 
 
 
 def _replaced(record: Any, name: str, text: str) -> Any:
-    from ddeal_core.errors import ConfigError
-
     known = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
     if name not in known or dataclasses.is_dataclass(known[name]):
         raise ConfigError(f"the engine has no switch {name!r}: --options lists them")

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ddeal_cli.console import human, one_line, say
+from ddeal_cli.progress import time_left
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -116,7 +117,4 @@ class ManyProgress:
         worked = self._done() - self._idle
         if worked <= 0:
             return text
-        left = round(seconds * (self._total - self._done()) / worked)
-        minutes, left = divmod(max(0, left), 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"{text}, {hours}:{minutes:02d}:{left:02d} left"
+        return f"{text}, {time_left(seconds * (self._total - self._done()) / worked)}"

@@ -10,6 +10,7 @@ from ddeal_cli import hint_options
 from ddeal_cli.app import app
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.options import Json, Overwrite, Quiet
+from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
     from ddeal_core.media import Mask
@@ -69,7 +70,6 @@ def mask(
 ) -> None:
     """Make the mask of a frame from boxes, points or strokes, or mend one."""
     from ddeal_core.batch import default_folder
-    from ddeal_core.errors import InputError
     from ddeal_core.interaction import image_at, mask_from_hints
     from ddeal_core.interaction import preview as draw
     from ddeal_core.media import open_source, read_mask, write_mask, write_picture
@@ -129,8 +129,6 @@ def _check_outputs(
     *,
     overwrite: bool,
 ) -> None:
-    from ddeal_core.errors import InputError
-
     if target.suffix.lower() != ".png":
         raise InputError(f"a mask is an indexed PNG: name it with .png, not {target.name!r}")
     if preview is not None and preview.suffix.lower() not in (".jpg", ".jpeg", ".png"):

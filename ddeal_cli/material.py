@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddeal_core.errors import InputError
+
 if TYPE_CHECKING:
     from ddeal_core.datasets import Sources
 
@@ -139,8 +141,6 @@ def folder_name(folder: Folder) -> str:
 
 
 def _pair(text: str) -> tuple[str, str]:
-    from ddeal_core.errors import InputError
-
     json, colon, images = text.partition(".json:")
     if not colon or not images:
         raise InputError(f"--coco is JSON:IMAGES, such as instances.json:train2017, not {text!r}")

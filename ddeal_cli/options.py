@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ddeal_core.errors import InputError
+
 if TYPE_CHECKING:
     from ddeal_core.network import Ablation
 
@@ -130,8 +132,6 @@ Json = Annotated[
 
 def parse_resolution(text: str | None) -> int | Literal["native"] | None:
     """Read ``480`` or ``native``."""
-    from ddeal_core.errors import InputError
-
     if text is None:
         return None
     if text == "native":
@@ -147,8 +147,6 @@ def parse_size(text: str, *, clips: bool = False) -> tuple[int, int]:
     Sizes of training clips (`clips`) had the height first once: the sizes of recipes and examples
     of that time are refused.
     """
-    from ddeal_core.errors import InputError
-
     match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text)
     if match is None:
         raise InputError(f"--size is WIDTHxHEIGHT, such as 854x480, not {text!r}")

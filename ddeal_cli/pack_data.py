@@ -15,6 +15,7 @@ from ddeal_cli.material import Backgrounds, Coco, Cutouts, Folder, Material, Mov
 from ddeal_cli.options import Json, Quiet
 from ddeal_cli.progress import ProgressLine
 from ddeal_cli.training_data import DataChoice, annotated, scorable
+from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
     from ddeal_core.datasets.packing import Packing
@@ -91,7 +92,6 @@ def pack_data(
     from ddeal_cli.recipes import read_recipe
     from ddeal_core.datasets.packing import Packing, short_side_for
     from ddeal_core.datasets.packing_jobs import PackConfig
-    from ddeal_core.errors import InputError
     from ddeal_core.processes import cores
     from ddeal_core.training import FirstMaskRecipe
 
@@ -140,7 +140,6 @@ def pack_data(
 
 def _add(packing: "Packing", choice: DataChoice) -> DataChoice:
     """Plan everything, and name it by its paths within the packed folder."""
-    from ddeal_core.errors import InputError
     from ddeal_core.training.validation import HeldOut
 
     packed: dict[Folder, Folder] = {}

@@ -9,7 +9,7 @@ from ddeal_cli.console import human, say
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["ProgressLine"]
+__all__ = ["ProgressLine", "time_left"]
 
 _SECONDS_BETWEEN_LINES = 5.0
 _AT_LEAST = 1.0
@@ -115,7 +115,11 @@ class ProgressLine:
     def _left(self) -> list[str]:
         if self._total is None or self._done == self._begun:
             return []
-        seconds = round((self._total - self._done) / self.rate)
-        minutes, seconds = divmod(max(0, seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        return [f"{hours}:{minutes:02d}:{seconds:02d} left"]
+        return [time_left((self._total - self._done) / self.rate)]
+
+
+def time_left(seconds: float) -> str:
+    """A time as hours, minutes and seconds."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d} left"

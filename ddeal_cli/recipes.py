@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ddeal_core.errors import ConfigError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -19,7 +21,6 @@ def read_recipe(name: str | None, *, run: Path | None = None) -> "Recipe | First
 
     None is that of the `run` that is gone on with, else compact.
     """
-    from ddeal_core.errors import ConfigError
     from ddeal_core.text_files import parsing, read_json
     from ddeal_core.training import RECIPES, FirstMaskRecipe, Recipe
 

@@ -10,6 +10,7 @@ from ddeal_cli import segment_options as own
 from ddeal_cli.app import app, epilog
 from ddeal_cli.one_video import run_and_tell
 from ddeal_cli.segment_many import many_meant, segment_many
+from ddeal_core.errors import InputError
 
 __all__ = ["parse_objects"]
 
@@ -79,7 +80,6 @@ def segment(
 ) -> None:
     """Cut objects out of videos, given their masks on a frame, or boxes around them."""
     from ddeal_core.batch import default_folder, find_videos
-    from ddeal_core.errors import InputError
     from ddeal_core.finishing.options import Finishing
     from ddeal_core.runs import NetworkOptions, OutputOptions, VideoRequest
 
@@ -162,8 +162,6 @@ def segment(
 
 def parse_objects(text: str | None) -> tuple[int, ...] | None:
     """Read ids such as ``1,38``."""
-    from ddeal_core.errors import InputError
-
     if text is None:
         return None
     if not re.fullmatch(r"\s*[0-9]{1,9}(\s*,\s*[0-9]{1,9})*\s*", text):

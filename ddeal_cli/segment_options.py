@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from ddeal_core.errors import InputError
+
 _INPUT, _OUTPUT, _MANY = "Input", "Output", "Many videos"
 _INSIDE, _FINISHING = "See inside", "Finishing"
 
@@ -289,8 +291,6 @@ def bit_depth(depth: Literal["8", "16"] | None) -> Literal[8, 16] | None:
 
 def backdrop(background: str | None, *, green: bool) -> str | None:
     """What is shown behind the objects."""
-    from ddeal_core.errors import InputError
-
     if green and background is not None:
         raise InputError("--green and --background contradict each other: give one of them")
     return "#00ff00" if green else background

@@ -17,6 +17,7 @@ from ddeal_cli.options import DeviceOption, Json, Quiet, parse_size
 from ddeal_cli.progress import ProgressLine
 from ddeal_cli.recipes import changed_recipe, imagenet_for, read_recipe
 from ddeal_cli.training_data import DataChoice, open_data, open_packed
+from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
     from ddeal_core.training import FirstMaskTrainer, LogRow, Trainer, World
@@ -196,7 +197,6 @@ def train(
 ) -> None:
     """Train a network on video with masks, on clips made of photographs, or on made-up ones."""
     began = time.monotonic()
-    from ddeal_core.errors import InputError
     from ddeal_core.training import FirstMaskRecipe
     from ddeal_core.weights.bundled import weights_file
 

@@ -8,6 +8,7 @@ import typer
 from ddeal_cli.app import Program, app, epilog, show_help
 from ddeal_cli.console import emit_json, one_line, say
 from ddeal_cli.options import Json, Overwrite
+from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
     from ddeal_core.weights import Checkpoint
@@ -44,7 +45,6 @@ def convert(
     json_: Json = False,
 ) -> None:
     """Convert the authors' checkpoint; no code in the file is ever run."""
-    from ddeal_core.errors import InputError
     from ddeal_core.weights.bundled import weights_file
 
     if output.suffix != ".safetensors":

@@ -22,6 +22,7 @@ from ddeal_cli.options import (
     ablation_of,
     parse_resolution,
 )
+from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +88,6 @@ def annotate(
 
     from ddeal_cli.annotate.session_folder import SessionFolder
     from ddeal_core.batch import default_folder
-    from ddeal_core.errors import InputError
     from ddeal_core.media import FrameReader, open_source, read_masks
 
     side = parse_resolution(resolution)

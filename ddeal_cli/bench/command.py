@@ -20,6 +20,7 @@ from ddeal_cli.options import (
     parse_size,
 )
 from ddeal_cli.progress import ProgressLine
+from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
     from ddeal_cli.bench.case import Case, Effort
@@ -212,7 +213,6 @@ def bench(
     from ddeal_cli.bench.clip import BenchClip
     from ddeal_cli.bench.record import compare_records, read_record, write_record
     from ddeal_cli.bench.tables import show_comparison, show_record
-    from ddeal_core.errors import InputError
 
     if compare is not None:
         if output is not None or picture is not None:
@@ -302,7 +302,6 @@ def bench(
 def _own_clip(video: str | None, mask: Path | None, effort: "Effort") -> "BenchClip | None":
     """The user's own video with its mask, or None for the sample clip."""
     from ddeal_cli.bench.clip import BenchClip
-    from ddeal_core.errors import InputError
 
     if video is None:
         if mask is not None:
@@ -361,8 +360,6 @@ def _measure(
 
 
 def _check_endings(output: Path | None, picture: Path | None) -> None:
-    from ddeal_core.errors import InputError
-
     for path, ending, option in ((output, ".json", "-o"), (picture, ".png", "--picture")):
         if path is not None and path.suffix.lower() != ending:
             raise InputError(f"{option} names a {ending} file, not {path}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ddeal_cli.doctor.finding import Finding
 from ddeal_cli.sample import VIDEO, sample_labels
+from ddeal_core.errors import DdealError
 
 if TYPE_CHECKING:
     from ddeal_core.tracking import Segmenter
@@ -21,7 +22,6 @@ _ADVICE = "install ddeal anew; if that does not help, report this with all lines
 
 def check_by_running() -> Iterator[Finding]:
     """Cut the animals out of the sample clip, and look at what comes out."""
-    from ddeal_core.errors import DdealError
     from ddeal_core.tracking import Segmenter
 
     try:
