@@ -1,7 +1,7 @@
 """Material for synthetic clips, as several commands name it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,13 +118,7 @@ class Material:
         """Open all of it; with nothing named, clips are procedural."""
         from ddeal_core.datasets import Sources
 
-        return Sources.from_paths(
-            stills=self.stills,
-            coco=self.coco,
-            cutouts=self.cutouts,
-            backgrounds=self.backgrounds,
-            moving=self.moving,
-        )
+        return Sources.from_paths(**asdict(self))
 
 
 def read_folder(text: str) -> Folder:

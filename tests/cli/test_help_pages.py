@@ -9,6 +9,8 @@ import typer
 from ddeal_cli.app import epilog
 from ddeal_cli.main import app
 
+PROGRAM = typer.main.get_command(app)
+
 
 def commands():
     """All commands by their words, in the order in which help lists them."""
@@ -20,8 +22,7 @@ def commands():
         for name in command.list_commands(context):
             yield from below(command.get_command(context, name), context, (*words, name))
 
-    program = typer.main.get_command(app)
-    return dict(below(program, program.make_context("ddeal", [], resilient_parsing=True), ()))
+    return dict(below(PROGRAM, PROGRAM.make_context("ddeal", [], resilient_parsing=True), ()))
 
 
 COMMANDS = commands()
@@ -41,7 +42,7 @@ def examples(text):
 
 def parse(words):
     """Take the words through the real parser, up to the command that would run."""
-    command = typer.main.get_command(app)
+    command = PROGRAM
     context = command.make_context("ddeal", list(words), resilient_parsing=True)
     rest = list(words)
     while hasattr(command, "resolve_command"):
@@ -64,7 +65,7 @@ def test_every_command_has_an_example_of_itself(words):
 @pytest.mark.parametrize(
     "line",
     sorted({shlex.join(e) for c in COMMANDS.values() for e in examples(c.epilog or "")})
-    + [shlex.join(e) for e in examples(typer.main.get_command(app).epilog)],
+    + [shlex.join(e) for e in examples(PROGRAM.epilog)],
 )
 def test_every_example_is_understood(line, tmp_path):
     (tmp_path / "mine.safetensors").touch()  # weights that are not there are refused at once
@@ -90,7 +91,7 @@ def test_help_fits_and_keeps_examples_on_a_line_of_their_own(ddeal, monkeypatch,
     lines = run.out.splitlines()
     assert max(map(len, lines)) <= width
     assert "bool" not in run.out  # a flag takes no value
-    text = COMMANDS[words].epilog if words else typer.main.get_command(app).epilog
+    text = COMMANDS[words].epilog if words else PROGRAM.epilog
     shown = [line.strip() for line in lines]
     for line in text.replace(r"\[", "[").splitlines():
         if line.startswith("  "):
