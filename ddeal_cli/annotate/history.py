@@ -11,7 +11,7 @@ from ddeal_cli.annotate.object_list import AnnotatedObject
 
 __all__ = ["History", "Statement"]
 
-_KEPT = 200
+_KEPT = 201
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,50 +39,44 @@ class Statement:
 
 
 class History:
-    """The statement as it stands, with those before it and those taken back.
+    """Statements one after the other, and a place among them.
 
     `changes` counts how often it has changed, there and back.
     """
 
     def __init__(self, begin: Statement) -> None:
-        self._past: list[Statement] = []
-        self._now = begin
-        self._taken_back: list[Statement] = []
+        self._all, self._place = [begin], 0
         self.changes = 0
 
     @property
     def now(self) -> Statement:
         """As it stands."""
-        return self._now
+        return self._all[self._place]
 
     @property
     def can_undo(self) -> bool:
         """Whether there is a step to take back."""
-        return bool(self._past)
+        return self._place > 0
 
     @property
     def can_redo(self) -> bool:
         """Whether a step was taken back."""
-        return bool(self._taken_back)
+        return self._place + 1 < len(self._all)
 
     def put(self, statement: Statement) -> None:
-        """Take a step."""
+        """Take a step; those that were taken back are forgotten."""
+        self._all = [*self._all[: self._place + 1], statement][-_KEPT:]
+        self._place = len(self._all) - 1
         self.changes += 1
-        self._past.append(self._now)
-        del self._past[:-_KEPT]
-        self._now = statement
-        self._taken_back.clear()
 
     def undo(self) -> None:
         """Take the last step back, if there is one."""
-        if self._past:
+        if self.can_undo:
+            self._place -= 1
             self.changes += 1
-            self._taken_back.append(self._now)
-            self._now = self._past.pop()
 
     def redo(self) -> None:
         """Take a step again that was taken back, if there is one."""
-        if self._taken_back:
+        if self.can_redo:
+            self._place += 1
             self.changes += 1
-            self._past.append(self._now)
-            self._now = self._taken_back.pop()

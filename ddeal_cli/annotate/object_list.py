@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ddeal_core.errors import InputError
 from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID
 
-__all__ = ["AnnotatedObject", "added", "checked_name", "colour_of", "renamed"]
+__all__ = ["AnnotatedObject", "added", "checked_name", "renamed"]
 
 _LONGEST_NAME = 60
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
@@ -30,17 +30,12 @@ class AnnotatedObject:
 
     @property
     def colour(self) -> str:
-        """On the page, as in CSS."""
-        return colour_of(self.id)
-
-
-def colour_of(object_id: int) -> str:
-    """A bright colour for each id, as in CSS."""
-    if object_id <= len(_FIRST_COLOURS):
-        return _FIRST_COLOURS[object_id - 1]
-    hue = object_id * 0.6180339887 % 1  # golden angle: neighbours differ
-    red, green, blue = colorsys.hls_to_rgb(hue, 0.62, 0.85)
-    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+        """A bright colour on the page, as in CSS."""
+        if self.id <= len(_FIRST_COLOURS):
+            return _FIRST_COLOURS[self.id - 1]
+        hue = self.id * 0.6180339887 % 1  # golden angle: neighbours differ
+        red, green, blue = colorsys.hls_to_rgb(hue, 0.62, 0.85)
+        return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
 
 
 def checked_name(text: str) -> str:
