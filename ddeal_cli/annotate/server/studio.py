@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -150,18 +151,7 @@ class Studio:
             "revision": project.revision,
             "undo": project.can_undo,
             "redo": project.can_redo,
-            "job": None
-            if job is None
-            else {
-                "number": job.number,
-                "what": job.what,
-                "state": job.state,
-                "done": job.done,
-                "total": job.total,
-                "frame": job.frame,
-                "rate": round(job.rate, 2),
-                "message": job.message,
-            },
+            "job": None if job is None else {**asdict(job), "rate": round(job.rate, 2)},
             "exports": [
                 {"key": e.key, "name": e.name, "title": e.title, "written": e.key in written}
                 for written in [self.exporter.written]
