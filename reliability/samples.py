@@ -5,6 +5,7 @@ import pickle
 import struct
 from dataclasses import asdict, fields, replace
 from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -232,14 +233,15 @@ def _make_json(folder: Path) -> dict[str, list[Path]]:
         "json-recipe": RECIPES["compact"].to_dict(),
         "json-record": {"schema": "ddeal-bench-1", "kind": "speed", "cases": [case]},
     }
-    (folder / "cut.mov").write_bytes(b"a cut-out")
+    cut = b"a cut-out"
+    (folder / "cut.mov").write_bytes(cut)
     manifest = Manifest(
         is_folder=False,
         settings={"input": {"name": "clip.mp4"}, "start": None},
         versions={"ddeal": "1"},
         time_base="1/24",
         frames=(FrameRecord(0, "00000", 0), FrameRecord(1, "00001", 512)),
-        files=(FileRecord.of(folder / "cut.mov"),),
+        files=(FileRecord("cut.mov", len(cut), sha256(cut).hexdigest()),),
     )
     packed_part = PackedPart("dataset", "DAVIS:train", "sets/DAVIS", items=1, files=0, bytes=0)
     choice = DataChoice((("/data/DAVIS", "train"),), material=Material(stills=("/data/stills",)))
