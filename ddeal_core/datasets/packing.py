@@ -41,10 +41,7 @@ _LEVEL = "480p"  # what readers of DAVIS look for first, whatever the size
 
 
 def short_side_for(height: int) -> int:
-    """The side at which clips `height` pixels high, cropped at random, are on average not enlarged.
-
-    Of real video.
-    """
+    """The side at which random crops of real video are on average not enlarged to `height`."""
     return round(height / float(np.mean(RealConfig().scale)))
 
 

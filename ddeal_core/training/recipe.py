@@ -53,6 +53,14 @@ class Recurrence:
     cue_dropout: float = 0.0
 
 
+def ramped(rate: float, step: int, steps: int, warmup_steps: int, cooldown: float) -> float:
+    """Rate of a step: it rises at first, and falls to nothing over the share `cooldown` at last."""
+    if step < warmup_steps:
+        rate *= (step + 1) / warmup_steps
+    falling = cooldown * steps
+    return rate * min(1.0, (steps - step) / falling) if falling else rate
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A stretch of training with one clip size."""
@@ -116,11 +124,7 @@ class Stage:
     def rate(self, step: int) -> float:
         """Learning rate of a step of this stage, from 0."""
         rate = self.learning_rate * self.decay ** (step // self.steps_per_epoch)
-        if step < self.warmup_steps:
-            rate *= (step + 1) / self.warmup_steps
-        falling = self.cooldown * self.steps
-        left = self.steps - step
-        return rate * min(1.0, left / falling) if falling else rate
+        return ramped(rate, step, self.steps, self.warmup_steps, self.cooldown)
 
     def recurrence(self, step: int) -> Recurrence:
         """What the network is told of the last frame, at a step of this stage."""

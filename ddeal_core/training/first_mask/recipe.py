@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from ddeal_core.errors import ConfigError
 from ddeal_core.interaction.hint_maps import STRIDE
 from ddeal_core.settings import Count, Range, Seed, Share, check_settings, read_settings
+from ddeal_core.training.recipe import ramped
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,8 @@ class FirstMaskRecipe:
 
     def rate(self, step: int) -> float:
         """Learning rate of a step, from 0."""
-        rate = self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup_steps))
-        falling = self.cooldown * self.steps
-        return rate * min(1.0, (self.steps - step) / falling) if falling else rate
+        rate = self.learning_rate
+        return ramped(rate, step, self.steps, self.warmup_steps, self.cooldown)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types."""
