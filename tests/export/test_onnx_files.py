@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ddeal_core.export.onnx_files import OPSET, export_onnx
 from ddeal_core.tracking import Tracker
+from ddeal_core.tracking.motion_gate import apply_motion_gate
 from ddeal_core.weights.files import Checkpoint
 
 onnx = pytest.importorskip("onnx")
@@ -36,7 +38,7 @@ def example():
 
 @pytest.mark.parametrize("preset", ["compact", "paper-resnet50"])
 def test_labels_are_those_of_torch(tmp_path, make_network, tiny_clip, preset):
-    network = make_network(preset)
+    network = make_network(preset, reach=0.0)  # a random network's specks hang by single pixels
     files = exported(network, tmp_path)
     assert len(files) == (5 if preset == "compact" else 4)
     module = example()
@@ -59,6 +61,26 @@ def test_labels_are_those_of_torch(tmp_path, make_network, tiny_clip, preset):
             found = runner.labels(merged, frame.shape[:2])
             assert np.array_equal(found[sure], result.labels[sure])
     assert bool(runner.memory) == (preset == "compact")
+
+
+def test_the_example_takes_the_same_jumps_away(tmp_path, make_network):
+    module = example()
+    exported(make_network("compact", reach=0.2), tmp_path)
+    masks = np.zeros((96, 128), np.uint8)
+    masks[20:60, 20:50], masks[70:90, 100:120] = 3, 38
+    tracker = module.Tracker(
+        module.Model(str(tmp_path / "tiny")), np.zeros((96, 128, 3), np.uint8), masks
+    )
+    merged = np.full((3, 96, 128), 0.1, np.float32)
+    merged[0] = 0.8
+    for k, (top, left, side) in enumerate([(24, 24, 30), (30, 100, 12), (66, 98, 16), (4, 4, 9)]):
+        merged[:, top : top + side, left : left + side] = 0.1
+        merged[1 + k // 2, top : top + side, left : left + side] = 0.8
+    shares = torch.from_numpy(np.exp(tracker.state["last_log_masks"][:, :, 1]))
+    shares = shares.view(1, 2, 12, 16)
+    expected = apply_motion_gate(torch.from_numpy(merged)[None], shares, 0.2)[0].numpy()
+    assert not np.array_equal(expected, merged)
+    assert np.allclose(tracker._without_jumps(merged.copy()), expected, atol=1e-6)
 
 
 def test_the_example_needs_no_torch_and_the_files_say_what_they_are(
