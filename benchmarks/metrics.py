@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from plain_metrics import plain_disk, plain_f, plain_j
 
-from ddeal_core.evaluation.packed import PackedPair
+from ddeal_core.evaluation.measures import count_pair
 from ddeal_core.media.masks.label_images import ids_in, read_labels
 
 Labels = NDArray[np.uint8]
@@ -49,7 +49,7 @@ def main() -> None:
         sys.exit("error: there are no masks of the same names in the two folders")
 
     cv2.setNumThreads(1)
-    ways: dict[str, Callable[[list[Pair]], Values]] = {"ddeal": packed_way, "plain way": plain_way}
+    ways: dict[str, Callable[[list[Pair]], Values]] = {"ddeal": our_way, "plain way": plain_way}
     if toolkit := vos_benchmark_way():
         ways["vos-benchmark"] = toolkit
     count = sum(len(ids) for _, _, ids in pairs)
@@ -73,18 +73,10 @@ def main() -> None:
             sys.exit(f"error: {name} and ddeal disagree")
 
 
-def packed_way(pairs: list[Pair]) -> Values:
+def our_way(pairs: list[Pair]) -> Values:
     """Score as `ddeal_core.evaluation` does."""
-    values: Values = []
-    pair: PackedPair | None = None
-    for truth, guess, ids in pairs:
-        height, width = truth.shape
-        if pair is None or (pair.height, pair.width) != truth.shape:
-            pair = PackedPair(height, width)
-        for i in ids:
-            counts = pair.count(truth, guess, object_id=i)
-            values.append((counts.j, counts.f))
-    return values
+    counts = (count_pair(truth, guess, object_id=i) for truth, guess, ids in pairs for i in ids)
+    return [(one.j, one.f) for one in counts]
 
 
 def plain_way(pairs: list[Pair]) -> Values:

@@ -1,6 +1,6 @@
 """Scores that are the official ones: J, F and their statistics, DAVIS rules, and baselines.
 
-- `measures`: J and F of two masks; `packed` counts for both of them, fast
+- `measures`: J and F of two masks
 - `scores`: what they sum up to, by object, sequence and dataset
 - `sources`: sequences of a dataset, or of any folders; `plan`: which objects and frames count
 - `scoring`: results scored as planned; `results` looks their folders over

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.errors import DatasetError, MaskError
-from ddeal_core.evaluation.packed import PackedPair, PairCounts
+from ddeal_core.evaluation.measures import PairCounts, count_pair
 from ddeal_core.evaluation.plan import BY_PRESENCE, SequencePlan
 from ddeal_core.evaluation.results import check_results, locate_results
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore
@@ -142,7 +142,6 @@ def _score(plan: SequencePlan, predictions: Iterator[tuple[str, Labels, str]]) -
     left_out[255] = 0  # "ignore"
     unknown: set[int] = set()
     unscored: set[int] = set()
-    pair: PackedPair | None = None
     for index, (stem, path) in enumerate(plan.annotations):
         given, labels, origin = next(predictions, (None, None, ""))
         if labels is None or given != stem:
@@ -158,12 +157,10 @@ def _score(plan: SequencePlan, predictions: Iterator[tuple[str, Labels, str]]) -
         else:
             unknown.update(_among(strange, labels))
             unscored.update(_among(left_out, truth))
-        if pair is None or (pair.height, pair.width) != truth.shape:
-            pair = PackedPair(truth.shape[0], truth.shape[1])
         for i, track in tracks.items():
             if index < track.begin:
                 continue
-            counts = pair.count(truth, labels, object_id=i)
+            counts = count_pair(truth, labels, object_id=i)
             if track.awaited and not counts.union:
                 continue
             track.awaited = False

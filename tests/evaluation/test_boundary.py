@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_metrics import plain_disk, plain_f, plain_j
 
 from ddeal_core.errors import MaskError
 from ddeal_core.evaluation import contour_accuracy, jaccard
-from ddeal_core.evaluation.packed import PackedPair, PairCounts, boundary_radius
+from ddeal_core.evaluation.measures import PairCounts, boundary_radius, count_pair
 
 Mask = np.ndarray
 
@@ -95,17 +95,12 @@ def two_masks(draw: st.DrawFn) -> tuple[Mask, Mask]:
     return draw(a_mask(height, width)), draw(a_mask(height, width))
 
 
-FULL = np.ones((22, 128), bool)
-
-
 @given(two_masks(), st.integers(1, 20))
-@example((FULL, FULL[::-1]), 2)  # fills the strips to the last pixel
 @settings(max_examples=30, deadline=None)
-def test_packed_counts_are_those_of_the_plain_rules(pair: tuple[Mask, Mask], radius: int) -> None:
-    truth, guess = pair
-    packed = PackedPair(*truth.shape, radius=radius)
-    counted = packed.count(truth.view(np.uint8), guess.view(np.uint8), object_id=1)
-    assert counted == slow_counts(truth, guess, radius) or (
+def test_counts_are_those_of_the_plain_rules(pair: tuple[Mask, Mask], radius: int) -> None:
+    truth, guess = (mask.view(np.uint8) for mask in pair)
+    counted = count_pair(truth, guess, object_id=1, radius=radius)
+    assert counted == slow_counts(*pair, radius) or (
         # Nothing is matched, and nothing is looked for, where a boundary is empty.
         0 in (counted.annotation_boundary, counted.prediction_boundary)
         and counted.annotation_matched == counted.prediction_matched == 0
@@ -118,20 +113,6 @@ def test_f_is_that_of_the_plain_rules(pair: tuple[Mask, Mask]) -> None:
     assert contour_accuracy(*pair) == slow_f(*pair)
 
 
-@given(st.lists(two_masks(), min_size=2, max_size=4), st.integers(1, 9))
-@settings(max_examples=20, deadline=None)
-def test_a_workspace_keeps_nothing_of_the_frame_before(
-    pairs: list[tuple[Mask, Mask]], radius: int
-) -> None:
-    packed = PackedPair(24, 200, radius=radius)
-    for truth, guess in pairs:
-        a, b = np.zeros((2, 24, 200), np.uint8)
-        a[: truth.shape[0], : truth.shape[1]] = truth * 3
-        b[-guess.shape[0] :, -guess.shape[1] :] = guess * 3
-        fresh = PackedPair(24, 200, radius=radius)
-        assert packed.count(a, b, object_id=3) == fresh.count(a, b, object_id=3)
-
-
 @pytest.mark.parametrize(
     ("radius", "width"), [(1, 50), (2, 130), (5, 50), (8, 130), (13, 50), (26, 130)]
 )
@@ -142,9 +123,7 @@ def test_the_disk_has_no_holes_and_no_corners(radius: int, width: int) -> None:
     for column in (0, width // 2):
         pixel = np.zeros((56, width), bool)
         pixel[28, column] = True
-        counts = PackedPair(56, width, radius=radius).count(
-            pixel.view(np.uint8), others.view(np.uint8), object_id=1
-        )
+        counts = count_pair(pixel.view(np.uint8), others.view(np.uint8), object_id=1, radius=radius)
         assert counts == slow_counts(pixel, others, radius)
 
 
@@ -166,7 +145,7 @@ def test_unequal_boundaries_by_hand() -> None:
     # the frame has that of row 6, 9 pixels. Of a full frame nothing is boundary.
     pixel, row, full = np.zeros((3, 8, 9), bool)
     pixel[4, 4] = row[7] = full[:] = True
-    counts = PackedPair(8, 9, radius=2).count(pixel.view(np.uint8), row.view(np.uint8), object_id=1)
+    counts = count_pair(pixel.view(np.uint8), row.view(np.uint8), object_id=1, radius=2)
     # (4, 3) and (4, 4) are 2 above row 6; of that row only columns 3 and 4 are straight below.
     assert counts == PairCounts(0, 10, 4, 9, 2, 2)
     assert counts.f == 2 * (2 / 9) * (2 / 4) / (2 / 9 + 2 / 4)
@@ -220,8 +199,3 @@ def test_the_plain_way_that_is_timed_is_that_of_the_plain_rules(pair: tuple[Mask
 def test_wrong_sizes() -> None:
     with pytest.raises(MaskError, match="of one size"):
         contour_accuracy(np.zeros((3, 4)), np.zeros((4, 3)))
-    zero = np.zeros((4, 3), np.uint8)
-    with pytest.raises(MaskError, match=r"\(3, 4\)"):
-        PackedPair(3, 4, radius=1).count(zero, zero, object_id=1)
-    with pytest.raises(MaskError, match="0x4"):
-        PackedPair(0, 4, radius=1)
