@@ -219,9 +219,8 @@ def bench(
             raise InputError("--compare writes nothing: leave -o and --picture out")
         first, second = (read_record(path) for path in compare)
         rows = compare_records(first, second)
-        show_comparison(
-            rows, names=compare, same=first["machine"] == second["machine"], json_=json_
-        )
+        same = first["machine"] == second["machine"]
+        show_comparison(rows, names=compare, same=same, json_=json_)
         return
     _check_endings(output, picture)
     if video is not None and (size or objects or growth in ("objects", "size")):
@@ -323,8 +322,7 @@ def _measure(
     write: str,
     quiet: bool,
 ) -> dict[str, Any]:
-    from ddeal_cli.bench.grid import PASSES, measure_grid
-    from ddeal_cli.bench.growth import grow, grow_length
+    from ddeal_cli.bench.grid import PASSES, measure_grid, measure_length
     from ddeal_cli.bench.machine import CompetingLoad
     from ddeal_cli.bench.record import new_record
 
@@ -342,14 +340,23 @@ def _measure(
             for _ in range(count):
                 line.advance(note=what)
 
-        done: list[dict[str, Any]] = []
         if growth == "length":
-            for case in cases:
-                done += grow_length(case, frames, clip=clip, limit=effort.limit, tell=tell)
-        elif growth:
-            done += grow(cases, effort, tell=tell)
+            done = [
+                mark
+                for case in cases
+                for mark in measure_length(case, frames, clip=clip, limit=effort.limit, tell=tell)
+            ]
         else:
-            done += measure_grid(cases, effort, clip=clip, against=against, output=write, tell=tell)
+            measured = measure_grid(
+                cases,
+                effort,
+                clip=clip,
+                model_only=growth is not None,
+                against=against,
+                output=write,
+                tell=tell,
+            )
+            done = list(measured)
     settings = {
         "frames": frames,
         "limit_seconds": None if effort.limit >= _NEVER else effort.limit,

@@ -11,14 +11,15 @@ import numpy as np
 
 from ddeal_cli.bench.case import Case, Effort
 from ddeal_cli.bench.clip import BenchClip
-from ddeal_cli.bench.model import Model, network_size
+from ddeal_cli.bench.model import make_segmenter, network_size
 from ddeal_cli.bench.plain.network import PlainNetwork
-from ddeal_cli.bench.timing import Tell, Times, paced, synchronise
+from ddeal_cli.bench.timing import Tell, paced, summarize_pass, synchronise
 from ddeal_core.media.outputs.writers import open_writer
 from ddeal_core.media.sources.opening import open_source
 from ddeal_core.runs.pipeline import segment_video
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
+from ddeal_core.weights.files import Checkpoint
 
 __all__ = ["OUTPUTS", "time_against", "time_command", "time_model"]
 
@@ -26,7 +27,7 @@ OUTPUTS = {"masks": "masks", "mp4": "overlay.mp4", "mov": "cutout.mov", "webm": 
 """What the whole command can be made to write."""
 
 
-def time_model(segmenter: Segmenter, clip: BenchClip, effort: Effort, tell: Tell) -> Times:
+def time_model(segmenter: Segmenter, clip: BenchClip, effort: Effort, tell: Tell) -> dict[str, Any]:
     """Time the model alone: from frames in memory to labels in memory."""
     seconds: list[float] = []
     total = effort.before + effort.frames
@@ -38,7 +39,7 @@ def time_model(segmenter: Segmenter, clip: BenchClip, effort: Effort, tell: Tell
             seconds.append(time.perf_counter() - started)
             tell("model", 1)
     tell("model", total - len(seconds))
-    return Times.of(seconds, effort)
+    return summarize_pass(seconds, effort)
 
 
 def time_command(
@@ -49,7 +50,7 @@ def time_command(
     *,
     frames: int,
     output: str = "masks",
-) -> Times:
+) -> dict[str, Any]:
     """Time the whole command from a file to written results, without loading the network.
 
     The clock starts when the network is done with the last frame of the warm-up, and stops when
@@ -73,11 +74,11 @@ def time_command(
                 for _ in steps:
                     tell("whole command", 1)
         stamps[-1] = time.perf_counter()  # the output is closed
-    return Times.of(np.diff(stamps).tolist(), effort)
+    return summarize_pass(np.diff(stamps).tolist(), effort)
 
 
 def time_against(
-    model: Model, case: Case, clip: BenchClip, effort: Effort, tell: Tell, *, frames: int
+    weights: Checkpoint, case: Case, clip: BenchClip, effort: Effort, tell: Tell, *, frames: int
 ) -> dict[str, Any]:
     """Time the network and the plain one in turns, so that both meet the same weather.
 
@@ -86,10 +87,10 @@ def time_against(
     Returns:
         A record of plain JSON types: times of both, and the largest difference of probabilities.
     """
-    size = network_size(model.segmenter(case), clip.size)
+    size = network_size(make_segmenter(weights, case), clip.size)
     scaled = clip.resized(size)
-    segmenter = model.segmenter(case, resolution="native")
-    plain = PlainNetwork(model.state, model.config, device=segmenter.device)
+    segmenter = make_segmenter(weights, case, resolution="native")
+    plain = PlainNetwork(weights.state, weights.config, device=segmenter.device)
     total = effort.before + frames
     our_seconds: list[float] = []
     plain_seconds: list[float] = []
@@ -108,14 +109,15 @@ def time_against(
             difference = max(difference, float(np.abs(mine.probabilities - other.merged).max()))
             tell("against the plain network", 1)
     tell("against the plain network", total - len(our_seconds))
-    times, plain_times = Times.of(our_seconds, effort), Times.of(plain_seconds, effort)
+    ours_summed = summarize_pass(our_seconds, effort)
+    plain_summed = summarize_pass(plain_seconds, effort)
     return {
         "network": "plain",
         "size": list(size[::-1]),
-        "ratio": plain_times.frame.mean / times.frame.mean,
+        "ratio": plain_summed["frame_seconds"]["mean"] / ours_summed["frame_seconds"]["mean"],
         "largest_difference": difference,
-        "ours": times.to_dict(),
-        "plain": plain_times.to_dict(),
+        "ours": ours_summed,
+        "plain": plain_summed,
     }
 
 

@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from ddeal_cli.bench.timing import synchronise
 
-__all__ = ["Peaks", "measure_peaks"]
+__all__ = ["measure_peaks"]
 
 _TRIES = 5
 _LONG_ENOUGH = 0.04  # seconds
@@ -18,39 +18,27 @@ _LARGEST_SIDE = 8192
 _COPY_BYTES = 128 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Peaks:
-    """Ceilings of the roofline; the best of a few tries each.
-
-    Attributes:
-        operations_per_second: Of `measured_by`, in the case's precision.
-        measured_by: The faster one of a square matrix product and a 3 x 3 convolution: libraries
-            for the two differ, and which of them knows a processor better.
-        bytes_per_second: Read and written by a copy that no cache holds.
-        copy_bytes: Bytes that were read; as many were written.
-    """
-
-    operations_per_second: float
-    measured_by: str
-    bytes_per_second: float
-    copy_bytes: int
-
-
 @cache
-def measure_peaks(device: torch.device, dtype: torch.dtype, threads: int) -> Peaks:
-    """Measure in about a second; once a process, for torch's number of threads now."""
+def measure_peaks(device: torch.device, dtype: torch.dtype, threads: int) -> dict[str, Any]:
+    """Measure the ceilings of the roofline in about a second, the best of a few tries each.
+
+    Once a process, for torch's number of `threads` now. Operations are those of a square matrix
+    product or a 3 x 3 convolution, whichever is faster: libraries for the two differ, and which of
+    them knows a processor better. Bytes are read and written by a copy that no cache holds;
+    ``copy_bytes`` were read, and as many written.
+    """
     assert threads == torch.get_num_threads()
     copy = _COPY_BYTES if device.type == "cpu" else 8 * _COPY_BYTES
     source = torch.ones(copy // 4, device=device)
     target = torch.empty_like(source)
     rates = {"matrix product": _product(device, dtype), "convolution": _convolution(device, dtype)}
     fastest = max(rates, key=lambda name: rates[name])
-    return Peaks(
-        operations_per_second=rates[fastest],
-        measured_by=fastest,
-        bytes_per_second=2 * copy / _best(device, lambda: target.copy_(source)),
-        copy_bytes=copy,
-    )
+    return {
+        "operations_per_second": rates[fastest],
+        "measured_by": fastest,
+        "bytes_per_second": 2 * copy / _best(device, lambda: target.copy_(source)),
+        "copy_bytes": copy,
+    }
 
 
 def _product(device: torch.device, dtype: torch.dtype) -> float:

@@ -1,7 +1,6 @@
 """Records as files, and two of them side by side."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,19 +61,8 @@ def read_record(path: Path) -> dict[str, Any]:
     return dict(record)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One quantity, named with its unit, of one case in two records."""
-
-    case: str
-    quantity: str
-    first: float
-    second: float
-
-    @property
-    def ratio(self) -> float:
-        """Second over first."""
-        return self.second / self.first if self.first else float("nan")
+Comparison = dict[str, Any]
+"""A quantity, named with its unit, of a case in two records: first, second, and their ratio."""
 
 
 def compare_records(first: dict[str, Any], second: dict[str, Any]) -> list[Comparison]:
@@ -134,7 +122,9 @@ def _quantities(case: dict[str, Any], other: dict[str, Any]) -> list[Comparison]
         if first is not None and second is not None:
             if not isinstance(first + second, int | float):
                 raise TypeError(f"{quantity} is no number")
-            rows.append(Comparison(label, quantity, first, second))
+            ratio = second / first if first else float("nan")
+            row = {"case": label, "quantity": quantity, "first": first, "second": second}
+            rows.append({**row, "ratio": ratio})
 
     both = case, other
     for title, name in (("model", "model"), ("whole command", "command")):

@@ -3,7 +3,6 @@
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,9 +14,8 @@ from ddeal_cli.bench.case import Effort
 from ddeal_cli.bench.clip import BenchClip
 from ddeal_cli.bench.counting import Counts, OperationCounter
 from ddeal_cli.bench.passes import OUTPUTS
-from ddeal_cli.bench.peaks import Peaks
 from ddeal_cli.bench.stages import OTHER, STAGES, StageClock, watch
-from ddeal_cli.bench.timing import Samples, Tell, synchronise
+from ddeal_cli.bench.timing import Tell, summarize, synchronise
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.writers import open_writer
@@ -33,7 +31,7 @@ def time_stages(
     segmenter: Segmenter,
     clip: BenchClip,
     effort: Effort,
-    peaks: Peaks,
+    peaks: dict[str, Any],
     tell: Tell,
     *,
     frames: int,
@@ -98,7 +96,7 @@ def _decoded(
 
 
 def _stage(
-    name: str, laps: list[dict[str, float]], counts: Counts | None, peaks: Peaks
+    name: str, laps: list[dict[str, float]], counts: Counts | None, peaks: dict[str, Any]
 ) -> dict[str, Any]:
     """What a stage costs a frame, and its place under the roofline.
 
@@ -106,14 +104,14 @@ def _stage(
     is longer. Caches can make the bytes cheaper, and the fraction exceed 1.
     """
     counts = counts or Counts()
-    seconds = Samples.of([lap.get(name, 0.0) for lap in laps])
-    mean = max(seconds.mean, 1e-12)
-    computing = counts.operations / peaks.operations_per_second
-    moving = counts.bytes / peaks.bytes_per_second
+    seconds = summarize([lap.get(name, 0.0) for lap in laps])
+    mean = max(seconds["mean"], 1e-12)
+    computing = counts.operations / peaks["operations_per_second"]
+    moving = counts.bytes / peaks["bytes_per_second"]
     counted = bool(counts.bytes)
     return {
         "name": name,
-        "seconds": asdict(seconds),
+        "seconds": seconds,
         "operations": counts.operations,
         "bytes": counts.bytes,
         "operations_per_second": counts.operations / mean,

@@ -48,19 +48,22 @@ def show_comparison(
     if not same:
         say("warning: the two files are of two machines")
     if json_:
-        fields = ("case", "quantity", "first", "second", "ratio")
-        emit_json({"rows": [{name: getattr(row, name) for name in fields} for row in rows]})
+        emit_json({"rows": list(rows)})
         return
     titles = [name.name for name in names]
     if titles[0] == titles[1]:
         titles = [str(name) for name in names]
-    for case in dict.fromkeys(row.case for row in rows):
+    for case in dict.fromkeys(row["case"] for row in rows):
         show_table(
             [case, *titles, "ratio"],
             [
-                [row.quantity, _figure(row.first), _figure(row.second), f"{row.ratio:.2f}"]
+                [
+                    row["quantity"],
+                    *map(_figure, (row["first"], row["second"])),
+                    f"{row['ratio']:.2f}",
+                ]
                 for row in rows
-                if row.case == case
+                if row["case"] == case
             ],
         )
 

@@ -4,7 +4,6 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,15 @@ import torch
 
 from ddeal_cli.bench.case import Effort
 
-__all__ = ["PeakMemory", "Samples", "Tell", "Times", "paced", "resident_bytes", "synchronise"]
+__all__ = [
+    "PeakMemory",
+    "Tell",
+    "paced",
+    "resident_bytes",
+    "summarize",
+    "summarize_pass",
+    "synchronise",
+]
 
 Tell = Callable[[str, int], None]
 """Told what is going on, and how many frames that did."""
@@ -22,65 +29,37 @@ _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Seconds that a repeated thing took: their number, mean, percentiles and extremes."""
-
-    count: int
-    mean: float
-    median: float
-    p10: float
-    p90: float
-    least: float
-    most: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Samples":
-        """Summarise at least one value."""
-        array = np.asarray(values, np.float64)
-        p10, median, p90 = np.percentile(array, [10, 50, 90]).tolist()
-        mean, least, most = float(array.mean()), float(array.min()), float(array.max())
-        return cls(len(array), mean, median, p10, p90, least, most)
+def summarize(seconds: Sequence[float]) -> dict[str, float]:
+    """Number, mean, percentiles and extremes of the times of a repeated thing, at least one."""
+    array = np.asarray(seconds, np.float64)
+    p10, median, p90 = np.percentile(array, [10, 50, 90]).tolist()
+    return {
+        "count": len(array),
+        "mean": float(array.mean()),
+        "median": median,
+        "p10": p10,
+        "p90": p90,
+        "least": float(array.min()),
+        "most": float(array.max()),
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Times of one pass, in seconds.
+def summarize_pass(seconds: Sequence[float], effort: Effort) -> dict[str, Any]:
+    """Summarise the times of all frames of a pass, the one on which the mask is given first.
 
-    Attributes:
-        first: The frame on which the mask is given.
-        warm_up: The frames after it that are not measured, compilation included.
-        compilation: What of `warm_up` is more than as many steady frames take.
-        frame: Measured frames, each until its result is in main memory.
+    The measured frames, each until its result is in main memory, and frames a second of them; the
+    first one; those of the warm-up, and what of theirs is more than as many steady frames take:
+    compilation. In seconds.
     """
-
-    first: float
-    warm_up: float
-    compilation: float
-    frame: Samples
-
-    @classmethod
-    def of(cls, seconds: list[float], effort: Effort) -> "Times":
-        """From the times of all frames, the first one on."""
-        frame = Samples.of(seconds[effort.before :])
-        warm_up = seconds[1 : effort.before]
-        spent = sum(warm_up)
-        return cls(seconds[0], spent, max(0.0, spent - len(warm_up) * frame.median), frame)
-
-    @property
-    def rate(self) -> float:
-        """Measured frames a second."""
-        return 1 / max(self.frame.mean, 1e-12)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types, with frames a second."""
-        return {
-            "frames_per_second": self.rate,
-            "first_seconds": self.first,
-            "warm_up_seconds": self.warm_up,
-            "compilation_seconds": self.compilation,
-            "frame_seconds": asdict(self.frame),
-        }
+    frame = summarize(seconds[effort.before :])
+    warm_up = seconds[1 : effort.before]
+    return {
+        "frames_per_second": 1 / max(frame["mean"], 1e-12),
+        "first_seconds": seconds[0],
+        "warm_up_seconds": sum(warm_up),
+        "compilation_seconds": max(0.0, sum(warm_up) - len(warm_up) * frame["median"]),
+        "frame_seconds": frame,
+    }
 
 
 def paced(effort: Effort, frames: int) -> Iterator[int]:
