@@ -90,8 +90,7 @@ def pack_data(
     Takes the options with which train is told its data; train --packed OUT then needs none.
     """
     from ddeal_cli.recipes import read_recipe
-    from ddeal_core.datasets.packing import Packing, short_side_for
-    from ddeal_core.datasets.packing_jobs import PackConfig
+    from ddeal_core.datasets.packing import PackConfig, Packing, short_side_for
     from ddeal_core.processes import cores
     from ddeal_core.training import FirstMaskRecipe
 

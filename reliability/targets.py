@@ -17,7 +17,7 @@ from ddeal_cli.bench.record import compare_records, read_record
 from ddeal_cli.recipes import read_recipe
 from ddeal_cli.training_data import DataChoice, open_packed
 from ddeal_core.datasets import Clip, DavisLayout, SyntheticClips, SyntheticConfig, YouTubeVosLayout
-from ddeal_core.datasets.coco import CocoStills
+from ddeal_core.datasets.coco import open_coco
 from ddeal_core.datasets.export import export_clips
 from ddeal_core.evaluation.categories import read_seen
 from ddeal_core.evaluation.submission import submission_frames
@@ -112,7 +112,7 @@ def _coco(path: Path, choice: int) -> None:
     """Read all stills that it describes."""
     del choice
     Image.fromarray(np.zeros((32, 48, 3), np.uint8)).save(path.parent / "a.png")
-    stills = CocoStills(path, path.parent)
+    stills = open_coco(path, path.parent)
     for index in range(min(len(stills), 5)):
         stills[index]
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ddeal_core.datasets.degradation import DegradationConfig
-from ddeal_core.datasets.packing_jobs import PackConfig
+from ddeal_core.datasets.packing import PackConfig
 from ddeal_core.datasets.real import RealConfig
 from ddeal_core.datasets.synthetic_config import SyntheticConfig
 from ddeal_core.errors import ConfigError

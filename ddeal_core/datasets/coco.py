@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ddeal_core.datasets.arrays import Array
 from ddeal_core.datasets.clip import IGNORE
 from ddeal_core.datasets.pictures import MAX_SIDE, read_image
-from ddeal_core.datasets.stills import Still, StillSource
+from ddeal_core.datasets.stills import Still, Stills
 from ddeal_core.errors import DatasetError
 from ddeal_core.text_files import parsing, read_json
 
@@ -98,8 +98,16 @@ def _inside(folder: Path, name: object) -> Path:
     return folder / path
 
 
-class CocoStills(StillSource):
-    """Stills of a COCO-style instance JSON, with ``images`` and ``annotations``.
+class CocoImage(NamedTuple):
+    """An image and its instances, as the annotation file has them."""
+
+    image: Path
+    annotations: tuple[dict[str, Any], ...]
+    json: Path  # the annotation file
+
+
+def open_coco(json_path: Path, images: Path, *, cache_bytes: int = 128 << 20) -> Stills:
+    """Open a COCO-style instance JSON, with ``images`` and ``annotations``, as stills.
 
     Smaller instances lie over larger ones; crowds become 255.
 
@@ -111,58 +119,50 @@ class CocoStills(StillSource):
     Raises:
         DatasetError: The file is not of that form, or no image has an instance.
     """
-
-    def __init__(
-        self, json_path: str | Path, images: str | Path, *, cache_bytes: int = 128 << 20
-    ) -> None:
-        self._json = Path(json_path)
-        folder = Path(images)
-        if not folder.is_dir():
-            raise DatasetError(f"{folder} is no folder; give the folder of the images")
-        content = read_json(self._json, DatasetError, most_bytes=_MOST_BYTES)
-        with parsing(self._json, "a COCO instance file", DatasetError):
-            by_image: dict[Any, list[dict[str, Any]]] = {}
-            for annotation in content["annotations"]:
-                if annotation.get("segmentation"):
-                    by_image.setdefault(annotation["image_id"], []).append(annotation)
-            self._items = tuple(
-                (_inside(folder, record["file_name"]), tuple(by_image[record["id"]]))
-                for record in content["images"]
-                if record["id"] in by_image
+    if not images.is_dir():
+        raise DatasetError(f"{images} is no folder; give the folder of the images")
+    content = read_json(json_path, DatasetError, most_bytes=_MOST_BYTES)
+    with parsing(json_path, "a COCO instance file", DatasetError):
+        by_image: dict[Any, list[dict[str, Any]]] = {}
+        for annotation in content["annotations"]:
+            if annotation.get("segmentation"):
+                by_image.setdefault(annotation["image_id"], []).append(annotation)
+        items = [
+            CocoImage(
+                _inside(images, record["file_name"]), tuple(by_image[record["id"]]), json_path
             )
-        if not self._items:
-            raise DatasetError(f"{self._json} has no instance with a segmentation")
-        super().__init__(len(self._items), cache_bytes)
+            for record in content["images"]
+            if record["id"] in by_image
+        ]
+    if not items:
+        raise DatasetError(f"{json_path} has no instance with a segmentation")
+    return Stills(items, _read_still, cache_bytes)
 
-    def image_file(self, index: int) -> Path:
-        """Which file the image of a still is."""
-        return self._items[index][0]
 
-    def _read(self, index: int) -> Still:
-        path, annotations = self._items[index]
-        image = read_image(path, max_side=1 << 16)
-        height, width = image.shape[:2]
-        masks = []
-        for annotation in annotations:
-            try:
-                mask = decode_segmentation(annotation["segmentation"], height, width)
-            except (DatasetError, ValueError, TypeError) as error:
-                name = annotation.get("id", "without id")
-                raise DatasetError(f"{self._json}: annotation {name}: {error}") from error
-            masks.append((bool(annotation.get("iscrowd")), int(mask.sum()), mask))
-        masks.sort(key=lambda item: (not item[0], -item[1]))
-        labels = np.zeros((height, width), np.uint8)
-        label = 0
-        for crowd, area, mask in masks:
-            if crowd:
-                labels[mask > 0] = IGNORE
-            elif area and label < IGNORE - 1:
-                label += 1
-                labels[mask > 0] = label
-        factor = MAX_SIDE / max(height, width)
-        if factor < 1:
-            small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-            image = np.asarray(small, dtype=np.uint8)
-            size = (image.shape[1], image.shape[0])
-            labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST))
-        return Still.of(image, labels)
+def _read_still(item: CocoImage) -> Still:
+    image = read_image(item.image, max_side=1 << 16)
+    height, width = image.shape[:2]
+    masks = []
+    for annotation in item.annotations:
+        try:
+            mask = decode_segmentation(annotation["segmentation"], height, width)
+        except (DatasetError, ValueError, TypeError) as error:
+            name = annotation.get("id", "without id")
+            raise DatasetError(f"{item.json}: annotation {name}: {error}") from error
+        masks.append((bool(annotation.get("iscrowd")), int(mask.sum()), mask))
+    masks.sort(key=lambda item: (not item[0], -item[1]))
+    labels = np.zeros((height, width), np.uint8)
+    label = 0
+    for crowd, area, mask in masks:
+        if crowd:
+            labels[mask > 0] = IGNORE
+        elif area and label < IGNORE - 1:
+            label += 1
+            labels[mask > 0] = label
+    factor = MAX_SIDE / max(height, width)
+    if factor < 1:
+        small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        image = np.asarray(small, dtype=np.uint8)
+        size = (image.shape[1], image.shape[0])
+        labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST))
+    return Still.of(image, labels)

@@ -107,16 +107,16 @@ def _plates(shot: Shot) -> list[Array]:
     config, sources, rng = shot.config, shot.sources, shot.rng
     if not shot.happens(config.procedural_background_probability):
         if sources.videos and shot.happens(config.video_probability):
-            return sources.draw_plates(rng, shot.times, video=True)
+            return sources.draw_video(rng, shot.times)
         whole = shot.happens(config.still_background_probability)
         image = None
         if sources.stills and (whole or not sources.backgrounds):
             image = shot.draw(sources.stills).image
         elif sources.backgrounds:
-            image = sources.draw_plates(rng, shot.times, video=False)[0]
+            image = sources.draw_photograph(rng)
         if image is not None:
             return [image[:, ::-1].copy() if shot.happens(0.5) else image]
         if sources.videos:
-            return sources.draw_plates(rng, shot.times, video=True)
+            return sources.draw_video(rng, shot.times)
     height, width = shot.size
     return [procedural_background(rng, int(height * 1.3), int(width * 1.3))]

@@ -14,53 +14,30 @@ _MARGIN = 2  # clear pixels all round
 _THING_SIDE = 400  # pixels: pictures of a turntable are reduced to this longer side
 
 
-class CutoutFolder(Material[Array]):
-    """A folder of PNG or WebP images with alpha: ``[h, w, 4]`` uint8, alpha not multiplied in.
+def open_cutouts(root: Path) -> Material[Array]:
+    """Open a folder of images with alpha: ``[h, w, 4]`` uint8 each, alpha not multiplied in.
 
     Raises:
         DatasetError: The folder is missing or has no images.
     """
-
-    def __init__(self, root: str | Path) -> None:
-        self._paths = image_files(Path(root))
-        if not self._paths:
-            raise DatasetError(f"{root} has no images; cut-outs are PNG files with alpha")
-        super().__init__(len(self._paths), 64 << 20)
-
-    def _read(self, index: int) -> Array:
-        rgba = read_rgba(self._paths[index], max_side=MAX_SIDE)
-        x, y, w, h = cv2.boundingRect(np.ascontiguousarray(rgba[..., 3]))
-        if w == 0:
-            return np.zeros((5, 5, 4), np.uint8)
-        return _centred(rgba[y : y + h, x : x + w], h + 2 * _MARGIN, w + 2 * _MARGIN)
+    paths = image_files(root)
+    if not paths:
+        raise DatasetError(f"{root} has no images; cut-outs are PNG files with alpha")
+    return Material(paths, _read_cutout, 64 << 20)
 
 
-class TurntableFolder(Material[Array]):
-    """``<root>/<thing>/NN.webp``: RGBA pictures of a thing's sides, in the order of its turn.
+def open_turntables(root: Path) -> Material[Array]:
+    """Open ``<root>/<thing>/NN.webp``: RGBA pictures of a thing's sides, in the order of its turn.
 
     A thing is ``[sides, h, w, 4]`` uint8, alpha not multiplied in, clear at the border.
 
     Raises:
         DatasetError: No folder has two pictures or more.
     """
-
-    def __init__(self, root: str | Path) -> None:
-        self._things = tuple(files for files in _side_files(Path(root)) if len(files) > 1)
-        if not self._things:
-            raise DatasetError(f"{root} has no folder with two sides of a thing or more")
-        super().__init__(len(self._things), 64 << 20)
-
-    def _read(self, index: int) -> Array:
-        sides = [read_rgba(path, max_side=_THING_SIDE) for path in self._things[index]]
-        height = max(side.shape[0] for side in sides)
-        width = max(side.shape[1] for side in sides)
-        sides = [_centred(side, height, width) for side in sides]
-        # One box for all: cropped one by one, the thing would lose its axis.
-        x, y, w, h = cv2.boundingRect(np.max([side[..., 3] for side in sides], axis=0))
-        if w == 0:
-            raise DatasetError(f"{self._things[index][0].parent}: no side shows anything")
-        shown = [side[y : y + h, x : x + w] for side in sides]
-        return np.stack([_centred(side, h + 2 * _MARGIN, w + 2 * _MARGIN) for side in shown])
+    things = [sides for sides in _side_files(root) if len(sides) > 1]
+    if not things:
+        raise DatasetError(f"{root} has no folder with two sides of a thing or more")
+    return Material(things, _read_turntable, 64 << 20)
 
 
 def holds_turntables(root: Path) -> bool:
@@ -73,6 +50,27 @@ def _side_files(root: Path) -> list[tuple[Path, ...]]:
         raise DatasetError(f"{root} is no folder")
     folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
     return [image_files(folder) for folder in folders]
+
+
+def _read_cutout(path: Path) -> Array:
+    rgba = read_rgba(path, max_side=MAX_SIDE)
+    x, y, w, h = cv2.boundingRect(np.ascontiguousarray(rgba[..., 3]))
+    if w == 0:
+        return np.zeros((5, 5, 4), np.uint8)
+    return _centred(rgba[y : y + h, x : x + w], h + 2 * _MARGIN, w + 2 * _MARGIN)
+
+
+def _read_turntable(paths: tuple[Path, ...]) -> Array:
+    sides = [read_rgba(path, max_side=_THING_SIDE) for path in paths]
+    height = max(side.shape[0] for side in sides)
+    width = max(side.shape[1] for side in sides)
+    sides = [_centred(side, height, width) for side in sides]
+    # One box for all: cropped one by one, the thing would lose its axis.
+    x, y, w, h = cv2.boundingRect(np.max([side[..., 3] for side in sides], axis=0))
+    if w == 0:
+        raise DatasetError(f"{paths[0].parent}: no side shows anything")
+    shown = [side[y : y + h, x : x + w] for side in sides]
+    return np.stack([_centred(side, h + 2 * _MARGIN, w + 2 * _MARGIN) for side in shown])
 
 
 def _centred(side: Array, height: int, width: int) -> Array:

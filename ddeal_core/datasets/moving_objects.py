@@ -85,7 +85,7 @@ class MovingObjects(Material[_Catalogue]):
             raise DatasetError(
                 f"no sequence has {_LEAST_RUN} frames with masks: there is no motion to take"
             )
-        super().__init__(len(self.sequences), 16 << 20)
+        super().__init__(self.sequences, _catalogue, 16 << 20)
 
     def sprite(
         self,
@@ -172,29 +172,30 @@ class MovingObjects(Material[_Catalogue]):
             )
         return Footage(*zip(*(made[number] for number in chosen), strict=True))
 
-    def _read(self, index: int) -> _Catalogue:
-        sequence = self.sequences[index]
-        frames = sequence.annotated_indices
-        maps = [self._labels(sequence, number) for number in frames]
-        return _Catalogue(frames, tuple(map(scene_objects, maps)), maps[0].size)
-
-    def _labels(self, sequence: Sequence, number: int) -> Array:
-        labels = read_annotation(sequence, number)
-        factor = MAX_SIDE / max(labels.shape)
-        if factor < 1:
-            size = (round(labels.shape[1] * factor), round(labels.shape[0] * factor))
-            labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST))
-        return labels
-
     def _decode(self, index: int, number: int) -> tuple[Array, Array]:
         """Picture and labels of a frame, of one size."""
         sequence = self.sequences[index]
-        labels = self._labels(sequence, number)
+        labels = _labels(sequence, number)
         image = read_image(sequence.frames[number], max_side=MAX_SIDE)
         if image.shape[:2] != labels.shape:
             size = (labels.shape[1], labels.shape[0])
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
         return image, labels
+
+
+def _catalogue(sequence: Sequence) -> _Catalogue:
+    frames = sequence.annotated_indices
+    maps = [_labels(sequence, number) for number in frames]
+    return _Catalogue(frames, tuple(map(scene_objects, maps)), maps[0].size)
+
+
+def _labels(sequence: Sequence, number: int) -> Array:
+    labels = read_annotation(sequence, number)
+    factor = MAX_SIDE / max(labels.shape)
+    if factor < 1:
+        size = (round(labels.shape[1] * factor), round(labels.shape[0] * factor))
+        labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST))
+    return labels
 
 
 def _runs(catalogue: _Catalogue) -> list[tuple[int, list[int]]]:

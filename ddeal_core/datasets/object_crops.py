@@ -13,7 +13,7 @@ from ddeal_core.datasets.degradation import Degradation, DegradationConfig
 from ddeal_core.datasets.layouts import Sequence
 from ddeal_core.datasets.pictures import read_image
 from ddeal_core.datasets.real import read_annotation
-from ddeal_core.datasets.stills import SceneObject, Still, StillSource
+from ddeal_core.datasets.stills import SceneObject, Still, Stills
 from ddeal_core.errors import DatasetError
 
 _ATTEMPTS = 250
@@ -55,7 +55,7 @@ class ObjectCrops:
 
     def __init__(
         self,
-        stills: Iterable[StillSource],
+        stills: Iterable[Stills],
         sequences: Iterable[Sequence],
         *,
         size: tuple[int, int],
@@ -63,7 +63,7 @@ class ObjectCrops:
         real_share: float = 0.25,
     ) -> None:
         listed = (
-            (source, [i for i in range(len(source)) if not is_held_out(source.image_file(i))])
+            (source, [i for i, item in enumerate(source.items) if not is_held_out(item.image)])
             for source in stills
         )
         self._stills = [(source, numbers) for source, numbers in listed if numbers]

@@ -1,14 +1,16 @@
 """Files of packed data: pictures reduced to the size at which training sees them.
 
 Pictures become WebP, which at the same error takes two thirds of JPEG's bytes; masks become grey
-PNG without the palette's 768 bytes. Nothing is ever enlarged. Every function writes one file, `to`
-with a suffix, and returns its path; `short_side` is the longest shorter side in pixels, None for
-any, and `quality` that of WebP, 1 to 100.
+PNG without the palette's 768 bytes. Nothing is ever enlarged. Every function writes one item, `to`
+with a suffix, and returns the paths of its files; `short_side` is the longest shorter side in
+pixels, None for any, and `quality` that of WebP, 1 to 100.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import av
 import cv2
@@ -16,7 +18,11 @@ import numpy as np
 from PIL import Image
 
 from ddeal_core.datasets.arrays import Array
+from ddeal_core.datasets.backgrounds import MOST_FRAMES
 from ddeal_core.datasets.clip import shows_objects
+from ddeal_core.datasets.pictures import read_image
+from ddeal_core.datasets.real import read_ids
+from ddeal_core.datasets.stills import Still
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.sources.decoding import open_container, video_stream
 
@@ -24,15 +30,68 @@ from ddeal_core.media.sources.decoding import open_container, video_stream
 _X264 = {"crf": "26", "preset": "slow", "threads": "1", "mbtree": "0"}
 
 
-def pack_picture(
-    image: Array, to: Path, *, short_side: int | None, quality: int, file: Path
-) -> Path:
+_UNBOUNDED = 1 << 16
+
+ItemT = TypeVar("ItemT")
+
+
+class Reduction(NamedTuple):
+    """How small pictures become."""
+
+    short_side: int | None
+    quality: int
+
+
+def copy_file(file: Path, to: Path) -> list[Path]:
+    """Write a file as it is."""
+    path = to.with_name(file.name)
+    path.write_bytes(file.read_bytes())
+    return [path]
+
+
+def pack_frame(small: Reduction, file: Path, to: Path) -> list[Path]:
+    """Write a picture file."""
+    return [_pack_picture(read_image(file, max_side=_UNBOUNDED), file, to, small)]
+
+
+def pack_mask(small: Reduction, file: Path, to: Path) -> list[Path]:
+    """Write the mask of a frame."""
+    return [pack_labels(read_ids(file), to, short_side=small.short_side)]
+
+
+def pack_still(
+    small: Reduction, read: Callable[[ItemT], Still], item: ItemT, to: Path
+) -> list[Path]:
+    """Write an image to ``images`` and its label map to ``masks`` beside it."""
+    still = read(item)
+    file: Path = item.image  # type: ignore[attr-defined]
+    # Without objects 255 would be read as one.
+    labels = still.labels if still.objects else np.zeros_like(still.labels)
+    beside = to.parent.with_name("masks") / to.name
+    return [
+        _pack_picture(still.image, file, to, small),
+        pack_labels(labels, beside, short_side=small.short_side),
+    ]
+
+
+def pack_object(
+    small: Reduction, read: Callable[[ItemT], Array], item: ItemT, to: Path
+) -> list[Path]:
+    """Write an object with alpha, or a folder with all sides of a thing."""
+    rgba = read(item)
+    if rgba.ndim == 3:
+        return [pack_cutout(rgba, to, **small._asdict())]
+    to.mkdir()
+    return [pack_cutout(side, to / f"{i:05d}", **small._asdict()) for i, side in enumerate(rgba)]
+
+
+def _pack_picture(image: Array, file: Path, to: Path, small: Reduction) -> Path:
     """Write ``image [H, W, 3]``, or copy its file where that is as large and takes fewer bytes."""
-    small = _reduced(image, short_side, cv2.INTER_AREA)
+    shown = _reduced(image, small.short_side, cv2.INTER_AREA)
     buffer = BytesIO()
-    Image.fromarray(small).save(buffer, "WEBP", quality=quality, method=4)
+    Image.fromarray(shown).save(buffer, "WEBP", quality=small.quality, method=4)
     packed, path = buffer.getvalue(), to.with_name(to.name + ".webp")
-    if small is image and file.stat().st_size <= len(packed):
+    if shown is image and file.stat().st_size <= len(packed):
         packed, path = file.read_bytes(), to.with_name(to.name + file.suffix.lower())
     path.write_bytes(packed)
     return path
@@ -64,7 +123,9 @@ def pack_cutout(rgba: Array, to: Path, *, short_side: int | None, quality: int) 
     return path
 
 
-def pack_video(video: Path, to: Path, *, short_side: int | None, max_frames: int) -> Path:
+def pack_video(
+    video: Path, to: Path, *, short_side: int | None, max_frames: int = MOST_FRAMES
+) -> list[Path]:
     """Write the first frames of a video as H.264, or copy the file where that is smaller.
 
     Raises:
@@ -79,7 +140,7 @@ def pack_video(video: Path, to: Path, *, short_side: int | None, max_frames: int
         path.unlink()
         path = to.with_name(to.name + video.suffix.lower())
         path.write_bytes(video.read_bytes())
-    return path
+    return [path]
 
 
 def _encode(video: Path, to: Path, short_side: int | None, max_frames: int) -> bool:

@@ -8,15 +8,19 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ddeal_core.datasets.arrays import Array, Floats
-from ddeal_core.datasets.backgrounds import Backgrounds, StillBackgrounds, VideoBackgrounds
-from ddeal_core.datasets.coco import CocoStills
-from ddeal_core.datasets.cutouts import CutoutFolder, TurntableFolder, holds_turntables
+from ddeal_core.datasets.backgrounds import (
+    VideoPlates,
+    holds_videos,
+    open_photographs,
+    open_videos,
+)
+from ddeal_core.datasets.coco import open_coco
+from ddeal_core.datasets.cutouts import holds_turntables, open_cutouts, open_turntables
 from ddeal_core.datasets.layouts import find_sequences
 from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.moving_objects import MovingObjects
-from ddeal_core.datasets.stills import StillFolder, StillSource
+from ddeal_core.datasets.stills import Stills, open_stills
 from ddeal_core.errors import DatasetError
-from ddeal_core.media.file_kinds import VIDEO_ENDINGS
 
 _STILL_BYTES = 256 << 20
 """Bound of decoded stills that a process keeps, over all folders."""
@@ -37,11 +41,11 @@ class Sources:
         moving: Video with masks.
     """
 
-    stills: tuple[StillSource, ...] = ()
-    cutouts: tuple[CutoutFolder, ...] = ()
-    turntables: tuple[TurntableFolder, ...] = ()
-    backgrounds: tuple[Backgrounds[Any], ...] = ()
-    videos: tuple[Backgrounds[Any], ...] = ()
+    stills: tuple[Stills, ...] = ()
+    cutouts: tuple[Material[Array], ...] = ()
+    turntables: tuple[Material[Array], ...] = ()
+    backgrounds: tuple[Material[Array], ...] = ()
+    videos: tuple[Material[VideoPlates], ...] = ()
     moving: tuple[MovingObjects, ...] = ()
 
     @classmethod
@@ -67,26 +71,33 @@ class Sources:
         Raises:
             DatasetError: A path does not hold what it should.
         """
-        roots = [root for path in stills for root in _still_roots(Path(path))]
-        instances = list(coco)
+        roots = [root for path in stills for root in still_roots(Path(path))]
+        instances = [(Path(file), Path(images)) for file, images in coco]
         share = _STILL_BYTES // max(len(roots) + len(instances), 1)
-        made: list[StillSource] = [StillFolder(root, cache_bytes=share) for root in roots]
-        made += [CocoStills(file, images, cache_bytes=share) for file, images in instances]
-        turning = [(path, holds_turntables(Path(path))) for path in cutouts]
-        filmed = [(path, _holds_videos(Path(path))) for path in backgrounds]
+        made = [open_stills(root, cache_bytes=share) for root in roots]
+        made += [open_coco(file, images, cache_bytes=share) for file, images in instances]
+        turning = [(Path(path), holds_turntables(Path(path))) for path in cutouts]
+        filmed = [(Path(path), holds_videos(Path(path))) for path in backgrounds]
         return cls(
             stills=tuple(made),
-            cutouts=tuple(CutoutFolder(p) for p, turns in turning if not turns),
-            turntables=tuple(TurntableFolder(p) for p, turns in turning if turns),
-            backgrounds=tuple(StillBackgrounds(p) for p, films in filmed if not films),
-            videos=tuple(VideoBackgrounds(p) for p, films in filmed if films),
+            cutouts=tuple(open_cutouts(p) for p, turns in turning if not turns),
+            turntables=tuple(open_turntables(p) for p, turns in turning if turns),
+            backgrounds=tuple(open_photographs(p) for p, films in filmed if not films),
+            videos=tuple(open_videos(p) for p, films in filmed if films),
             moving=tuple(MovingObjects(find_sequences(root, name)) for root, name in moving),
         )
 
-    def draw_plates(self, rng: np.random.Generator, times: Floats, *, video: bool) -> list[Array]:
-        """Draw background plates: one for a still, one a time for a video."""
-        source, index = draw_from(self.videos if video else self.backgrounds, rng)
-        return source.plates(index, times, float(rng.random()))
+    def draw_photograph(self, rng: np.random.Generator) -> Array:
+        """Draw a background photograph."""
+        source, index = draw_from(self.backgrounds, rng)
+        rng.random()  # a video takes a number here: the clips of a seed stay as they are
+        return source[index]
+
+    def draw_video(self, rng: np.random.Generator, times: Floats) -> list[Array]:
+        """Draw a stretch of a background video: one plate a time."""
+        source, index = draw_from(self.videos, rng)
+        phase = float(rng.random())
+        return source[index].at(times, phase)
 
 
 def draw_from(sources: Sequence[SourceT], rng: np.random.Generator) -> tuple[SourceT, int]:
@@ -97,7 +108,8 @@ def draw_from(sources: Sequence[SourceT], rng: np.random.Generator) -> tuple[Sou
     return source, int(rng.integers(len(source)))
 
 
-def _still_roots(root: Path) -> list[Path]:
+def still_roots(root: Path) -> list[Path]:
+    """List the folders of stills of a folder: itself, or those in it."""
     if (root / "images").is_dir():
         return [root]
     inner = sorted(p.parent for p in root.glob("*/images") if p.is_dir())
@@ -106,9 +118,3 @@ def _still_roots(root: Path) -> list[Path]:
             f"{root} has no stills: it needs images/ and masks/, or folders that have them"
         )
     return inner
-
-
-def _holds_videos(path: Path) -> bool:
-    if path.is_dir():
-        return any(p.suffix.lower() in VIDEO_ENDINGS for p in path.iterdir())
-    return path.suffix.lower() in VIDEO_ENDINGS

@@ -1,8 +1,8 @@
 """Photographs with masks, and the objects that are cut out of them."""
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -55,16 +55,19 @@ class Still:
         return self.image.nbytes + self.labels.nbytes
 
 
-class StillSource(Material[Still]):
-    """Images with masks, by number."""
-
-    @abstractmethod
-    def image_file(self, index: int) -> Path:
-        """Which file the image of a still is."""
+Stills = Material[Still]
+"""Photographs with masks; the `image` of each item is its picture's file."""
 
 
-class StillFolder(StillSource):
-    """``<root>/images/<name>.jpg`` with ``<root>/masks/<name>.png``.
+class StillFiles(NamedTuple):
+    """Where a still is on disk."""
+
+    image: Path
+    mask: Path
+
+
+def open_stills(root: Path, *, cache_bytes: int = 128 << 20) -> Stills:
+    """Open ``<root>/images/<name>.jpg`` with ``<root>/masks/<name>.png``.
 
     Masks are palette or grey PNG files whose values are the ids (255: unsure). A mask with
     0 and 255 alone is one object.
@@ -72,35 +75,24 @@ class StillFolder(StillSource):
     Raises:
         DatasetError: A folder is missing or no image has a mask.
     """
+    for name in ("images", "masks"):
+        if not (root / name).is_dir():
+            raise DatasetError(
+                f"{root / name} is missing; stills need images/<name>.jpg and masks/<name>.png"
+            )
+    masks = {p.stem: p for p in image_files(root / "masks")}
+    pairs = [StillFiles(p, masks[p.stem]) for p in image_files(root / "images") if p.stem in masks]
+    if not pairs:
+        raise DatasetError(f"{root}: no image has a mask of the same name")
+    return Stills(pairs, _read_still, cache_bytes)
 
-    def __init__(self, root: str | Path, *, cache_bytes: int = 128 << 20) -> None:
-        self.root = Path(root)
-        for name in ("images", "masks"):
-            if not (self.root / name).is_dir():
-                raise DatasetError(
-                    f"{self.root / name} is missing; stills need images/<name>.jpg "
-                    "and masks/<name>.png"
-                )
-        masks = {p.stem: p for p in image_files(self.root / "masks")}
-        self._pairs = tuple(
-            (p, masks[p.stem]) for p in image_files(self.root / "images") if p.stem in masks
-        )
-        if not self._pairs:
-            raise DatasetError(f"{self.root}: no image has a mask of the same name")
-        super().__init__(len(self._pairs), cache_bytes)
 
-    def image_file(self, index: int) -> Path:
-        """Which file the image of a still is."""
-        return self._pairs[index][0]
-
-    def _read(self, index: int) -> Still:
-        image_path, mask_path = self._pairs[index]
-        image = read_image(image_path, max_side=MAX_SIDE)
-        labels = _read_labels(mask_path)
-        if labels.shape != image.shape[:2]:
-            size = (image.shape[1], image.shape[0])
-            labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST))
-        return Still.of(image, labels)
+def _read_still(files: StillFiles) -> Still:
+    image, labels = read_image(files.image, max_side=MAX_SIDE), _read_labels(files.mask)
+    if labels.shape != image.shape[:2]:
+        size = (image.shape[1], image.shape[0])
+        labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST))
+    return Still.of(image, labels)
 
 
 def cut(still: Still, item: SceneObject, *, erode: int = 0, feather: float = 0.7) -> Array:

@@ -21,7 +21,7 @@ from ddeal_core.datasets.layouts import Sequence
 from ddeal_core.datasets.object_crops import is_held_out
 from ddeal_core.datasets.pictures import read_image
 from ddeal_core.datasets.real import read_annotation
-from ddeal_core.datasets.stills import StillSource, usable_objects
+from ddeal_core.datasets.stills import Stills, usable_objects
 from ddeal_core.errors import InputError
 from ddeal_core.evaluation.measures import jaccard
 from ddeal_core.interaction.first_mask import Method
@@ -109,18 +109,16 @@ def first_frames(sequences: Iterable[Sequence]) -> Iterator[MaskTask]:
                 yield from _tasks(sequence.name, image, labels)
 
 
-def held_out_stills(sources: Iterable[StillSource]) -> Iterator[MaskTask]:
+def held_out_stills(sources: Iterable[Stills]) -> Iterator[MaskTask]:
     """The largest object of each still that is held out from training."""
     for source in sources:
-        for index in range(len(source)):
-            if is_held_out(source.image_file(index)):
+        for index, file in enumerate(item.image for item in source.items):
+            if is_held_out(file):
                 still = source[index]
                 items = usable_objects(still, whole=False)
                 if items:
-                    item = max(items, key=lambda item: item.area)
-                    yield from _tasks(
-                        source.image_file(index).stem, still.image, still.labels, only=item.label
-                    )
+                    label = max(items, key=lambda item: item.area).label
+                    yield from _tasks(file.stem, still.image, still.labels, only=label)
 
 
 def try_out(answering: Callable[[NDArray[np.uint8]], Answer], task: MaskTask) -> Trial:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ddeal_core.datasets.coco import CocoStills, decode_rle, decode_segmentation
+from ddeal_core.datasets.coco import decode_rle, decode_segmentation, open_coco
 from ddeal_core.errors import DatasetError
 
 
@@ -70,7 +70,7 @@ def test_small_instances_lie_over_large_ones_and_crowds_are_ignored(tmp_path):
         ],
     }
     (tmp_path / "instances.json").write_text(json.dumps(content))
-    source = CocoStills(tmp_path / "instances.json", tmp_path)
+    source = open_coco(tmp_path / "instances.json", tmp_path)
     assert len(source) == 1
     still = source[0]
     assert still.labels[10, 14] == 2
@@ -82,4 +82,4 @@ def test_small_instances_lie_over_large_ones_and_crowds_are_ignored(tmp_path):
 def test_a_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "x.json").write_text('{"images": []}')
     with pytest.raises(DatasetError, match=r"as a COCO instance file: it lacks .annotations"):
-        CocoStills(tmp_path / "x.json", tmp_path)
+        open_coco(tmp_path / "x.json", tmp_path)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ddeal_core.datasets.backgrounds import VideoBackgrounds
-from ddeal_core.datasets.cutouts import CutoutFolder
+from ddeal_core.datasets.backgrounds import open_videos
+from ddeal_core.datasets.cutouts import open_cutouts
 from ddeal_core.datasets.inpainting import fill_behind
 from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.rendering import dense_map, grid_points, smear
 from ddeal_core.datasets.sprites import premultiply
-from ddeal_core.datasets.stills import Still, StillFolder, cut
+from ddeal_core.datasets.stills import Still, cut, open_stills
 from ddeal_core.errors import DatasetError
 
 
@@ -80,45 +80,44 @@ def test_smear_spreads_along_the_motion_and_keeps_the_centre(motion):
     assert np.sum(along**2 * weight) > 2 * np.sum(across**2 * weight)
 
 
-class Counted(Material[np.ndarray]):
-    """Five things of a thousand bytes, with the numbers of those that were decoded."""
+class Reader:
+    """Decodes to a thousand bytes each, and keeps the numbers of what was decoded."""
 
     def __init__(self):
-        super().__init__(5, 3000)
         self.made = []
 
-    def _read(self, index):
-        self.made.append(index)
+    def __call__(self, number):
+        self.made.append(number)
         return np.zeros(1000, np.uint8)
 
 
 def test_material_keeps_to_its_bound_and_pickles_empty():
-    things = Counted()
+    things = Material(range(5), Reader(), 3000)
     for key in (0, 1, 2, 0, 3, 0, 1):
         assert things[key].size == 1000
-    assert (len(things), things.made) == (5, [0, 1, 2, 3, 1])
+    assert (len(things), things.read.made) == (5, [0, 1, 2, 3, 1])
     again = pickle.loads(pickle.dumps(things))
     assert again[1].size == 1000
-    assert again.made == [0, 1, 2, 3, 1, 1]
+    assert again.read.made == [0, 1, 2, 3, 1, 1]
 
 
 def test_folders_say_what_they_lack(tmp_path):
     with pytest.raises(DatasetError, match="images"):
-        StillFolder(tmp_path)
+        open_stills(tmp_path)
     with pytest.raises(DatasetError, match="no images"):
-        CutoutFolder(tmp_path)
+        open_cutouts(tmp_path)
     with pytest.raises(DatasetError, match="no videos"):
-        VideoBackgrounds(tmp_path)
+        open_videos(tmp_path)
     (tmp_path / "x.mp4").write_bytes(b"no video")
     with pytest.raises(DatasetError, match="cannot be read as a video"):
-        VideoBackgrounds(tmp_path).plates(0, np.arange(2.0), 0.0)
+        open_videos(tmp_path)[0]
 
 
 def test_a_palette_cut_out_with_transparency(tmp_path):
     rgba = np.zeros((20, 20, 4), np.uint8)
     rgba[5:15, 4:12] = (10, 200, 30, 255)
     Image.fromarray(rgba).quantize().save(tmp_path / "a.png")
-    found = CutoutFolder(tmp_path)[0]
+    found = open_cutouts(tmp_path)[0]
     assert found.shape == (14, 12, 4)  # 10 x 8 and a clear margin of 2
     assert (found[..., 3] > 127).sum() == 80
 
@@ -132,8 +131,8 @@ def test_video_plates_follow_the_times_and_turn_round(tmp_path):
             image = np.full((48, 64, 3), 40 * value + 20, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
-    source = VideoBackgrounds(tmp_path, max_side=32)
-    plates = source.plates(0, np.array([0.0, 1.0, 3.0, 4.0, 6.0]), 0.0)
+    video = open_videos(tmp_path, max_side=32)[0]
+    plates = video.at(np.array([0.0, 1.0, 3.0, 4.0, 6.0]), 0.0)
     assert plates[0].shape == (24, 32, 3)
     shades = [round((float(p.mean()) - 20) / 40) for p in plates]
     assert shades == [0, 1, 3, 4, 2]

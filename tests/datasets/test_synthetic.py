@@ -7,7 +7,7 @@ from PIL import Image
 
 from ddeal_core.datasets import DegradationConfig, Sources, SyntheticClips, SyntheticConfig
 from ddeal_core.datasets.procedural import procedural_background, procedural_shape
-from ddeal_core.datasets.stills import StillFolder, cut
+from ddeal_core.datasets.stills import cut, open_stills
 from ddeal_core.errors import ConfigError, DatasetError
 
 SIZE = (96, 160)
@@ -144,7 +144,7 @@ def test_feather_softens_the_edges_of_cut_outs(sources):
 
 
 def test_erosion_takes_a_pixel_off_cut_outs_of_some_size(stills):
-    folder = StillFolder(stills)
+    folder = open_stills(stills)
     item = folder[0].objects[0]
     whole, less = (cut(folder[0], item, erode=n, feather=0)[..., 3] for n in (0, 1))
     assert np.all(less <= whole)
