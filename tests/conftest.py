@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import gc
 import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -17,9 +21,19 @@ from av.codec.context import Flags
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from ddeal_core.network import Ddeal
+    from ddeal_core.network import Ddeal, NetworkConfig
 
 ImageArray = NDArray[np.uint8]
+
+# Before torch is imported, and for the processes that tests start: threads only wait for each other
+# on networks this small. `torch.set_num_threads` would not reach the threads that a run starts.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_collection_finish() -> None:
+    """Keep libraries and tests out of every later collection of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def encode_clip(
@@ -182,22 +196,45 @@ TINY_SHAPES: dict[str, Any] = {
 }
 
 
-def make_tiny_network(preset: str = "compact", *, seed: int = 0, **changes: Any) -> Ddeal:
-    """Make a preset's network with few channels and random numbers in all its entries."""
-    import zlib
+def narrow(config: NetworkConfig, **changes: Any) -> NetworkConfig:
+    """Give a preset few channels; `changes` are values of the configuration, flat."""
     from dataclasses import asdict
 
-    import torch
-
-    from ddeal_core.network import Ddeal, NetworkConfig
-
     shapes = dict(TINY_SHAPES)
-    config = NetworkConfig.from_preset(preset)
     if config.dense_channels:
         shapes["dense_channels"] = 8
     values = {**config.to_dict(), **shapes, **changes}
     values["ablation"] = asdict(changes.get("ablation", config.ablation))
-    network = Ddeal(NetworkConfig.from_dict(values)).eval()
+    return type(config).from_dict(values)
+
+
+@pytest.fixture
+def narrow_presets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All presets with few channels, for commands that train them from random weights."""
+    from ddeal_core.network import PRESETS
+
+    for name, config in PRESETS.items():
+        # Fewer made oneDNN write beyond its memory on a processor with AVX2 only.
+        monkeypatch.setitem(PRESETS, name, narrow(config, backbone_width=8))
+
+
+def make_tiny_network(preset: str = "compact", *, seed: int = 0, **changes: Any) -> Ddeal:
+    """Make a preset's network with few channels and random numbers in all its entries."""
+    from ddeal_core.network import NetworkConfig
+
+    config = narrow(NetworkConfig.from_preset(preset), **changes)
+    return copy.deepcopy(_random_network(config, seed))
+
+
+@functools.cache
+def _random_network(config: NetworkConfig, seed: int) -> Ddeal:
+    import zlib
+
+    import torch
+
+    from ddeal_core.network import Ddeal
+
+    network = Ddeal(config).eval()
     for name, tensor in network.state_dict().items():
         rng = np.random.default_rng([zlib.crc32(name.encode()), seed])
         if name.endswith("num_batches_tracked"):
@@ -244,14 +281,3 @@ def full_disk() -> Callable[[int], AbstractContextManager[None]]:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     return limit
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """One thread for torch: tiny layers only lose by more, above all on cores that are shared."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

@@ -24,18 +24,22 @@ TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 # Elsewhere: the demo, the page and the authors' checkpoint (163 MB) in tests/cli and tests/weights.
 LEFT_OUT = ("ddeal demo", "authors", "ddeal annotate")  # a server does not end by itself
 # A real run takes hours; the words that the README has are kept.
-TINY_RUN = shlex.split("--steps 2 --size 48x32 --frames 3 --clips 1 --workers 0 --from-scratch")
-FIRST_MASK_RUN = shlex.split("--steps 2 --size 64x64 --clips 1 --workers 0 --from-scratch")
+TINY_RUN = shlex.split("--steps 1 --size 48x32 --frames 3 --clips 1 --workers 0 --from-scratch")
+FIRST_MASK_RUN = shlex.split("--steps 1 --size 64x64 --clips 1 --workers 0 --from-scratch")
+
+SMALLER = {"120=": "4=", "--jobs 2": "--jobs 1", "--clips 100": "--clips 2", "432x240": "96x64"}
 
 
-def commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
-    lines = (line.split("#")[0].strip() for block in blocks for line in block.splitlines())
-    return [
-        line
-        for line in dict.fromkeys(lines)  # those of two pages once
-        if line.startswith("ddeal ") and not any(part in line for part in LEFT_OUT)
-    ]
+def commands() -> dict[Path, list[str]]:
+    """Those of each page, in its order; what two pages have is tried once."""
+    found: dict[str, Path] = {}
+    for page in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+            for line in (line.split("#")[0].strip() for line in block.splitlines()):
+                if line.startswith("ddeal ") and not any(part in line for part in LEFT_OUT):
+                    found.setdefault(line, page)
+    pages = dict.fromkeys(found.values())
+    return {page: [line for line in found if found[line] == page] for page in pages}
 
 
 @pytest.fixture(scope="module")
@@ -97,42 +101,44 @@ def test_links_lead_somewhere(page):
 
 
 def test_there_are_commands_to_try():
-    tried = {line.split()[1] for line in commands()}
+    tried = {line.split()[1] for lines in commands().values() for line in lines}
     assert {"segment", "eval", "make-synthetic", "train", "bench"} <= tried
 
 
-@pytest.mark.parametrize("line", commands())
-def test_a_command_of_the_readme_works(line, home, monkeypatch, capsys):
-    monkeypatch.chdir(home)
-    for large, small in (("120=", "4="), ("--jobs 2", "--jobs 1"), ("--clips 100", "--clips 2")):
+def shortened(line: str) -> list[str]:
+    """Words of a command, with what makes it small and lets it run again."""
+    for large, small in SMALLER.items():
         line = line.replace(large, small)
     words = shlex.split(line)[1:]
     if words[0] == "segment" or (words[0] == "eval" and "--results" not in words):
         words += ["--weights", "tiny.safetensors"]
-    if words[0] == "train" and "--resume" not in words and "--show-recipe" not in words:
+    if words[0] == "train" and "--resume" not in words:
         shutil.rmtree("runs", ignore_errors=True)
         # Crops for first masks are square, and of single pictures.
         words += FIRST_MASK_RUN if "first-mask" in words else TINY_RUN
-    if words[0] == "bench":
-        small = ["--size", "96x64", "--frames", "1", "--device", "cpu"]
+    if words[0] == "bench" and "--compare" not in words:
         # A small network, without a memory that is filled before anything is measured.
-        small += ["--weights", "tiny.safetensors"]
-        if "--preset" in words:
-            at = words.index("--preset")
+        words += ["--frames", "1", "--device", "cpu", "--weights", "tiny.safetensors"]
+        words += [] if "clip.mp4" in words else ["--size", "96x64"]
+        words += ["--objects", "1", "--objects", "2"] if "--growth" in words else []
+    for name in {"bench": ["--preset"], "eval-first-mask": ["--stills"]}.get(words[0], []):
+        if name in words:  # of which there is the small one, or one photo that is not held out
+            at = words.index(name)
             del words[at : at + 2]
-        if "--compare" in words:
-            if not (home / "a.json").exists():  # of the command before
-                assert main(["bench", *small, "--objects", "1", "-o", "a.json"]) == 0
-            shutil.copy("a.json", "b.json")
-        else:
-            words += small[2:] if "clip.mp4" in words else small
-            words += ["--objects", "1", "--objects", "2"] if "--growth" in words else []
-    if words[0] == "eval-first-mask":  # one photo, which is not held out
-        at = words.index("--stills")
-        del words[at : at + 2]
     if words[0] in ("segment", "render") and "--resume" not in words:
         words += ["--overwrite"]  # other commands have the same outputs
-    assert main(words) == 0, capsys.readouterr().err
+    return words
+
+
+@pytest.mark.parametrize("page", commands(), ids=lambda page: page.name)
+def test_the_commands_of_a_page_work_one_after_the_other(
+    page, home, narrow_presets, monkeypatch, capsys
+):
+    monkeypatch.chdir(home)
+    for line in commands()[page]:
+        if "--compare" in line:
+            shutil.copy("a.json", "b.json")
+        assert main(shortened(line)) == 0, f"{line}\n{capsys.readouterr().err}"
 
 
 def test_the_options_of_the_table_exist(capsys):
@@ -148,7 +154,7 @@ def test_the_options_of_the_table_exist(capsys):
 def test_the_python_example_runs(tiny_clip, monkeypatch):
     blocks = dict.fromkeys(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
     assert blocks
-    frames = iter(tiny_clip.frames)
+    frames = iter(tiny_clip.frames[:3])
     for block in blocks:
         scope = {"frames": frames, "first_mask": tiny_clip.masks[0]}
         exec(compile(block, "README.md", "exec"), scope)

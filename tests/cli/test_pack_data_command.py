@@ -12,7 +12,7 @@ from ddeal_cli.main import main
 from ddeal_core.weights import load_checkpoint
 
 SMALL = ["--size", "64x48", "--frames", 3, "--clips", 1, "--workers", 0, "--device", "cpu"]
-SMALL += ["--precision", "float32"]
+SMALL += ["--precision", "float32", "--from-scratch"]
 NAMED = ["clips", "--held-out", "clips:train", "--cutouts", "emoji", "--cutouts", "things",
          "--moving", "clips:train", "--option", "max_objects=2",
          "--validation-frames", "4"]  # fmt: skip
@@ -53,7 +53,7 @@ def saved(run):
 
 
 def test_packed_data_stand_for_their_folders_and_a_run_that_stops_in_time_goes_on(
-    ddeal, packed, tmp_path
+    ddeal, packed, tmp_path, narrow_presets
 ):
     words = [*SMALL, "--steps", 2, "--validate-every", 1]
     run = ddeal("train", "--packed", packed, *words, "-o", "run", "--minutes", 0, "--json")
