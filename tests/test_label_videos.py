@@ -1,8 +1,7 @@
 """The script that makes real clips of videos and hints."""
 
 import json
-import os
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from ddeal_core.datasets.layouts import DavisLayout
 ROOT = Path(__file__).parents[1]
 
 
-def test_clips_of_hints(make_clip, tiny_clip, tmp_path):
+def test_clips_of_hints(make_clip, tiny_clip, tmp_path, monkeypatch):
     videos = tmp_path / "videos"
     videos.mkdir()
     make_clip(videos / "square.mp4", list(tiny_clip.frames))
@@ -23,15 +22,10 @@ def test_clips_of_hints(make_clip, tiny_clip, tmp_path):
     box = [int(columns[0]) - 3, int(rows[0]) - 3, int(np.ptp(columns)) + 7, int(np.ptp(rows)) + 7]
     labels = {"square": {"frame": 4, "step": 2, "kept": [1, 4], "objects": {"2": {"box": box}}}}
     (tmp_path / "labels.json").write_text(json.dumps(labels))
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts/label_videos.py", videos, "labels.json", "clips"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    words = ("label_videos.py", videos, "labels.json", "clips", "--resolution", 160)
+    monkeypatch.setattr(sys, "argv", [str(word) for word in words])
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(ROOT / "scripts/label_videos.py"), run_name="__main__")
     (sequence,) = DavisLayout(tmp_path / "clips").sequences("labelled")
     assert [frame.stem for frame in sequence.frames] == ["00000", "00001", "00002"]
     # frames 2, 4 and 6: the second to the fourth of those that were taken

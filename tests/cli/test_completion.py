@@ -60,14 +60,12 @@ def test_installed_for_bash_it_completes_commands_options_and_choices(bash, tmp_
     assert "complete -o default" in installed.read_text()
     replies = " ".join(bash(
         f"source '{installed}'; complete -p ddeal >&2\n{ASK}\n"
-        "ask ddeal seg; ask ddeal segment --fo; ask ddeal segment --format m; "
-        "ask ddeal eval --protocol davis; ask ddeal segment cl"
+        "ask ddeal seg; ask ddeal segment --fo; ask ddeal segment --format m; ask ddeal segment cl"
     )).split(" |")  # fmt: skip
-    assert [reply.split() for reply in replies[:5]] == [
+    assert [reply.split() for reply in replies[:4]] == [
         ["segment"],
         ["--format"],
         ["masks", "mattes", "matte"],
-        ["davis2016", "davis2017"],
         [],  # bash goes on with names of files
     ]
 

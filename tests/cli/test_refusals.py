@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import ddeal_core
 
 ROOT = Path(ddeal_core.__file__).parents[1]
@@ -79,28 +77,22 @@ REFUSED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def answers(tiny_clip, tmp_path_factory):
-    """Exit state of each, or where it imports torch."""
-    home = tmp_path_factory.mktemp("refused")
+def test_a_refusal_does_not_wait_for_torch(tiny_clip, tmp_path):
     for name, file in (("clip.mp4", tiny_clip.video), ("first.png", tiny_clip.first_mask)):
-        (home / name).symlink_to(file)
+        (tmp_path / name).symlink_to(file)
     for folder in ("filled", "empty"):
-        (home / folder).mkdir()
-    (home / "filled/notes.txt").write_text("mine")
+        (tmp_path / folder).mkdir()
+    (tmp_path / "filled/notes.txt").write_text("mine")
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         input=json.dumps([words.split() for words in REFUSED]),
         capture_output=True,
         text=True,
-        cwd=home,
+        cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return dict(zip(REFUSED, json.loads(done.stdout.splitlines()[-1]), strict=True))
-
-
-@pytest.mark.parametrize("words", REFUSED)
-def test_a_refusal_does_not_wait_for_torch(answers, words):
-    assert answers[words] == 2
+    # exit state of each, or where it imports torch
+    answers = dict(zip(REFUSED, json.loads(done.stdout.splitlines()[-1]), strict=True))
+    assert answers == dict.fromkeys(REFUSED, 2)
