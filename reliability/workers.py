@@ -51,7 +51,7 @@ class Worker:
         self._process = self._context.Process(target=_serve, args=(self._run, there), daemon=True)
         self._process.start()
         there.close()
-        if not self._pipe.poll(120) or self._pipe.recv() != "ready":
+        if not self._pipe.poll(600) or self._pipe.recv() != "ready":
             raise RuntimeError("a worker does not start")
 
     def try_out(self, kind: str, path: Path, choice: int) -> Outcome:

@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+from waiting import HANG
 
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media import LiveSource, open_source
@@ -59,13 +60,13 @@ def test_frames_come_before_the_pipe_ends(make_clip, tiny_clip, tmp_path):
     stream = make_clip(tmp_path / "in.ts", frames, options={"tune": "zerolatency"})
     data = stream.read_bytes()
     reading, writing = os.pipe()
-    rest, seen = threading.Event(), []
+    rest, in_time, seen = threading.Event(), [], []
 
     def pour():
         with os.fdopen(writing, "wb") as file:
             file.write(data[: len(data) * 3 // 4])
             file.flush()
-            rest.wait(60)
+            in_time.append(rest.wait(HANG))
             file.write(data[len(data) * 3 // 4 :])
 
     thread = threading.Thread(target=pour)
@@ -76,6 +77,7 @@ def test_frames_come_before_the_pipe_ends(make_clip, tiny_clip, tmp_path):
             if len(seen) == 20:  # a third is here while a quarter of the bytes is not
                 rest.set()
     thread.join()
+    assert in_time == [True]
     assert seen == list(range(60))
 
 

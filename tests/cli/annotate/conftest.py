@@ -28,11 +28,6 @@ def segmenter(make_network) -> Segmenter:
     return Segmenter(make_network())
 
 
-@pytest.fixture(autouse=True)
-def _threads(one_thread) -> None:
-    """One thread for torch."""
-
-
 @pytest.fixture
 def project(tiny_clip) -> Iterator[Project]:
     """The tiny clip, without any mark."""
@@ -129,11 +124,11 @@ def served(video: Path, segmenter: Segmenter, out: Path) -> Iterator[Page]:
         thread = threading.Thread(target=server.run, args=[ready.set])
         thread.start()
         try:
-            assert ready.wait(30)
+            assert ready.wait(HANG)
             yield Page(Client(server.address), studio, out, server.address_once)
         finally:
             server.stop()
-            thread.join(30)
+            thread.join(HANG)
             assert not thread.is_alive()
 
 
