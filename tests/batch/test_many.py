@@ -13,8 +13,6 @@ from ddeal_core.errors import InputError, WeightsError
 from ddeal_core.runs import NetworkOptions, OutputOptions, VideoRequest, run_video
 from ddeal_core.tracking import Segmenter
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def network_of(clips):
     return NetworkOptions(clips.weights, device="cpu")

@@ -21,7 +21,7 @@ def call(*words, cwd, **environment):
         text=True,
         cwd=cwd,
         timeout=HANG,
-        env={**os.environ, "PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1", **environment},
+        env={**os.environ, "PYTHONPATH": ROOT, **environment},
     )
     assert "Traceback" not in process.stderr
     return process

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,15 +76,6 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Threads only wait for each other on networks this small, and where cores are busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def start() -> Callable[..., "subprocess.Popen[str]"]:
     """`start("segment", path, ...)`: the program as a process; options are those of `Popen`."""
@@ -99,7 +90,7 @@ def start() -> Callable[..., "subprocess.Popen[str]"]:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-                env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+                env={**os.environ, "PYTHONPATH": root},
                 **options,
             )
         finally:

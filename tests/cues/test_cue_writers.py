@@ -10,8 +10,6 @@ from ddeal_core.cues.writers import open_cue_writer
 from ddeal_core.media import Mask, open_source, open_writer, read_image
 from ddeal_core.runs.pipeline import segment_video
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def cut(make_network, tiny_clip):

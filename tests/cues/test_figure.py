@@ -7,8 +7,6 @@ from ddeal_core import Ablation, Segmenter
 from ddeal_core.cues.drawing import colour_of, colour_table, paint, write_text
 from ddeal_core.cues.figure import CueFigure
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def drawn(network, clip, **layout):
     *_, last = Segmenter(network, keep_cues=True).track(clip.frames[:4], clip.masks[0])

@@ -6,8 +6,6 @@ import pytest
 from ddeal_core import Ablation, Segmenter
 from ddeal_core.cues.frame_cues import FrameCues
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def results(network, clip, masks=None, **options):
     segmenter = Segmenter(network, keep_cues=True, **options)

@@ -11,8 +11,6 @@ from ddeal_core.operators.fused_convolution import FusedConv2d
 from ddeal_core.operators.masked_maximum import masked_maximum
 from ddeal_core.operators.winograd import WinogradConv2d, best_tile, transforms, winograd_pays
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def draw(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))

@@ -26,7 +26,6 @@ from ddeal_core.media.identity import sampled_sha256
 from ddeal_core.runs.pipeline import segment_video
 from ddeal_core.runs.records import output_settings, run_settings
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("masks", "mattes=mattes", "cut.mov", "all.json")
 
 

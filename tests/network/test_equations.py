@@ -17,8 +17,6 @@ from ddeal_core.network.matching import match
 from ddeal_core.operators import masked_maximum as matching_module
 from ddeal_core.operators.masked_maximum import masked_maximum
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def draw(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))

@@ -13,8 +13,6 @@ from ddeal_core.tracking import Tracker
 from ddeal_core.tracking.padding import Padding
 from ddeal_core.weights.imagenet import fetch_imagenet
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 TOLERANCE = 1e-4  # of log-probabilities
 MERGED_TOLERANCE = 1e-4
 

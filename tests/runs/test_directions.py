@@ -17,8 +17,6 @@ from ddeal_core.media.sources.live_source import LiveSource
 from ddeal_core.runs.pipeline import segment_video
 from ddeal_core.tracking.result import Result
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def segmenter(make_network):

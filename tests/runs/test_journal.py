@@ -26,7 +26,6 @@ from ddeal_core.runs.result_log import ResultLog
 from ddeal_core.tracking import Tracker
 from ddeal_core.tracking.tracker_state import pack, unpack
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 WORDS = ("masks", "mattes=mattes", "rgba=rgba", "cut.mov", "cut.webm", "over.mp4", "all.json")
 
 
@@ -498,11 +497,10 @@ def test_where_no_journal_can_be_kept_it_runs_without(
 
 # Stops after a frame to be killed, or kills itself when a manifest is about to appear.
 PROGRAM = """
-import os, signal, sys, threading, torch
+import os, signal, sys, threading
 from ddeal_core import Segmenter, cut_out
 from ddeal_core.runs import journal
 from ddeal_core.runs.outputs import RunOutputs
-torch.set_num_threads(1)
 journal._LEAST_PAUSE, journal._SHARE = 0.0, 0
 weights, video, mask, folder, frame, name = sys.argv[1:]
 describe = RunOutputs.describe
@@ -539,7 +537,7 @@ def test_killed_again_and_again_it_ends_with_the_bytes_of_an_unbroken_run(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "PYTHONPATH": root},
         )
         if process.stdout.readline():
             process.send_signal(signal.SIGKILL)

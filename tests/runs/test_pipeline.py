@@ -15,8 +15,6 @@ from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.sources.array_source import ArraySource
 from ddeal_core.runs.pipeline import segment_video
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def segmenter(make_network):

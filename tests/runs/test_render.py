@@ -11,7 +11,6 @@ from ddeal_core.errors import InputError
 from ddeal_core.media import read_mask
 from ddeal_core.runs import cut_out
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 WORDS = ("masks", "mattes=mattes", "rgba=rgba", "cut.mov", "over.mp4", "all.json")
 
 

@@ -16,8 +16,6 @@ from ddeal_core.tracking import Segmenter
 from ddeal_core.tracking import tracker as tracker_module
 from ddeal_core.tracking.batches import Batches, is_out_of_memory
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def works_up_to(most, tried, *, error=None):
     """A computation that has memory for so many."""
@@ -153,7 +151,6 @@ print("done")
         env={
             **os.environ,
             "PYTHONPATH": str(Path(ddeal_core.__file__).parents[1]),
-            "OMP_NUM_THREADS": "1",
         },
         check=False,
     )

@@ -6,8 +6,6 @@ import pytest
 from ddeal_core.errors import MaskError
 from ddeal_core.tracking import Segmenter
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SIZES = [(1, 1), (2, 3), (40, 1), (15, 17)]
 
 

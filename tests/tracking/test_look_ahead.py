@@ -6,8 +6,6 @@ import pytest
 from ddeal_core.errors import InputError
 from ddeal_core.tracking import Segmenter
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_look_ahead_changes_nothing(make_network, tiny_clip):
     given = {1: tiny_clip.masks[1], 5: tiny_clip.masks[5] * 7}

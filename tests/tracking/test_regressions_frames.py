@@ -7,8 +7,6 @@ from PIL import Image
 from ddeal_core.errors import InputError
 from ddeal_core.tracking import Tracker
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.mark.parametrize(
     ("frame", "name"),

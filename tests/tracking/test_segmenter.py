@@ -11,8 +11,6 @@ from ddeal_core.network import Ablation
 from ddeal_core.tracking import Tracker, resolve_device
 from ddeal_core.weights import Checkpoint, save_checkpoint
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def segmenter(make_network):

@@ -12,8 +12,6 @@ from ddeal_core.errors import InputError, MaskError
 from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID
 from ddeal_core.tracking import Tracker
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def make_frames(count, height=48, width=64, seed=0):
     rng = np.random.default_rng(seed)

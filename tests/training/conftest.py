@@ -25,7 +25,7 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture
-def make_trainer(root, one_thread):
+def make_trainer(root):
     """``make_trainer(folder, recipe=None, **options)``: the tiny run, alone and without workers."""
 
     def make(folder, *, recipe=None, **options):
@@ -39,13 +39,10 @@ def make_trainer(root, one_thread):
 def straight(root, tmp_path_factory):
     """A run without a break: its folder, its rows, and the network's last state."""
     folder = tmp_path_factory.mktemp("straight") / "run"
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PRESETS, "tiny", TINY)
         trainer = Trainer(make_recipe(), make_data(root), folder, world=ALONE, workers=0)
         rows = list(trainer.run())
-    torch.set_num_threads(threads)
     return folder, rows, trainer.network.state_dict()
 
 

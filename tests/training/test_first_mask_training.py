@@ -15,7 +15,7 @@ from ddeal_core.weights.first_mask import load_first_mask
 TINY = FirstMaskRecipe(size=64, crops=2, rounds=2, steps=2, checkpoint_every=1)
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights(root, tmp_path, one_thread):
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(root, tmp_path):
     data = TrainingData(sequences=DavisLayout(root).sequences())
 
     def trainer(name, **options):

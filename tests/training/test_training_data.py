@@ -21,8 +21,6 @@ from ddeal_core.training.data import Mixture, batches
 from ddeal_core.training.losses import clip_loss
 from ddeal_core.training.recipe import Recurrence
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def make_mixture(root):
     options = {"size": (32, 48), "frames": 3, "seed": 5}

@@ -114,7 +114,6 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--pause-after", type=int, default=-1)
     options = parser.parse_args()
-    torch.set_num_threads(1)
     PRESETS["tiny"] = TINY
     world = join_world(torch.device("cpu"))
     data = make_data(options.data)

@@ -15,8 +15,6 @@ from ddeal_core.errors import OutputError, WeightsError
 from ddeal_core.network import Ddeal
 from ddeal_core.weights import Checkpoint, load_checkpoint, load_network, save_checkpoint
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def network(make_network):

@@ -11,8 +11,6 @@ from ddeal_cli.bench.passes import time_command, time_model
 from ddeal_core.tracking.segmenter import Segmenter
 from ddeal_core.tracking.tracker import Tracker
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 PAUSE = 0.02
 
 

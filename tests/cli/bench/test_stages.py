@@ -14,8 +14,6 @@ from ddeal_core.errors import InputError
 from ddeal_core.network import Ddeal, NetworkConfig
 from ddeal_core.tracking import Tracker
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.mark.parametrize("preset", ["compact", "released-resnet50"])
 def test_every_stage_of_the_model_is_charged_and_all_is_put_back(make_network, preset):
