@@ -29,11 +29,13 @@ ImageArray = NDArray[np.uint8]
 # on networks this small. `torch.set_num_threads` would not reach the threads that a run starts.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+gc.disable()  # while libraries and tests are imported
+
 
 def pytest_collection_finish() -> None:
-    """Keep libraries and tests out of every later collection of garbage."""
-    gc.collect()
+    """Keep libraries and tests out of every collection of garbage."""
     gc.freeze()
+    gc.enable()
 
 
 def encode_clip(
