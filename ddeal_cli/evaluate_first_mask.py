@@ -1,6 +1,7 @@
 """``ddeal eval-first-mask``: how good first masks are, after a box and after each click."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -59,6 +60,9 @@ def evaluate_first_mask(
     most: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Objects a set, evenly spread.")
     ] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="A row for every object before that of their mean.")
+    ] = False,
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
@@ -82,7 +86,7 @@ def evaluate_first_mask(
                 scores.setdefault(name, {})[kind] = FirstMaskScore(tuple(trials))
     if json_:
         emit_json({name: {k: s.to_dict() for k, s in of.items()} for name, of in scores.items()})
-    show_table(_HEADER, list(_rows(scores)), stderr=json_)
+    show_table(_HEADER, list(_rows(scores, each=each)), stderr=json_)
     say("J and its mean over objects in percent; seconds are the median of an answer", quiet=quiet)
 
 
@@ -111,15 +115,20 @@ def _sets(
         yield name, [tasks[i * len(tasks) // count] for i in range(count)]
 
 
-def _rows(scores: "dict[str, dict[str, FirstMaskScore]]") -> Iterator[list[str]]:
+def _rows(scores: "dict[str, dict[str, FirstMaskScore]]", *, each: bool) -> Iterator[list[str]]:
     for name, of in scores.items():
         for kind, score in of.items():
-            yield [
-                f"{name} ({len(score.trials)})",
-                kind,
-                *(f"{100 * score.box(count):.1f}" for count in range(6)),
-                *(f"{100 * score.clicks(count):.1f}" for count in range(1, 6)),
-                f"{score.number_of_clicks(0.85):.2f}",
-                f"{score.number_of_clicks(0.9):.2f}",
-                f"{score.seconds:.2f}",
-            ]
+            if each:
+                for trial in score.trials:
+                    yield [trial.name, kind, *_figures(replace(score, trials=(trial,)))]
+            yield [f"{name} ({len(score.trials)})", kind, *_figures(score)]
+
+
+def _figures(score: "FirstMaskScore") -> list[str]:
+    return [
+        *(f"{100 * score.box(count):.1f}" for count in range(6)),
+        *(f"{100 * score.clicks(count):.1f}" for count in range(1, 6)),
+        f"{score.number_of_clicks(0.85):.2f}",
+        f"{score.number_of_clicks(0.9):.2f}",
+        f"{score.seconds:.2f}",
+    ]

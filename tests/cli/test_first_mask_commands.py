@@ -29,7 +29,9 @@ def test_what_is_trained_is_measured_beside_grabcut(ddeal, davis):
     again = ddeal("train", "-o", "run", "--resume", "--steps", "1")
     assert again.status == 0, again.err
     assert "had reached its end" in again.err
-    run = ddeal("eval-first-mask", davis, "--weights", "run/weights.safetensors", "--json")
+    run = ddeal(
+        "eval-first-mask", davis, "--weights", "run/weights.safetensors", "--each", "--json"
+    )
     assert run.status == 0, run.err
     (by,) = run.json.values()
     assert set(by) == {"network", "grabcut"}
@@ -37,6 +39,7 @@ def test_what_is_trained_is_measured_beside_grabcut(ddeal, davis):
     assert by["grabcut"]["box"][0] > 0.8
     assert np.isfinite(by["network"]["box"]).all()
     assert "NoC 85" in run.err
+    assert "square" in run.err  # the object's own rows, beside those of the set
 
 
 @pytest.mark.parametrize(
