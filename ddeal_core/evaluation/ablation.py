@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddeal_core.evaluation.paper_tables import TABLE_V, PaperAblation
+from ddeal_core.evaluation.paper_tables import TABLE_V
 from ddeal_core.evaluation.scores import DatasetScore
 from ddeal_core.evaluation.tables import csv_text, global_row, seen_unseen_row, write_files
 from ddeal_core.network.config import Ablation
@@ -40,9 +40,11 @@ def ablation_lines(scores: Mapping[int, DatasetScore]) -> tuple[AblationLine, ..
     if 1 not in scores:
         raise ValueError("drops are measured from line 1, which is missing")
     switches = {line: Ablation.table_v(line) for line in scores}
-    printed = {row.line: row for row in TABLE_V}
     measured = {line: _measured(score) for line, score in scores.items()}
-    paper = {line: _printed(printed[line], tuple(measured[line])) for line in scores}
+    paper = {
+        line: {n: round(TABLE_V[line][n] / 100, 3) if n in TABLE_V[line] else None for n in names}
+        for line, names in measured.items()
+    }
     return tuple(
         AblationLine(
             line,
@@ -106,19 +108,6 @@ def _measured(score: DatasetScore) -> dict[str, float | None]:
         return {name: four[name] for name in ("J-Seen", "F-Seen", "J-Unseen", "F-Unseen", "G")}
     row = global_row(score)
     return {name: row[name] for name in ("J-Mean", "F-Mean", "J&F-Mean")}
-
-
-def _printed(row: PaperAblation, names: tuple[str, ...]) -> dict[str, float | None]:
-    percent = {
-        "J-Mean": row.j,
-        "F-Mean": row.f,
-        "J&F-Mean": row.j_and_f,
-        "J-Seen": row.j_seen,
-        "F-Seen": row.f_seen,
-        "J-Unseen": row.j_unseen,
-        "G": row.g,
-    }
-    return {n: None if n not in percent else round(percent[n] / 100, 3) for n in names}
 
 
 def _drop(whole: Mapping[str, float | None], ablated: Mapping[str, float | None]) -> float | None:

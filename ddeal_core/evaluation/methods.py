@@ -73,9 +73,11 @@ def run_method(
         DdealError: A frame or mask cannot be read, or the label maps cannot be written.
     """
     took: list[float] = []
-    given = plan.given or given_masks(sequence)
+    given = plan.given or None
     binary = plan.protocol == "davis2016"
-    made = _track(method, sequence, given, masks, progress, binary=binary, took=took)
+    made = track_sequence(
+        method, sequence, given=given, binary=binary, masks=masks, progress=progress, took=took
+    )
     score = score_predictions(plan, made)
     for _ in made:  # frames after the last one that is scored
         pass
@@ -86,27 +88,22 @@ def track_sequence(
     method: Method,
     sequence: Sequence,
     *,
+    given: Several[GivenMask] | None = None,
+    binary: bool = False,
     masks: Path | None = None,
     progress: Callable[[], None] | None = None,
+    took: list[float] | None = None,
 ) -> Iterator[tuple[str, Labels]]:
     """As `run_method`, unscored: the annotations hold at least the first masks.
+
+    It starts from the `given` masks, or from the first ones of all objects; where they are
+    `binary`, whatever is not zero is object 1. `took` gets the seconds of each frame, reading it
+    included.
 
     Yields:
         Stem and label map of every frame from the first annotated one on.
     """
-    yield from _track(method, sequence, given_masks(sequence), masks, progress)
-
-
-def _track(
-    method: Method,
-    sequence: Sequence,
-    given: Several[GivenMask],
-    masks: Path | None,
-    progress: Callable[[], None] | None,
-    *,
-    binary: bool = False,
-    took: list[float] | None = None,
-) -> Iterator[tuple[str, Labels]]:
+    given = given or given_masks(sequence)
     index = {path.stem: i for i, path in enumerate(sequence.frames)}
     first = index[given[0].stem]
     paths = sequence.frames[first:]

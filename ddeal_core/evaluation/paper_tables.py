@@ -46,28 +46,20 @@ TABLE_I: tuple[PaperResult, ...] = (
 """J, F and time a frame on DAVIS 2016 val (times of the paper: one NVIDIA TITAN Xp)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PaperAblation:
-    """One line of Table V: DDEAL with ResNet-101 and cues switched off; all in percent."""
+_NAMES = ("J-Mean", "F-Mean", "J&F-Mean", "J-Seen", "F-Seen", "J-Unseen", "G")
 
-    line: int  # 1 to 5; `Ablation.table_v` has the switches
-    j: float  # on DAVIS 2017 val, like the next two
-    f: float
-    j_and_f: float
-    j_seen: float  # on YouTube-VOS's validation set, like the next three
-    f_seen: float
-    j_unseen: float
-    g: float  # with F of unseen categories, see `TABLE_V`
+TABLE_V: dict[int, dict[str, float]] = {
+    1: dict(zip(_NAMES, (72.0, 77.6, 74.8, 73.7, 77.1, 63.9, 71.3), strict=True)),
+    2: dict(zip(_NAMES, (70.1, 74.1, 72.1, 72.2, 74.9, 60.4, 68.2), strict=True)),
+    3: dict(zip(_NAMES, (68.3, 73.8, 71.1, 70.0, 72.5, 60.0, 67.3), strict=True)),
+    4: dict(zip(_NAMES, (72.0, 77.6, 74.8, 72.6, 75.8, 62.9, 70.1), strict=True)),
+    5: dict(zip(_NAMES, (65.6, 71.4, 68.5, 69.0, 71.6, 57.3, 65.1), strict=True)),
+}
+"""The ablation study, by line: DDEAL with ResNet-101 and cues switched off, in percent.
 
-
-TABLE_V: tuple[PaperAblation, ...] = (
-    PaperAblation(1, 72.0, 77.6, 74.8, 73.7, 77.1, 63.9, 71.3),
-    PaperAblation(2, 70.1, 74.1, 72.1, 72.2, 74.9, 60.4, 68.2),
-    PaperAblation(3, 68.3, 73.8, 71.1, 70.0, 72.5, 60.0, 67.3),
-    PaperAblation(4, 72.0, 77.6, 74.8, 72.6, 75.8, 62.9, 70.1),
-    PaperAblation(5, 65.6, 71.4, 68.5, 69.0, 71.6, 57.3, 65.1),
-)
-"""The ablation study. Totals and their drops are those that the text states, too.
+The first three are of DAVIS 2017 val, the others of YouTube-VOS's validation set;
+`Ablation.table_v` has the switches of a line. Totals and their drops are those that the text
+states, too.
 
 Two doubts about the print: its column of F on unseen categories repeats that of J on seen ones and
 is left out here; and line 4 on DAVIS repeats line 1, of which the text says nothing.

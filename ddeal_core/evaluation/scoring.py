@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -121,21 +120,11 @@ def _score_folder(job: tuple[SequencePlan, Path]) -> SequenceScore:
     return _score(plan, ((stem, read(path), str(path)) for stem, path in paths))
 
 
-@dataclass
-class _Track:
-    """Frames of one object as they are scored, after `begin` scored frames before its first."""
-
-    begin: int
-    awaited: bool  # it is scored only once it was in the annotation or the prediction
-    frames: list[str] = field(default_factory=list)
-    counts: list[PairCounts] = field(default_factory=list)
-
-
 def _score(plan: SequencePlan, predictions: Iterator[tuple[str, Labels, str]]) -> SequenceScore:
     """Score predictions of (stem, labels, what to call them in an error)."""
     binary = plan.protocol == "davis2016"
-    awaited = plan.protocol in BY_PRESENCE
-    tracks = {i: _Track(plan.begins.get(i, 0), awaited) for i in plan.object_ids}
+    by_presence = plan.protocol in BY_PRESENCE
+    scored: dict[int, list[tuple[str, PairCounts]]] = {i: [] for i in plan.object_ids}
     strange = np.ones(256, np.uint8)
     strange[[0, *plan.known_ids]] = 0
     left_out = strange.copy()
@@ -157,26 +146,24 @@ def _score(plan: SequencePlan, predictions: Iterator[tuple[str, Labels, str]]) -
         else:
             unknown.update(_among(strange, labels))
             unscored.update(_among(left_out, truth))
-        for i, track in tracks.items():
-            if index < track.begin:
+        for i, of_object in scored.items():
+            if index < plan.begins.get(i, 0):
                 continue
             counts = count_pair(truth, labels, object_id=i)
-            if track.awaited and not counts.union:
-                continue
-            track.awaited = False
-            track.frames.append(stem)
-            track.counts.append(counts)
+            if by_presence and not of_object and not counts.union:
+                continue  # it was in neither so far
+            of_object.append((stem, counts))
     scores = tuple(
         ObjectScore(
             plan.name,
             i,
-            tuple(track.frames),
-            tuple(counts.j for counts in track.counts),
-            tuple(counts.f for counts in track.counts),
+            tuple(stem for stem, _ in of_object),
+            tuple(counts.j for _, counts in of_object),
+            tuple(counts.f for _, counts in of_object),
             plan.categories.get(i, ""),
             plan.seen.get(i),
         )
-        for i, track in tracks.items()
+        for i, of_object in scored.items()
     )
     return SequenceScore(plan.name, scores, tuple(sorted(unknown)), tuple(sorted(unscored)))
 
