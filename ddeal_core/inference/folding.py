@@ -1,6 +1,7 @@
 """Backbones without batch norms, for inference and as frozen parts in training."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,16 +20,19 @@ from ddeal_core.operators.winograd import WinogradConv2d, winograd_pays
 __all__ = ["fold_backbone", "fused_or_winograd"]
 
 
-def fold_backbone(backbone: Backbone) -> Backbone:
-    """Make a backbone of fused convolutions that answers the same; it does not learn.
+def fold_backbone(backbone: Backbone, *, learning: int = 0) -> Backbone:
+    """Make a backbone of fused convolutions that answers the same.
 
     Args:
         backbone: Its batch norms count as in evaluation mode.
+        learning: How many of its last stages stay as they are, to learn; the others do not.
     """
+    if learning > len(backbone.stages) - 2:  # the stem learns
+        return backbone
     if isinstance(backbone, EfficientNetLite0):
-        return _FoldedEfficientNet(backbone)
+        return _FoldedEfficientNet(backbone, learning)
     assert isinstance(backbone, ResNet)
-    return _FoldedResNet(backbone)
+    return _FoldedResNet(backbone, learning)
 
 
 def fused_or_winograd(
@@ -79,14 +83,11 @@ class _FoldedResidual(nn.Module):
 
 
 class _FoldedResNet(_Folded):
-    def __init__(self, backbone: ResNet) -> None:
+    def __init__(self, backbone: ResNet, learning: int) -> None:
         super().__init__(backbone)
         self.stem = FusedConv2d.of(backbone.conv1, backbone.bn1, activation="relu")
         self.maxpool = backbone.maxpool
-        self.layers = nn.ModuleList(
-            nn.Sequential(*map(_FoldedResidual, stage))
-            for stage in (backbone.layer1, backbone.layer2, backbone.layer3, backbone.layer4)
-        )
+        self.layers = _folded_stages(backbone, learning, _FoldedResidual)
 
     def forward(self, images: Tensor) -> BackboneFeatures:
         """See `Backbone`."""
@@ -147,13 +148,10 @@ class _FoldedInvertedResidual(nn.Module):
 
 
 class _FoldedEfficientNet(_Folded):
-    def __init__(self, backbone: EfficientNetLite0) -> None:
+    def __init__(self, backbone: EfficientNetLite0, learning: int) -> None:
         super().__init__(backbone)
         self.stem = _FoldedSame(backbone.conv_stem, backbone.bn0)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(*(_FoldedInvertedResidual(block) for block in _blocks(backbone, name)))
-            for name in backbone.stages[2:]
-        )
+        self.blocks = _folded_stages(backbone, learning, _FoldedInvertedResidual)
 
     def forward(self, images: Tensor) -> BackboneFeatures:
         """See `Backbone`."""
@@ -170,7 +168,11 @@ class _FoldedEfficientNet(_Folded):
         return found
 
 
-def _blocks(backbone: Backbone, stage: str) -> Iterator[InvertedResidual]:
-    for block in backbone.get_submodule(stage).children():
-        assert isinstance(block, InvertedResidual)
-        yield block
+def _folded_stages(
+    backbone: Backbone, learning: int, folded_block: Callable[[Any], nn.Module]
+) -> nn.ModuleList:
+    names = backbone.stages[2:]  # after the stem and its batch norm
+    stages = [backbone.get_submodule(name) for name in names]
+    frozen = len(names) - learning
+    folded = [nn.Sequential(*map(folded_block, stage.children())) for stage in stages[:frozen]]
+    return nn.ModuleList([*folded, *stages[frozen:]])

@@ -1,6 +1,6 @@
 """The whole network: Figure 1."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 
@@ -90,11 +90,12 @@ class Ddeal(nn.Module):
         """
         return self.describe(self.extract(images))
 
-    def extract(self, images: Tensor) -> BackboneFeatures:
-        """Run the backbone on RGB in [0, 1], ``[B, 3, H, W]``."""
+    def extract(
+        self, images: Tensor, backbone: Callable[[Tensor], BackboneFeatures] | None = None
+    ) -> BackboneFeatures:
+        """Run the backbone, or another that does the same, on RGB in [0, 1], ``[B, 3, H, W]``."""
         with nullcontext() if self.backbone.autocasts else self._float32():
-            features: BackboneFeatures = self.backbone(self.normalise(images))
-        return features
+            return (backbone or self.backbone)(self.normalise(images))
 
     def normalise(self, images: Tensor) -> Tensor:
         """Shift and scale RGB in [0, 1] as the backbone's ImageNet weights want it."""

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ddeal_core.inference.network import for_inference
 from ddeal_core.network.backbone import Backbone
 from ddeal_core.network.config import Ablation
 from ddeal_core.network.ddeal import Ddeal
@@ -60,17 +61,17 @@ class ClipPass(nn.Module):
     Args:
         network: To be trained.
         weights: Of the loss.
-        frozen: The network's backbone, folded, where none of it learns; None where some does.
+        backbone: The network's own, or the same with the stages folded that do not learn.
     """
 
     def __init__(
-        self, network: Ddeal, weights: LossWeights, *, frozen: Backbone | None = None
+        self, network: Ddeal, weights: LossWeights, *, backbone: Backbone | None = None
     ) -> None:
         super().__init__()
         self.network = network
         self.weights = weights
-        # Not a submodule: nothing of it is exchanged between processes.
-        self._frozen = None if frozen is None else frozen.forward
+        # Not a submodule: what learns of it is the network's.
+        self._backbone = (backbone or network.backbone).forward
 
     def forward(
         self, batch: ClipBatch, recurrence: Recurrence, generator: torch.Generator
@@ -111,11 +112,7 @@ class ClipPass(nn.Module):
         """One pass of the backbone over all frames; frame t of all clips is one slice."""
         frames, clips = images.shape[:2]
         pixels = images.flatten(0, 1).float() / 255
-        if self._frozen is None:
-            features = self.network.extract(pixels)
-        else:
-            with torch.no_grad():
-                features = self._frozen(self.network.normalise(pixels))
+        features = self.network.extract(pixels, self._backbone)
         everything = self.network.describe(features)
         return [everything.frames(slice(t * clips, (t + 1) * clips)) for t in range(frames)]
 
@@ -129,13 +126,23 @@ class ClipPass(nn.Module):
         generator: torch.Generator,
     ) -> ObjectState:
         """Let the state follow the first frames, mistakes and all, as it does in use."""
+        network = self._quick_network() if frames else self.network
         for t in range(1, 1 + frames):
-            encoding = self._encode(batch.images[t : t + 1])[0]
-            prediction = self.network.segment(encoding, state, ablation=ablation)
+            encoding = network.encode(batch.images[t].float() / 255)
+            prediction = network.segment(encoding, state, ablation=ablation)
             merged = soft_aggregation(prediction.log_odds)[:, 1:]
             remember = _chance(_REMEMBERED, generator)
-            state = self.network.update(encoding, state, prediction, merged, remember=remember)
+            state = network.update(encoding, state, prediction, merged, remember=remember)
         return state
+
+    def _quick_network(self) -> Ddeal:
+        """The network of this step made for inference, where its batch norms allow that."""
+        if self.network.backbone.training:
+            return self.network
+        device = self.network.device.type
+        autocast = torch.is_autocast_enabled(device)
+        precision = torch.get_autocast_dtype(device) if autocast else torch.float32
+        return for_inference(self.network, precision=precision)
 
 
 def _chance(probability: float, generator: torch.Generator) -> bool:

@@ -192,9 +192,8 @@ class Trainer(TrainingRun[Recipe, Ddeal]):
         self._learning = stage.backbone_stages
         if self._pretrained:
             backbone.train_last_stages(stage.backbone_stages)
-        learns = backbone.training or any(p.requires_grad for p in backbone.parameters())
-        frozen = None if learns else fold_backbone(backbone)
-        self._module: nn.Module = ClipPass(self.network, self.recipe.loss, frozen=frozen)
+            backbone = fold_backbone(backbone, learning=stage.backbone_stages)
+        self._module: nn.Module = ClipPass(self.network, self.recipe.loss, backbone=backbone)
         if self._world.size > 1:  # they exchange the gradients of what learns
             self._module = DistributedDataParallel(self._module)
 
@@ -231,8 +230,10 @@ def _begun_network(preset: str, initial: Path | None, imagenet: dict[str, Tensor
         try:
             network.load_state_dict(checkpoint.state)
         except RuntimeError:
+            theirs, ours = checkpoint.config.to_dict(), network.config.to_dict()
+            differ = [f"{n} {theirs[n]}, not {ours[n]}" for n in ours if theirs[n] != ours[n]]
             raise WeightsError(
-                f"{initial} holds a {checkpoint.config.preset} network, the recipe trains {preset}"
+                f"{initial} holds another network than the recipe trains ({'; '.join(differ)})"
             ) from None
     return network
 

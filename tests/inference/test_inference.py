@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ddeal_core.inference.folding import fold_backbone
 from ddeal_core.inference.network import for_inference
 from ddeal_core.operators import masked_maximum as matching
 from ddeal_core.operators.fused_convolution import FusedConv2d
@@ -42,6 +43,21 @@ def test_no_batch_norm_is_left(make_network):
     for name, x in network.state_dict().items():
         assert torch.equal(x, before[name])
     assert for_inference(fast) is fast
+
+
+@pytest.mark.parametrize("preset", ["compact", "paper-resnet50"])
+def test_a_partly_folded_backbone_answers_the_same_and_learns_at_its_end(make_network, preset):
+    backbone = make_network(preset).backbone
+    backbone.train_last_stages(2)
+    folded = fold_backbone(backbone, learning=2)
+    images = draw(1, 3, 48, 64)
+    found = folded(images)
+    for ours, plain in zip(found, backbone(images), strict=True):
+        torch.testing.assert_close(ours, plain, atol=1e-4, rtol=1e-4)
+    found.s16.sum().backward()
+    learnt = {name.split(".")[0] for name, p in backbone.named_parameters() if p.grad is not None}
+    assert learnt == set(backbone.stages[-2:])
+    assert fold_backbone(backbone, learning=len(backbone.stages)) is backbone
 
 
 def test_the_inference_network_answers_under_autocast(make_network):

@@ -191,7 +191,7 @@ def test_initial_weights(straight, tmp_path, make_trainer):
 def test_weights_that_do_not_fit(straight, tmp_path, monkeypatch, make_trainer):
     folder, *_ = straight
     monkeypatch.setitem(PRESETS, "tiny", replace(TINY, fusion_channels=(8, 8)))
-    with pytest.raises(WeightsError, match=r"weights\.safetensors"):
+    with pytest.raises(WeightsError, match=r"weights\.safetensors .*fusion_channels"):
         make_trainer(tmp_path / "a", initial=folder / "weights.safetensors")
     with pytest.raises(InputError, match="another network"):
         make_trainer(folder, resume=True)
