@@ -24,6 +24,9 @@ from ddeal_core.whole_files import remove_leftovers
 RecipeT = TypeVar("RecipeT", Recipe, FirstMaskRecipe)
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
+_DRAW_EVERY = 60.0
+"""Seconds from one drawing of the curves to the next, the last one aside."""
+
 
 class TrainingRun(ABC, Generic[RecipeT, NetworkT]):
     """One training run in one folder.
@@ -40,7 +43,7 @@ class TrainingRun(ABC, Generic[RecipeT, NetworkT]):
     _average: MovingAverage[NetworkT] | None
     _optimiser: torch.optim.Optimizer
     _report_every: int
-    """Steps between exports of the weights and drawings of the curves."""
+    """Steps between exports of the weights; the curves are drawn then, too, but not often."""
 
     def __init__(
         self, recipe: RecipeT, data: TrainingData, folder: Path, world: World, *, resume: bool
@@ -71,7 +74,7 @@ class TrainingRun(ABC, Generic[RecipeT, NetworkT]):
         try:
             if log is not None and self.step == 0:
                 self._save()  # killed at any time, it goes on with this recipe
-            waited = time.monotonic()
+            waited = drawn = time.monotonic()
             for batch in self._batches():
                 started = time.monotonic()
                 row = self._train_step(batch)
@@ -96,8 +99,9 @@ class TrainingRun(ABC, Generic[RecipeT, NetworkT]):
                     if done or late or self.step % recipe.checkpoint_every == 0:
                         log.flush()
                         self._save()
-                    if reports or late:
+                    if done or late or (reports and now - drawn >= _DRAW_EVERY):
                         log.draw()
+                        drawn = time.monotonic()
                 waited = time.monotonic()
                 yield result
                 if late:
