@@ -10,6 +10,7 @@ from ddeal_core.training.recipe import LossWeights
 
 # Cosines span [-1, 1]: too narrow to be logits. The value is that of the dense matching at start.
 _COSINE_SCALE = 10.0
+_OUTLINE = 4  # pixels
 
 
 def clip_loss(
@@ -35,19 +36,26 @@ def clip_loss(
     """
     fine = _log_odds(prediction.fine)
     valid = valid.expand_as(target)
-    object_pixels = fine.new_tensor(weights.object_pixels)
+    not_outside, not_inside = (
+        F.max_pool2d(x * valid, 2 * _OUTLINE + 1, stride=1, padding=_OUTLINE)
+        for x in (target, 1 - target)
+    )
+    # Only inside: on the outline they would make every object a little too large.
+    emphasis = 1 + (weights.object_pixels - 1) * (1 - not_inside)
 
-    def cross_entropy(log_odds: Tensor) -> Tensor:
-        pixels = F.binary_cross_entropy_with_logits(
-            log_odds, target, reduction="none", pos_weight=object_pixels
-        )
-        return (pixels * valid).sum() / valid.sum().clamp_min(1)
+    def cross_entropy(log_odds: Tensor, emphasis: Tensor, known: Tensor) -> Tensor:
+        pixels = F.binary_cross_entropy_with_logits(log_odds, target, reduction="none")
+        return (pixels * emphasis * known).sum() / known.sum().clamp_min(1)
 
     def coarse_cross_entropy(coarse: Tensor) -> Tensor:  # at full size, as in the released code
         size = target.shape[-2:]
-        return cross_entropy(F.interpolate(_log_odds(coarse), size, mode="bilinear"))
+        log_odds = F.interpolate(_log_odds(coarse), size, mode="bilinear")
+        return cross_entropy(log_odds, emphasis, valid)
 
-    loss = weights.fine * cross_entropy(fine)
+    loss = weights.fine * cross_entropy(fine, emphasis, valid)
+    if weights.outline:
+        outline = not_outside * not_inside * valid
+        loss = loss + weights.outline * cross_entropy(fine, outline, outline)
     if weights.coarse:
         loss = loss + weights.coarse * coarse_cross_entropy(prediction.coarse)
     if weights.propagation and propagated is not None:

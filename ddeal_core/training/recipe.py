@@ -20,6 +20,9 @@ class LossWeights:
     fine: Weight = 1.0  # cross-entropy of the final prediction
     coarse: Weight = 1.0  # cross-entropy of the coarse prediction
     dice: Weight = 0.0  # dice loss of the final prediction, which small objects need
+    # Cross-entropy of the final prediction within 4 pixels of true outlines: among all pixels they
+    # are too few to be heard beside a part that is missing.
+    outline: Weight = 0.0
     # Cross-entropy of each cue read as a classifier of its own, so that the embeddings learn to
     # tell object from background before the fusion module can use them.
     cues: Weight = 0.0
@@ -27,9 +30,9 @@ class LossWeights:
     # the network does without propagation and its features die; with a loss of its own it is there
     # when matching is not.
     propagation: Weight = 0.0
-    # Factor on the cross-entropy of object pixels. A network that is unsure of a part leaves it
-    # out, and what was left out is background to all frames that follow: above 1, it loses less of
-    # an object and takes more of what is beside it.
+    # Factor on the cross-entropy of object pixels, but for those at the outline. A network that is
+    # unsure of a part leaves it out, and what was left out is background to all frames that follow:
+    # above 1, it loses less of an object and takes more of what is beside it.
     object_pixels: Weight = 1.0
 
     def __post_init__(self) -> None:
@@ -287,7 +290,13 @@ RECIPES: dict[str, Recipe] = {
         _COMPACT_STAGES,
         imagenet=True,
         loss=LossWeights(
-            fine=1.0, coarse=0.5, dice=0.5, cues=0.3, propagation=0.3, object_pixels=1.6
+            fine=1.0,
+            coarse=0.5,
+            dice=0.5,
+            outline=0.5,
+            cues=0.3,
+            propagation=0.3,
+            object_pixels=1.6,
         ),
         optimiser="adamw",
         ema=0.995,

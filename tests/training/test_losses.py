@@ -18,7 +18,8 @@ COARSE = LossWeights(fine=0.0, coarse=1.0)
 DICE = LossWeights(fine=0.0, coarse=0.0, dice=1.0)
 CUES = LossWeights(fine=0.0, coarse=0.0, cues=1.0)
 ALL = LossWeights(fine=1.0, coarse=0.5, dice=0.5, cues=0.3)
-EVERY = (FINE, COARSE, DICE, CUES, ALL)
+OUTLINE = LossWeights(fine=0.0, coarse=0.0, outline=1.0)
+EVERY = (FINE, COARSE, DICE, CUES, replace(ALL, object_pixels=2.0))
 
 
 def pair(odds):
@@ -107,6 +108,27 @@ def test_object_pixels_weigh_what_is_asked_for():
         assert float(loss) == pytest.approx(2 * math.log(2))
 
 
+def test_pixels_at_the_outline_weigh_the_same_on_both_sides():
+    target = torch.zeros(1, 1, 32, 32)
+    target[..., 8:24, 8:24] = 1  # 8 x 8 of these pixels are 4 or more inside
+    unsure, valid = make_prediction(torch.zeros_like(target)), torch.ones(1, 1, 32, 32)
+    loss = clip_loss(unsure, target, valid, replace(FINE, object_pixels=3.0))
+    assert float(loss) == pytest.approx((1 + 2 * 8 * 8 / 32**2) * math.log(2))
+
+
+def test_the_loss_of_the_outline_looks_at_pixels_beside_it():
+    target = torch.zeros(1, 1, 32, 32)
+    target[..., 8:24, 8:24] = 1
+    odds = torch.zeros(1, 1, 32, 32)
+    odds[..., 12:20, 12:20] = -60  # wrong, but 4 pixels and more from the outline
+    odds[..., :4, :] = 60
+    prediction, valid = make_prediction(odds), torch.ones(1, 1, 32, 32)
+    loss = clip_loss(prediction, target, valid, OUTLINE)
+    assert float(loss) == pytest.approx(math.log(2))
+    empty = clip_loss(prediction, torch.zeros_like(target), valid, OUTLINE)
+    assert float(empty) == 0
+
+
 def test_the_dice_loss_by_hand():
     target = torch.zeros(1, 1, 16, 16)
     target[..., :8, :] = 1
@@ -131,7 +153,7 @@ def test_what_is_under_ignored_pixels_does_not_count(top, left, height, width, s
     other = torch.where(valid.bool(), target, 1 - target)
     prediction = make_prediction(draw(1, 2, 32, 48, seed=seed + 1))
     fine = torch.where(valid[:, :, None].bool(), prediction.fine, -prediction.fine)
-    for weights in EVERY:
+    for weights in (*EVERY, OUTLINE):
         loss = clip_loss(prediction, target, valid, weights)
         torch.testing.assert_close(loss, clip_loss(prediction, other, valid, weights))
         if weights in (FINE, DICE):
