@@ -232,6 +232,6 @@ PRESETS: dict[str, NetworkConfig] = {
         dense_shortcut=True,
         memory_frames=8,
         memory_similarity=0.9,
-        tracker=TrackerConfig(short_side=352, reach=0.1),
+        tracker=TrackerConfig(short_side=384, reach=0.1),
     ),
 }

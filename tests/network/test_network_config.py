@@ -121,7 +121,7 @@ def test_dense_matching_needs_a_last_frame_for_every_object():
 
 def test_a_checkpoints_text_is_flat():
     values = PRESETS["compact"].to_dict()
-    assert (values["short_side"], values["keep_given_mask"], values["reach"]) == (352, True, 0.1)
+    assert (values["short_side"], values["keep_given_mask"], values["reach"]) == (384, True, 0.1)
     assert "tracker" not in values
     del values["reach"]  # as before there was one
-    assert NetworkConfig.from_dict(values).tracker == TrackerConfig(short_side=352)
+    assert NetworkConfig.from_dict(values).tracker == TrackerConfig(short_side=384)
