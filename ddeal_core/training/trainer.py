@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -229,11 +230,17 @@ def _begun_network(preset: str, initial: Path | None, imagenet: dict[str, Tensor
         checkpoint = load_checkpoint(initial)
         try:
             network.load_state_dict(checkpoint.state)
-        except RuntimeError:
-            theirs, ours = checkpoint.config.to_dict(), network.config.to_dict()
-            differ = [f"{n} {theirs[n]}, not {ours[n]}" for n in ours if theirs[n] != ours[n]]
+        except RuntimeError as error:
+            theirs, ours = checkpoint.config, network.config
+            names = (field.name for field in fields(ours) if field.name != "tracker")
+            differ = [
+                f"{name} {getattr(theirs, name)}, not {getattr(ours, name)}"
+                for name in names
+                if getattr(theirs, name) != getattr(ours, name)
+            ]
+            reason = "; ".join(differ) or " ".join(str(error).split())
             raise WeightsError(
-                f"{initial} holds another network than the recipe trains ({'; '.join(differ)})"
+                f"{initial} holds another network than the recipe trains ({reason})"
             ) from None
     return network
 

@@ -12,7 +12,7 @@ from ddeal_core.network import PRESETS, Ddeal
 from ddeal_core.network.resnet import ResNet
 from ddeal_core.training import Recipe, Stage, Trainer, TrainingData, World
 from ddeal_core.training.checkpoint import load_run
-from ddeal_core.weights import load_checkpoint, load_network
+from ddeal_core.weights import load_checkpoint, load_network, save_checkpoint
 
 
 def run(trainer, count=None):
@@ -195,6 +195,12 @@ def test_weights_that_do_not_fit(straight, tmp_path, monkeypatch, make_trainer):
         make_trainer(tmp_path / "a", initial=folder / "weights.safetensors")
     with pytest.raises(InputError, match="another network"):
         make_trainer(folder, resume=True)
+    monkeypatch.setitem(PRESETS, "tiny", TINY)
+    stored = load_checkpoint(folder / "weights.safetensors")
+    short = {name: x for name, x in stored.state.items() if name != "fusion.conv1.bias"}
+    save_checkpoint(replace(stored, state=short), tmp_path / "short.safetensors")
+    with pytest.raises(WeightsError, match=r"fusion\.conv1\.bias"):
+        make_trainer(tmp_path / "a", initial=tmp_path / "short.safetensors")
     state = make_imagenet()
     del state["layer1.0.conv1.weight"]
     with pytest.raises(WeightsError, match="ImageNet"):
