@@ -6,7 +6,8 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from functools import cache
+from typing import Any, NoReturn
 
 import typer
 
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     with show_warnings():
         try:
-            code = app(args=arguments, prog_name="ddeal", standalone_mode=False)
+            code = _program()(args=arguments, prog_name="ddeal", standalone_mode=False)
             sys.stdout.flush()
         except InputError as error:
             complain(told(error))
@@ -78,6 +79,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == 130:  # Typer's way to hand on Ctrl-C
         return _interrupted()
     return code if isinstance(code, int) else 0
+
+
+@cache
+def _program() -> Any:
+    """All commands with their options, which take Typer a while to put together."""
+    return typer.main.get_command(app)
 
 
 def run() -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -80,13 +81,18 @@ def output_settings(run: Settings, writer: ResultWriter) -> Settings:
 
 def versions() -> dict[str, str]:
     """Versions of Python, of this program and of the libraries that take part in the bytes."""
-    found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # run from a checkout
-            found[name] = "unknown"
-    return found
+    return {
+        "python": platform.python_version(),
+        **{name: _version(name) for name in _LIBRARIES},
+    }
+
+
+@cache
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # run from a checkout
+        return "unknown"
 
 
 def _checksum(mask: Labels) -> str:

@@ -1,10 +1,12 @@
 """Weights on disk: safetensors, with the network's configuration and provenance inside."""
 
 import json
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -176,14 +178,13 @@ def check_entries(subject: str, config: NetworkConfig, found: dict[str, tuple[in
         WeightsError: An entry is missing, unknown, or of another shape; or the network would be
             absurdly large.
     """
-    network = blank_network(config, "meta")
-    size = sum(tensor.numel() for tensor in network.state_dict().values())
+    expected = _shapes(config)
+    size = sum(map(math.prod, expected.values()))
     if size > _MOST_PARAMETERS:
         raise WeightsError(
             f"{subject} asks for a network of {size / 1e6:.0f} million numbers; "
             f"{_MOST_PARAMETERS / 1e6:.0f} million are the most"
         )
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     missing = expected.keys() - found.keys()
     unknown = found.keys() - expected.keys()
     if missing or unknown:
@@ -197,6 +198,13 @@ def check_entries(subject: str, config: NetworkConfig, found: dict[str, tuple[in
             raise WeightsError(
                 f"{subject} does not fit its configuration: {name} is {found[name]}, not {shape}"
             )
+
+
+@cache
+def _shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
+    """Shapes of a network's state dict by name."""
+    state = blank_network(config, "meta").state_dict()
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
 def check_values(subject: str, name: str, tensor: Tensor) -> None:
