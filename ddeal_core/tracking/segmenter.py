@@ -78,8 +78,7 @@ class Segmenter:
         weights_checksum: SHA-256 of the weights file, or of the tensors of a network without one.
 
     Args:
-        network: Its device is where it computes. It is copied, and stays as it is; what runs is
-            made of the copy by `for_inference`.
+        network: Its device is where it computes. What runs is made of it by `for_inference`.
         resolution: Pixels that the frame's short side is scaled to for the network; "native"
             leaves frames as they are, None takes what the network was made for.
         precision: Of the convolutions; cosines are always float32.
@@ -94,6 +93,8 @@ class Segmenter:
         weights_checksum: What manifests shall name the weights by; worked out if None.
         keep_cues: Give each result its `cues`. They are read when asked for; until then a result
             keeps the network's tensors of its frame.
+        copy: Leave the network as it is, and take a copy. False saves time and memory where nobody
+            else has it: it is in evaluation mode and laid out for images afterwards.
 
     Raises:
         InputError: The resolution or the look-ahead is too small, or no number; or CUDA graphs are
@@ -110,6 +111,7 @@ class Segmenter:
         cuda_graphs: bool = False,
         weights_checksum: str | None = None,
         keep_cues: bool = False,
+        copy: bool = True,
     ) -> None:
         if precision not in _DTYPES:
             raise InputError(f"precision is one of {', '.join(_DTYPES)}, not {precision!r}")
@@ -125,7 +127,8 @@ class Segmenter:
         self.keep_cues = keep_cues
         if not isinstance(network, InferenceNetwork):
             # Images come as packed RGB; convolutions on the CPU want them that way too.
-            network = deepcopy(network).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = deepcopy(network) if copy else network
+            network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = for_inference(
             network,
             precision=_DTYPES[precision],
@@ -187,6 +190,7 @@ class Segmenter:
             cuda_graphs=cuda_graphs,
             weights_checksum=sha256_of_file(path),
             keep_cues=keep_cues,
+            copy=False,
         )
 
     @property
