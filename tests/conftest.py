@@ -7,6 +7,8 @@ import functools
 import gc
 import itertools
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -29,12 +31,16 @@ ImageArray = NDArray[np.uint8]
 # on networks this small. `torch.set_num_threads` would not reach the threads that a run starts.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# No test cuts the power, and for the disk whole folders of tests would wait longer than they work.
+os.fsync = os.fstat
+
 gc.disable()  # while libraries and tests are imported
 
 
 def pytest_collection_finish() -> None:
-    """Keep libraries and tests out of every collection of garbage."""
+    """Keep libraries and tests out of every collection of garbage, and collect now and then."""
     gc.freeze()
+    gc.set_threshold(20_000, 20)
     gc.enable()
 
 
@@ -212,12 +218,13 @@ def narrow(config: NetworkConfig, **changes: Any) -> NetworkConfig:
 
 @pytest.fixture
 def narrow_presets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All presets with few channels, for commands that train them from random weights."""
+    """All presets with few channels and layers, for commands that train from random weights."""
     from ddeal_core.network import PRESETS
 
     for name, config in PRESETS.items():
         # Fewer made oneDNN write beyond its memory on a processor with AVX2 only.
-        monkeypatch.setitem(PRESETS, name, narrow(config, backbone_width=8))
+        small = narrow(config, backbone="resnet18", backbone_width=8)
+        monkeypatch.setitem(PRESETS, name, small)
 
 
 def make_tiny_network(preset: str = "compact", *, seed: int = 0, **changes: Any) -> Ddeal:
@@ -266,6 +273,24 @@ def _random_network(config: NetworkConfig, seed: int) -> Ddeal:
 def make_network() -> Callable[..., Ddeal]:
     """`make_network(preset, *, seed=0, **changes) -> Ddeal`: see `make_tiny_network`."""
     return make_tiny_network
+
+
+@pytest.fixture(scope="session")
+def run_python() -> Callable[..., str]:
+    """`run_python(code, ...)`: what a fresh process says that runs it; options of `run`."""
+    import ddeal_core
+
+    environment = {**os.environ, "PYTHONPATH": str(Path(ddeal_core.__file__).parents[1])}
+
+    def call(code: str, **options: Any) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True, text=True, env=environment, check=False, **options,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return call
 
 
 @pytest.fixture

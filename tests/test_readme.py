@@ -64,7 +64,7 @@ def home(tiny_clip, make_network, tmp_path_factory) -> Path:
     write_mask(home / "given-masks/00003.png", tiny_clip.masks[3])
     shutil.copytree(tiny_clip.images, home / "frames")
     shutil.copy(BUNDLED, home / "mine.safetensors")
-    tiny = make_network("released-resnet50")
+    tiny = make_network("released-resnet50", backbone="resnet18")
     save_checkpoint(Checkpoint(tiny.config, tiny.state_dict()), home / "tiny.safetensors")
     for folder in ("DAVIS/JPEGImages/480p", "DAVIS/Annotations/480p", "my-method"):
         (home / folder / "square").mkdir(parents=True)

@@ -1,22 +1,15 @@
 """The program as a process: what help imports, exit states, pipes."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from waiting import HANG
 
-import ddeal_core
 from ddeal_core.media import read_mask
 
-ROOT = Path(ddeal_core.__file__).parents[1]
 
-
-def test_help_and_version_import_nothing_heavy():
+def test_help_and_version_import_nothing_heavy(run_python):
     code = (
         "import sys\n"
         "from ddeal_cli.main import main\n"
@@ -27,15 +20,7 @@ def test_help_and_version_import_nothing_heavy():
         "heavy &= sys.modules.keys()\n"
         "sys.exit(f'{states} {heavy}' if heavy or any(states) else 0)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "segment" in done.stdout
+    assert "segment" in run_python(code)
 
 
 @pytest.mark.parametrize("words", [[], ["weights"]])

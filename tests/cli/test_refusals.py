@@ -1,14 +1,6 @@
 """A refusal that needs no network comes before torch is imported, which takes seconds."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import ddeal_core
-
-ROOT = Path(ddeal_core.__file__).parents[1]
 
 # One process for all, in which torch cannot be imported.
 PROGRAM = """
@@ -77,22 +69,14 @@ REFUSED = [
 ]
 
 
-def test_a_refusal_does_not_wait_for_torch(tiny_clip, tmp_path):
+def test_a_refusal_does_not_wait_for_torch(run_python, tiny_clip, tmp_path):
     for name, file in (("clip.mp4", tiny_clip.video), ("first.png", tiny_clip.first_mask)):
         (tmp_path / name).symlink_to(file)
     for folder in ("filled", "empty"):
         (tmp_path / folder).mkdir()
     (tmp_path / "filled/notes.txt").write_text("mine")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        input=json.dumps([words.split() for words in REFUSED]),
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    given = json.dumps([words.split() for words in REFUSED])
+    said = run_python(PROGRAM, input=given, cwd=tmp_path)
     # exit state of each, or where it imports torch
-    answers = dict(zip(REFUSED, json.loads(done.stdout.splitlines()[-1]), strict=True))
+    answers = dict(zip(REFUSED, json.loads(said.splitlines()[-1]), strict=True))
     assert answers == dict.fromkeys(REFUSED, 2)

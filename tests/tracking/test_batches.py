@@ -1,16 +1,12 @@
 """Many objects, and too little memory for them at once."""
 
 import logging
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-import ddeal_core
 from ddeal_core.errors import WeightsError
 from ddeal_core.tracking import Segmenter
 from ddeal_core.tracking import tracker as tracker_module
@@ -120,7 +116,7 @@ def test_the_network_runs_out_of_memory(make_network, scene, monkeypatch, caplog
     assert any("4 frames at once: it goes on with 2" in text for text in said)
 
 
-def test_a_real_limit(tmp_path):
+def test_a_real_limit(run_python):
     """The process may not have the memory for 100 objects at once, only for some of them."""
     pytest.importorskip("resource")
     if sys.platform != "linux":
@@ -144,19 +140,9 @@ found = torch.cat(list(Batches("objects").run(100, heads, most=100)))
 assert found.shape == (100,) and bool((found == found[0]).all())
 print("done")
 """
-    run = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(Path(ddeal_core.__file__).parents[1]),
-        },
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert "memory is not enough for 100 objects at once: it goes on with 50" in run.stdout
-    assert run.stdout.endswith("done\n")
+    said = run_python(script)
+    assert "memory is not enough for 100 objects at once: it goes on with 50" in said
+    assert said.endswith("done\n")
 
 
 def test_an_answer_that_is_no_number(make_network, scene):
