@@ -24,7 +24,9 @@ def chromium():
     if CHROMIUM is None:
         pytest.skip("no Chromium (DDEAL_CHROMIUM names one)")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=ARGUMENTS, timeout=1000 * HANG
+        )
         yield browser
         browser.close()
 
@@ -35,6 +37,7 @@ class Person:
     def __init__(self, browser, served, **options):
         self.served = served
         self.context = browser.new_context(accept_downloads=True, **options)
+        self.context.set_default_timeout(1000 * HANG)
         self.page = self.context.new_page()
         self.errors = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -53,6 +56,7 @@ class Person:
         return self.served.client.get("/api/project").json
 
     def until(self, holds):
+        """The state of which that holds; what is asked of the page may stand in its place."""
         deadline = time.monotonic() + HANG
         while not holds(state := self.state()):
             assert time.monotonic() < deadline, state

@@ -248,8 +248,7 @@ def test_a_finger_paints_and_two_zoom(sit, serve, video):
         for spread in range(5, 30, 5):
             touch("touchMove", (100 - spread / 5, 60), (110 + spread / 5, 60))
         touch("touchEnd")
-        page.wait_for_timeout(100)
-        assert person.place(212, 0)[0] - person.place(0, 0)[0] > 1.2 * width
+        person.until(lambda _: person.place(212, 0)[0] - person.place(0, 0)[0] > 1.2 * width)
         assert person.state()["revision"] == 2  # nothing was drawn meanwhile
 
         # nothing sticks out of a phone's screen
@@ -307,8 +306,7 @@ def test_zoom_and_pan_keep_marks_where_they_are_put(person):
     page.keyboard.press("d")
     page.mouse.move(*person.place(100, 60))
     page.mouse.wheel(0, -600)
-    page.wait_for_timeout(100)
-    assert person.place(101, 60)[0] - person.place(100, 60)[0] > 9
+    person.until(lambda _: person.place(101, 60)[0] - person.place(100, 60)[0] > 9)
     person.drag((100, 60), (110, 64), button="middle")
     assert person.state()["revision"] == 0
     person.drag((90, 50), (96, 50))
@@ -317,7 +315,7 @@ def test_zoom_and_pan_keep_marks_where_they_are_put(person):
     assert labels[50, 90:96].all()
     assert labels[:, :70].sum() == 0
     page.keyboard.press("0")
-    page.wait_for_timeout(100)
+    person.until(lambda _: person.place(101, 60)[0] - person.place(100, 60)[0] < 9)
     assert page.locator("#picture").bounding_box()["width"] >= 212
     person.page.keyboard.down("Space")
     person.drag((20, 20), (40, 40))
