@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ddeal_core import Segmenter
-from ddeal_core.interaction import Hints, grab_cut
+from ddeal_core.interaction import Hints, first_mask
 from ddeal_core.media import open_source, write_mask
 
 _LEAST = 0.12  # of an object's largest piece: smaller ones are mistakes more often than not
@@ -61,7 +61,7 @@ def labelled(
 ) -> Iterator[tuple[Array, Array]]:
     """Follow a video's objects both ways; the images that are kept, and their label maps."""
     place, step = label["frame"], label.get("step", 1)
-    first = grab_cut(images[place], {int(i): _hints(said) for i, said in label["objects"].items()})
+    first = first_mask(images[place], {int(i): _hints(said) for i, said in label["objects"].items()})
     maps = {place: first}
     for way in (range(place, len(images), step), range(place, -1, -step)):
         results = segmenter.track((images[index] for index in way), first)

@@ -36,6 +36,8 @@ __all__ = ["Tracker"]
 # Pixels of all objects at once in the heads, which take some 100 bytes for each.
 _PIXELS_AT_ONCE = 1 << 22
 _PIXELS_AT_ONCE_ON_GPU = 1 << 25
+# Small objects of small videos gain by it; beyond, there is nothing in a frame that is not seen.
+_MOST_ENLARGED = 2
 
 
 class Tracker:
@@ -47,7 +49,8 @@ class Tracker:
     Args:
         network: In evaluation mode, on the device that shall compute.
         short_side: Pixels that the frame's short side is scaled to for the network; None leaves
-            frames as they are. Frames are never enlarged. Results have the frame's own size.
+            frames as they are. Frames are enlarged to twice their size at most. Results have the
+            frame's own size.
         precision: float32, or a type for `torch.autocast`.
         keep_cues: Let each `Result` hold what its `cues` are read from.
     """
@@ -307,14 +310,15 @@ class Tracker:
 
     def _network_size(self, height: int, width: int) -> tuple[int, int]:
         short = min(height, width)
-        if self._short_side is None or short <= self._short_side:
+        if self._short_side is None:
             return height, width
-        scale = self._short_side / short
+        scale = min(self._short_side / short, _MOST_ENLARGED)
         return max(1, round(height * scale)), max(1, round(width * scale))
 
     def _to_tensor(self, image: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:
         if image.shape[:2] != size:
-            image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+            way = cv2.INTER_AREA if size < image.shape[:2] else cv2.INTER_CUBIC
+            image = cv2.resize(image, size[::-1], interpolation=way)  # type: ignore[assignment]
         # A copy: torch warns of arrays that are read-only, as Pillow's are. Permuting a packed
         # RGB image gives a channels-last tensor. Bytes are uploaded, without waiting where pinned.
         tensor = torch.from_numpy(np.array(image, order="C"))
@@ -328,7 +332,9 @@ class Tracker:
         height, width = given.shape
         size = self._network_size(height, width)
         nearest = self._network.config.mask_resize == "nearest"  # so that masks stay 0 or 1
-        way = cv2.INTER_NEAREST_EXACT if nearest else cv2.INTER_AREA
+        way = cv2.INTER_AREA if size < given.shape else cv2.INTER_LINEAR
+        if nearest:
+            way = cv2.INTER_NEAREST_EXACT
         masks = np.empty((len(ids), *size), np.float32)
         for mask, object_id in zip(masks, ids, strict=True):
             inside = (given == object_id).astype(np.float32)

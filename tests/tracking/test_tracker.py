@@ -326,15 +326,13 @@ def test_results_have_the_frames_size_when_the_network_sees_less(make_network, s
     assert all(abs(max(s) - 32 * aspect) <= 16 for s in seen)
 
 
-def test_frames_are_never_enlarged(make_network):
-    network = make_network("compact")
-    a, b = Tracker(network), Tracker(network, short_side=400)
-    frames, mask = make_frames(2), make_mask([1])
-    for index, frame in enumerate(frames):
-        given = mask if index == 0 else None
-        np.testing.assert_array_equal(
-            a.step(frame, given).probabilities, b.step(frame, given).probabilities
-        )
+@pytest.mark.parametrize(("short_side", "seen"), [(80, (80, 112)), (400, (96, 128))], ids=str)
+def test_small_frames_are_enlarged_to_twice_their_size_at_most(make_network, short_side, seen):
+    tracker = Tracker(make_network("compact"), short_side=short_side)
+    frames, mask = make_frames(2), make_mask([1, 6])  # 64x48
+    assert tracker.encode(frames[:1])[0].s16.shape[-2:] == (seen[0] // 16, seen[1] // 16)
+    np.testing.assert_array_equal(tracker.step(frames[0], mask).labels, mask)
+    check_result(tracker.step(frames[1]), frames[1])
 
 
 @pytest.mark.parametrize(
