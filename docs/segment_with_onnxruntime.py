@@ -15,7 +15,8 @@ import onnxruntime
 from PIL import Image
 
 Tensors = dict[str, np.ndarray]
-WAYS = {"nearest": cv2.INTER_NEAREST_EXACT, "average": cv2.INTER_AREA}  # to scale masks
+IMAGES = (cv2.INTER_AREA, cv2.INTER_CUBIC)  # to make them smaller, and larger
+MASKS = {"nearest": (cv2.INTER_NEAREST_EXACT,) * 2, "average": (cv2.INTER_AREA, cv2.INTER_LINEAR)}
 
 
 class Model:
@@ -45,12 +46,12 @@ class Tracker:
     def __init__(self, model: Model, image: np.ndarray, labels: np.ndarray) -> None:
         self.model, self.ids = model, np.unique(labels[labels > 0])
         short, lines = min(image.shape[:2]), model.config["short_side"]
-        scale = min(1, (lines or short) / short)
+        scale = min(2, (lines or short) / short)
         self.size = [max(1, round(side * scale)) for side in image.shape[:2]]
         missing = [-side % model.stride for side in self.size]
         self.margins = [((side + 1) // 2, side // 2) for side in missing]
-        way = WAYS[model.config["mask_resize"]]
-        masks = np.stack([self._padded((labels == i).astype(np.float32), way) for i in self.ids])
+        ways = MASKS[model.config["mask_resize"]]
+        masks = np.stack([self._padded((labels == i).astype(np.float32), ways) for i in self.ids])
         self.frame = model.run("encoder", {"image": self._padded(image)})
         self.state = model.run("start", {**self.frame, "masks": masks[None]})
         self.age, self.interval = 0, model.config["memory_interval"]
@@ -77,9 +78,10 @@ class Tracker:
         wide = np.stack([cv2.resize(m, size[::-1], interpolation=cv2.INTER_LINEAR) for m in maps])
         return np.concatenate([[0], self.ids]).astype(np.uint8)[wide.argmax(0)]
 
-    def _padded(self, image: np.ndarray, way: int = cv2.INTER_AREA) -> np.ndarray:
-        if list(image.shape[:2]) != self.size:
-            image = cv2.resize(image, self.size[::-1], interpolation=way)
+    def _padded(self, image: np.ndarray, ways: tuple[int, int] = IMAGES) -> np.ndarray:
+        size = list(image.shape[:2])
+        if size != self.size:
+            image = cv2.resize(image, self.size[::-1], interpolation=ways[size < self.size])
         fits = all(max(pair) < side for pair, side in zip(self.margins, self.size, strict=True))
         margins = [*self.margins, (0, 0)][: image.ndim]
         return np.pad(image, margins, mode="reflect" if fits else "edge")

@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("labels", type=Path, help="JSON, see above")
     parser.add_argument("clips", type=Path, help="folder to write")
     parser.add_argument("--weights", type=Path, help="default: the bundled ones")
-    parser.add_argument("--resolution", type=int, default=320, help="short side in pixels")
+    parser.add_argument("--resolution", type=int, help="short side in pixels; default: the weights'")
     parser.add_argument("--only", nargs="*", help="stems of videos")
     options = parser.parse_args()
     segmenter = Segmenter.load(options.weights, resolution=options.resolution)
@@ -61,7 +61,9 @@ def labelled(
 ) -> Iterator[tuple[Array, Array]]:
     """Follow a video's objects both ways; the images that are kept, and their label maps."""
     place, step = label["frame"], label.get("step", 1)
-    first = first_mask(images[place], {int(i): _hints(said) for i, said in label["objects"].items()})
+    first = first_mask(
+        images[place], {int(i): _hints(said) for i, said in label["objects"].items()}
+    )
     maps = {place: first}
     for way in (range(place, len(images), step), range(place, -1, -step)):
         results = segmenter.track((images[index] for index in way), first)
