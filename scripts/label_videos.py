@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("labels", type=Path, help="JSON, see above")
     parser.add_argument("clips", type=Path, help="folder to write")
     parser.add_argument("--weights", type=Path, help="default: the bundled ones")
-    parser.add_argument("--resolution", type=int, help="short side in pixels; default: the weights'")
+    parser.add_argument("--resolution", type=int, help="default: the weights' own")
     parser.add_argument("--only", nargs="*", help="stems of videos")
     options = parser.parse_args()
     segmenter = Segmenter.load(options.weights, resolution=options.resolution)
