@@ -79,8 +79,9 @@ class Segmenter:
 
     Args:
         network: Its device is where it computes. What runs is made of it by `for_inference`.
-        resolution: Pixels that the frame's short side is scaled to for the network; "native"
-            leaves frames as they are, None takes what the network was made for.
+        resolution: Pixels that the frame's short side is scaled to for the network, to twice its
+            size at most; "native" leaves frames as they are, None takes what the network was made
+            for.
         precision: Of the convolutions; cosines are always float32.
         look_ahead: Frames of a video that the backbone takes as one batch, which then wait in
             memory; live frames come one by one all the same. A GPU gains from some 4; a CPU gains
