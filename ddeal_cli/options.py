@@ -74,8 +74,9 @@ ResolutionOption = Annotated[
     str | None,
     typer.Option(
         metavar="N|native",
-        help="Short side in pixels that the network sees; native leaves frames as they are. "
-        "Results have the video's size in any case. Default: what the weights were made for.",
+        help="Short side in pixels that the network sees, at most twice the video's; native leaves "
+        "frames as they are. Results have the video's size in any case. Default: what the weights "
+        "were made for.",
         rich_help_panel=_NETWORK,
     ),
 ]
