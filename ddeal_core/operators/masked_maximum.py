@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Scores held at once, of each thread. 1 MB of float32 stays in a cache (2 MB take a fifth longer, of
-# soft masks half as long again); a GPU wants long kernels instead.
+# Scores held at once, of each thread. 1 MB of float32 stays in a cache (2 MB take a fifth longer,
+# with soft masks 1.4 times as long); a GPU wants long kernels instead.
 _CHUNK = 1 << 18
 _CHUNK_ON_GPU = 1 << 24
 # Kernels at once. A chunk of all the kernels of a memory would be a few rows, slow to multiply.
