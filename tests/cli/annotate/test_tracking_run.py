@@ -13,7 +13,7 @@ from ddeal_core.runs import cut_out
 
 @pytest.fixture(scope="module")
 def video(make_clip, tiny_clip, tmp_path_factory):
-    frames = [np.roll(f, 2 * k, axis=0) for k in range(3) for f in tiny_clip.frames]
+    frames = [np.roll(f, 2 * k, axis=0) for k in range(2) for f in tiny_clip.frames]
     return make_clip(tmp_path_factory.mktemp("video") / "long.mp4", frames)
 
 
@@ -58,23 +58,23 @@ def times_of(project, frames):
 def test_what_is_marked_gives_the_bytes_of_segment(longer, segmenter, tmp_path):
     run = TrackingRun(segmenter)
     longer.mark(2, stroke(1, 30, 40))
-    longer.mark(8, stroke(1, 50, 40))
-    assert stale(longer) == list(range(2, 24))
+    longer.mark(6, stroke(1, 50, 40))
+    assert stale(longer) == list(range(2, 16))
     run.run(longer, RunRange(longer))
     expected = segmented(longer, segmenter, tmp_path, "first")
-    assert files_of(longer) == {i: expected[i] for i in range(2, 24)}
+    assert files_of(longer) == {i: expected[i] for i in range(2, 16)}
     assert not longer.shown(1).any()
 
     # a mended frame, and an object that comes in later
-    longer.mark(5, stroke(1, 60, 50))
-    longer.mark(19, stroke(2, 90, 20))
-    assert stale(longer) == [*range(2, 8), *range(19, 24)]
-    kept = times_of(longer, range(8, 19))
+    longer.mark(4, stroke(1, 60, 50))
+    longer.mark(12, stroke(2, 90, 20))
+    assert stale(longer) == [*range(2, 6), *range(12, 16)]
+    kept = times_of(longer, range(6, 12))
     assert min(run.steps(longer, RunRange(longer))) == 2
     expected = segmented(longer, segmenter, tmp_path, "mended")
     found = files_of(longer)
-    assert {i: found[i] for i in range(2, 8)} == {i: expected[i] for i in range(2, 8)}
-    assert times_of(longer, range(8, 19)) == kept
+    assert {i: found[i] for i in range(2, 6)} == {i: expected[i] for i in range(2, 6)}
+    assert times_of(longer, range(6, 12)) == kept
     with pytest.raises(InputError, match="up to date"):
         RunRange(longer)
 
@@ -84,7 +84,7 @@ def test_what_is_marked_gives_the_bytes_of_segment(longer, segmenter, tmp_path):
     run.run(longer, RunRange(longer))
     expected = segmented(longer, segmenter, tmp_path, "before")
     found = files_of(longer)
-    assert {i: found[i] for i in range(8)} == {i: expected[i] for i in range(8)}
+    assert {i: found[i] for i in range(6)} == {i: expected[i] for i in range(6)}
 
 
 def test_a_run_that_was_broken_off_goes_on_where_it_was(longer, segmenter, tmp_path):
@@ -92,15 +92,15 @@ def test_a_run_that_was_broken_off_goes_on_where_it_was(longer, segmenter, tmp_p
     longer.mark(0, stroke(1, 30, 40))
     steps = run.steps(longer, RunRange(longer))
     for frame in steps:
-        if frame == 12:
+        if frame == 8:
             break
     steps.close()
-    assert longer.fresh().tolist() == [True] * 13 + [False] * 11
+    assert longer.fresh().tolist() == [True] * 9 + [False] * 7
     what = RunRange(longer)
-    assert what.stale.argmax() == 13
+    assert what.stale.argmax() == 9
     seen = list(run.steps(longer, what))
     assert seen[0] > 2  # from a snapshot, not from the beginning
-    assert seen[-1] == 23
+    assert seen[-1] == 15
     assert files_of(longer) == segmented(longer, segmenter, tmp_path, "whole")
 
 
