@@ -32,7 +32,7 @@ class RealConfig:
     reverse_probability: Share = 0.5  # clips played backwards
     flip_probability: Share = 0.5  # clips mirrored left to right
     # Range of the side of the crop as a share of the largest one of the frame's shape that fits.
-    scale: Annotated[tuple[Scale, Scale], ASCENDING] = (0.6, 1.0)
+    scale: Annotated[tuple[Scale, Scale], ASCENDING] = (0.5, 1.0)
     # Standard deviation of the logarithm of the crop's aspect.
     stretch: Annotated[float, Range(0, 10)] = 0.08
     # Objects beyond so many are drawn from and the rest become background.
