@@ -59,8 +59,8 @@ def pack_data(
         typer.Option(
             min=16,
             metavar="N",
-            help="Larger pictures are reduced to this shorter side. Default: 1.25 times the height "
-            "of the recipe's tallest clips, which are cropped to 0.8 on average.",
+            help="Larger pictures are reduced to this shorter side. Default: 4/3 of the height "
+            "of the recipe's tallest clips, which are cropped to 3/4 on average.",
             rich_help_panel=_SIZE,
         ),
     ] = None,

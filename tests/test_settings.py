@@ -44,7 +44,7 @@ ANYTHING = (
     SCALARS
     | st.lists(SCALARS, max_size=3)
     | st.dictionaries(st.text(max_size=4), SCALARS, max_size=2)
-    | st.just([[[[[[[[1]]]]]]]])
+    | st.builds(lambda: [[[[[[[[1]]]]]]]])  # a new one each time: `damaged` changes what it draws
 )
 
 

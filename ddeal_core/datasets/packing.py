@@ -48,7 +48,7 @@ Side = Annotated[int, Range(16, 1 << 16)]
 class PackConfig:
     """How small things become."""
 
-    short_side: Side = 300  # longest shorter side of pictures to train on, pixels
+    short_side: Side = 320  # longest shorter side of pictures to train on, pixels
     quality: Annotated[int, Range(1, 100)] = 60  # of their WebP files, 1 to 100
     # The same side of held-out frames and masks; None leaves their files as they are, so that
     # validation gives the same numbers.

@@ -90,7 +90,7 @@ def test_packed_data_stand_for_their_folders_and_a_run_that_stops_in_time_goes_o
     run = ddeal("pack-data", "other", "clips", "--jobs", 1, "--json")
     assert run.status == 0, run.err
     assert run.json["bytes"] == sum(part["bytes"] for part in run.json["parts"]) > 0
-    assert run.json["short_side"] == 300  # 240 lines of clips that are cropped to 0.8
+    assert run.json["short_side"] == 320  # 240 lines of clips that are cropped to 3/4
     run = ddeal("train", "-o", "plain", "--resume", "--packed", "other", *words)
     assert run.status == 0, run.err
     assert "warning: the data differ" in run.err
