@@ -6,7 +6,6 @@ from copy import copy
 from functools import partial
 from typing import Annotated, TypeGuard
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from ddeal_core.tracking.padding import Padding
 from ddeal_core.tracking.quantisation import quantise
 from ddeal_core.tracking.references import GivenObjects, begin
 from ddeal_core.tracking.result import Result
+from ddeal_core.tracking.scaling import scale_image, scale_mask, scaled_size
 from ddeal_core.tracking.tracker_state import TrackerState
 
 __all__ = ["Tracker"]
@@ -36,8 +36,6 @@ __all__ = ["Tracker"]
 # Pixels of all objects at once in the heads, which take some 100 bytes for each.
 _PIXELS_AT_ONCE = 1 << 22
 _PIXELS_AT_ONCE_ON_GPU = 1 << 25
-# Small objects of small videos gain by it; beyond, there is nothing in a frame that is not seen.
-_MOST_ENLARGED = 2
 
 
 class Tracker:
@@ -309,19 +307,12 @@ class Tracker:
             )
 
     def _network_size(self, height: int, width: int) -> tuple[int, int]:
-        short = min(height, width)
-        if self._short_side is None:
-            return height, width
-        scale = min(self._short_side / short, _MOST_ENLARGED)
-        return max(1, round(height * scale)), max(1, round(width * scale))
+        return scaled_size(height, width, self._short_side)
 
     def _to_tensor(self, image: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:
-        if image.shape[:2] != size:
-            way = cv2.INTER_AREA if size < image.shape[:2] else cv2.INTER_CUBIC
-            image = cv2.resize(image, size[::-1], interpolation=way)  # type: ignore[assignment]
         # A copy: torch warns of arrays that are read-only, as Pillow's are. Permuting a packed
         # RGB image gives a channels-last tensor. Bytes are uploaded, without waiting where pinned.
-        tensor = torch.from_numpy(np.array(image, order="C"))
+        tensor = torch.from_numpy(np.array(scale_image(image, size), order="C"))
         if self._device.type == "cuda":
             tensor = tensor.pin_memory()
         tensor = tensor.to(self._device, non_blocking=self._device.type == "cuda")
@@ -331,16 +322,10 @@ class Tracker:
         """Masks at the network's size, 1 on the object and 0 elsewhere, ``[1, K, h, w]``."""
         height, width = given.shape
         size = self._network_size(height, width)
-        nearest = self._network.config.mask_resize == "nearest"  # so that masks stay 0 or 1
-        way = cv2.INTER_AREA if size < given.shape else cv2.INTER_LINEAR
-        if nearest:
-            way = cv2.INTER_NEAREST_EXACT
+        nearest = self._network.config.mask_resize == "nearest"
         masks = np.empty((len(ids), *size), np.float32)
         for mask, object_id in zip(masks, ids, strict=True):
-            inside = (given == object_id).astype(np.float32)
-            if inside.shape != size:
-                inside = cv2.resize(inside, size[::-1], interpolation=way)
-            mask[:] = inside
+            mask[:] = scale_mask((given == object_id).astype(np.float32), size, nearest=nearest)
         return Padding(*size).pad(torch.from_numpy(masks)[None].to(self._device))
 
     def _to_result(
