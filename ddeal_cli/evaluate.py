@@ -8,9 +8,10 @@ import typer
 
 from ddeal_cli import options
 from ddeal_cli.app import app, epilog
-from ddeal_cli.evaluation_target import EvaluationTarget, ProtocolName, find_target
+from ddeal_cli.evaluation_target import EvaluationTarget, find_target
 from ddeal_cli.progress import ProgressLine
 from ddeal_cli.score_report import LINES, Comparison, ScoreReport, line_of
+from ddeal_core.choices import Protocol
 from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def evaluate(
         ),
     ] = None,
     protocol: Annotated[
-        ProtocolName | None,
+        Protocol | None,
         typer.Option(
             metavar="RULES",
             help="davis2016: one object, all that is not 0. davis2017: ids of the first frame. "

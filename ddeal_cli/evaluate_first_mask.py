@@ -13,11 +13,11 @@ from ddeal_cli.material import folder_name, read_folder
 from ddeal_cli.options import Json, Quiet
 from ddeal_cli.progress import ProgressLine
 from ddeal_cli.tables import show_table
+from ddeal_core.choices import HintMethod
 from ddeal_core.errors import DatasetError, InputError
 
 if TYPE_CHECKING:
     from ddeal_core.evaluation.first_masks import FirstMaskScore, MaskTask
-    from ddeal_core.interaction import Method
 
 
 @app.command(
@@ -72,7 +72,7 @@ def evaluate_first_mask(
     if not datasets and not stills:
         raise InputError("name what to measure on: a folder of video with masks, or --stills")
     sets = dict(_sets(datasets or [], stills or [], most))
-    chosen: tuple[Method, ...] = ("network", "grabcut") if method == "both" else (method,)
+    chosen: tuple[HintMethod, ...] = ("network", "grabcut") if method == "both" else (method,)
     scores: dict[str, dict[str, FirstMaskScore]] = {}
     total = sum(len(tasks) for tasks in sets.values()) * len(chosen)
     with ProgressLine("measure", total=total, unit="objects", quiet=quiet) as line:

@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from ddeal_core.choices import Protocol
 from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
     from ddeal_core.datasets import Sequence as DatasetSequence
     from ddeal_core.evaluation import SequencePlan
 
-__all__ = ["EvaluationTarget", "ProtocolName", "find_target"]
-
-ProtocolName = Literal["davis2016", "davis2017", "ytvos", "vos-benchmark", "every-frame"]
+__all__ = ["EvaluationTarget", "find_target"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def find_target(
     images: Path | None,
     annotations: Path | None,
     *,
-    protocol: ProtocolName | None,
+    protocol: Protocol | None,
     image_set: str | None,
     names: list[str] | None,
     seen: Path | None,

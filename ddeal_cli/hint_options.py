@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddeal_core.choices import HintMethod
 from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ ScribbleOption = Annotated[
     ),
 ]
 MethodOption = Annotated[
-    Literal["network", "grabcut"],
+    HintMethod,
     typer.Option(
         help="What makes the mask: the network, or GrabCut, for drawings and plain grounds.",
         rich_help_panel=_PANEL,

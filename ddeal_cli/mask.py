@@ -9,7 +9,7 @@ import typer
 from ddeal_cli import hint_options
 from ddeal_cli.app import app
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.options import Json, Overwrite, Quiet
+from ddeal_cli.options import Json, Overwrite, Quiet, video_there
 from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ def mask(
     video: Annotated[
         str,
         typer.Argument(
-            metavar="VIDEO", help="Video, folder of images, pattern, or one image; also live."
+            metavar="VIDEO",
+            callback=video_there,
+            help="Video, folder of images, pattern, or one image; also live.",
         ),
     ],
     box: hint_options.BoxOption = None,

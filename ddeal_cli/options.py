@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ddeal_core.choices import DeviceName
 from ddeal_core.errors import InputError
+from ddeal_core.video_names import check_there
 
 if TYPE_CHECKING:
     from ddeal_core.network import Ablation
@@ -28,6 +30,7 @@ __all__ = [
     "ablation_of",
     "parse_resolution",
     "parse_size",
+    "video_there",
 ]
 
 
@@ -53,6 +56,13 @@ def _there(path: Path | None) -> Path | None:
     return path
 
 
+def video_there(video: str | None) -> str | None:
+    """Refuse a name of nothing at once, not when what reads videos is imported."""
+    if video is not None:
+        check_there(video)
+    return video
+
+
 WeightsOption = Annotated[
     Path | None,
     typer.Option(
@@ -65,7 +75,7 @@ WeightsOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[
-    Literal["auto", "cpu", "cuda", "mps"],
+    DeviceName,
     typer.Option(
         help="Where to compute; auto takes a GPU if there is one.", rich_help_panel=_NETWORK
     ),

@@ -7,7 +7,7 @@ import typer
 from ddeal_cli import segment_options as own
 from ddeal_cli.app import app, epilog
 from ddeal_cli.one_video import run_and_tell
-from ddeal_cli.options import DeviceOption, Json, Overwrite, Quiet
+from ddeal_cli.options import DeviceOption, Json, Overwrite, Quiet, video_there
 from ddeal_cli.segment import parse_objects
 
 
@@ -23,7 +23,9 @@ def render(
     video: Annotated[
         str,
         typer.Argument(
-            metavar="VIDEO", help="Video file, folder of images, or pattern such as 'shots/*.jpg'."
+            metavar="VIDEO",
+            callback=video_there,
+            help="Video file, folder of images, or pattern such as 'shots/*.jpg'.",
         ),
     ],
     masks: Annotated[

@@ -5,15 +5,26 @@ from typing import Annotated, Literal
 
 import typer
 
+from ddeal_core.choices import Direction, OnError, OutputKind
 from ddeal_core.errors import InputError
+from ddeal_core.video_names import check_there
 
 _INPUT, _OUTPUT, _MANY = "Input", "Output", "Many videos"
 _INSIDE, _FINISHING = "See inside", "Finishing"
+
+
+def _there(videos: list[str]) -> list[str]:
+    """Refuse the name of nothing; of several, each is told of when its turn comes."""
+    if len(videos) == 1:
+        check_there(videos[0])
+    return videos
+
 
 VideosArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="VIDEO...",
+        callback=_there,
         help="Video file, folder of images, or pattern such as 'shots/*.jpg'. Live: - reads "
         "standard input, camera (or camera:1) a camera, rtsp://... a stream. Many: several of "
         "them, or a folder of videos or of folders of images.",
@@ -31,7 +42,7 @@ MaskOption = Annotated[
     ),
 ]
 DirectionOption = Annotated[
-    Literal["forward", "backward", "both", "between"] | None,
+    Direction | None,
     typer.Option(
         help="Which way objects are followed from their masks: on to the end (the default), back "
         "to the beginning, or both, where each goes back from its first mask; between follows an "
@@ -87,11 +98,8 @@ OutputOption = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
-Format = Literal[
-    "masks", "mattes", "exr", "rgba", "coco", "soft", "alpha", "overlay", "matte", "background"
-]
 FormatOption = Annotated[
-    Format | None,
+    OutputKind | None,
     typer.Option(
         "--format",
         metavar="KIND",
@@ -155,7 +163,7 @@ FirstOption = Annotated[
 ]
 EndOption = Annotated[int | None, typer.Option(metavar="N", help="Frame to stop before.")]
 OnErrorOption = Annotated[
-    Literal["stop", "skip", "hold"],
+    OnError,
     typer.Option(
         "--on-error",
         help="What to do about frames that cannot be read: stop there and keep the results of "

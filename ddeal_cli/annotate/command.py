@@ -21,6 +21,7 @@ from ddeal_cli.options import (
     WithoutOption,
     ablation_of,
     parse_resolution,
+    video_there,
 )
 from ddeal_core.errors import InputError
 
@@ -34,7 +35,9 @@ def annotate(
     video: Annotated[
         str,
         typer.Argument(
-            metavar="VIDEO", help="Video file, folder of images, or pattern such as 'shots/*.jpg'."
+            metavar="VIDEO",
+            callback=video_there,
+            help="Video file, folder of images, or pattern such as 'shots/*.jpg'.",
         ),
     ],
     mask: Annotated[

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
+from ddeal_core.choices import DeviceName, Precision
 from ddeal_core.errors import InputError
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.settings import Count, Range, check_settings, check_value
 from ddeal_core.weights.bundled import weights_file
-
-if TYPE_CHECKING:
-    from ddeal_core.tracking.segmenter import DeviceName, Precision
 
 __all__ = ["Case", "Effort", "NetworkChoice", "Resolution"]
 
@@ -99,8 +97,8 @@ class Case:
     subject: NetworkChoice
     size: tuple[int, int]
     objects: int
-    precision: "Precision" = "float32"
-    device: "DeviceName" = "cpu"
+    precision: Precision = "float32"
+    device: DeviceName = "cpu"
     threads: int = 1
     resolution: Resolution = None
     look_ahead: int = 1

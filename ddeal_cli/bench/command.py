@@ -18,6 +18,7 @@ from ddeal_cli.options import (
     Quiet,
     parse_resolution,
     parse_size,
+    video_there,
 )
 from ddeal_cli.progress import ProgressLine
 from ddeal_core.errors import InputError
@@ -55,7 +56,9 @@ def bench(
     video: Annotated[
         str | None,
         typer.Argument(
-            metavar="VIDEO", help="Your own video, with --mask. Default: the sample clip."
+            metavar="VIDEO",
+            callback=video_there,
+            help="Your own video, with --mask. Default: the sample clip.",
         ),
     ] = None,
     mask: Annotated[

@@ -12,10 +12,12 @@ from typing import cast, get_args
 
 from ddeal_core.batch.job import Job
 from ddeal_core.batch.mask_rule import find_mask
+from ddeal_core.choices import OutputKind
 from ddeal_core.errors import InputError
 from ddeal_core.media.file_kinds import VIDEO_ENDINGS, is_image, natural_key
-from ddeal_core.media.outputs.writers import Kind, is_folder
+from ddeal_core.media.outputs.writers import is_folder
 from ddeal_core.runs.request import OutputOptions, VideoRequest
+from ddeal_core.video_names import is_live
 
 _FIELD = re.compile(r"\{(\w*)\}")
 _FIELDS = ("stem", "name", "parent")
@@ -50,13 +52,6 @@ def find_videos(words: Sequence[str | os.PathLike[str]]) -> tuple[list[str], boo
             raise InputError(f"{video} is named twice: give each video once")
         places[place] = video
     return videos, many
-
-
-def is_live(text: str) -> bool:
-    """Whether a word is a pipe, a camera or a stream, as `open_source` takes it."""
-    if text == "-":
-        return True
-    return bool(re.match(r"camera(:|$)|[a-z]+://", text)) and not Path(text).exists()
 
 
 def _expanded(text: str) -> list[str]:
@@ -97,7 +92,7 @@ def _names(video: str) -> dict[str, str]:
     if path.is_file():
         return {"stem": path.stem, "name": path.name, "parent": path.resolve().parent.name}
     if is_live(video):
-        name = "video" if video == "-" else re.match(r"[a-z]+", video)[0]  # type: ignore[index]
+        name = "video" if video == "-" else re.split("[^a-zA-Z]", video)[0]
         return {"stem": name, "name": name, "parent": ""}
     folder = Path(os.path.realpath(path.parent))  # a pattern stands for its folder
     return {"stem": folder.name, "name": folder.name, "parent": folder.parent.name}
@@ -190,7 +185,7 @@ def _output(word: str, names: dict[str, str], *, several: bool) -> str:
         return _filled(word, names)
     path = Path(_without_kind(word))
     kind = word.partition("=")[0] if path != Path(word) else None
-    if not is_folder(path, cast("Kind | None", kind)):
+    if not is_folder(path, cast("OutputKind | None", kind)):
         if several:
             raise InputError(
                 f"{word} is one file for several videos: write the video's name as {{stem}}, "
@@ -202,7 +197,7 @@ def _output(word: str, names: dict[str, str], *, several: bool) -> str:
 
 def _without_kind(word: str) -> str:
     front, sign, rest = word.partition("=")
-    return rest if sign and rest and front in get_args(Kind) else word
+    return rest if sign and rest and front in get_args(OutputKind) else word
 
 
 def _place(name: str) -> str:

@@ -10,12 +10,12 @@
   carrying it along optical flow
 """
 
+from ddeal_core.choices import Protocol
 from ddeal_core.evaluation.baselines import carry_along_flow, copy_first_mask
 from ddeal_core.evaluation.categories import read_seen
 from ddeal_core.evaluation.measures import contour_accuracy, jaccard
 from ddeal_core.evaluation.plan import (
     GivenMask,
-    Protocol,
     SequencePlan,
     given_masks,
     plan_sequence,

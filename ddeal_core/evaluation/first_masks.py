@@ -16,6 +16,7 @@ from statistics import mean, median
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.choices import HintMethod
 from ddeal_core.datasets.clip import IGNORE, shows_objects
 from ddeal_core.datasets.layouts import Sequence
 from ddeal_core.datasets.object_crops import is_held_out
@@ -24,7 +25,6 @@ from ddeal_core.datasets.real import read_annotation
 from ddeal_core.datasets.stills import Stills, usable_objects
 from ddeal_core.errors import InputError
 from ddeal_core.evaluation.measures import jaccard
-from ddeal_core.interaction.first_mask import Method
 from ddeal_core.interaction.grabcut import grab_cut
 from ddeal_core.interaction.hints import OBJECT, Hints, bounds
 from ddeal_core.interaction.simulated_user import next_click
@@ -135,7 +135,9 @@ def try_out(answering: Callable[[NDArray[np.uint8]], Answer], task: MaskTask) ->
     return Trial(task.name, tuple(after_box), tuple(alone), tuple(seconds))
 
 
-def answering(method: Method, weights: Path | None = None) -> Callable[[NDArray[np.uint8]], Answer]:
+def answering(
+    method: HintMethod, weights: Path | None = None
+) -> Callable[[NDArray[np.uint8]], Answer]:
     """Make a method ready to be tried out, with the weights of the package where none are given.
 
     Raises:

@@ -40,16 +40,15 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
+from ddeal_core.choices import Protocol
 from ddeal_core.datasets.layouts import Sequence as DatasetSequence
 from ddeal_core.errors import ConfigError, DatasetError
 from ddeal_core.evaluation.categories import SEEN_CATEGORIES, normalize
 from ddeal_core.media.masks.label_images import ids_in, read_labels
-
-Protocol = Literal["davis2016", "davis2017", "ytvos", "vos-benchmark", "every-frame"]
 
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 BY_PRESENCE: tuple[Protocol, ...] = ("vos-benchmark", "every-frame")

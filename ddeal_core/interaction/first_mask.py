@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.choices import HintMethod
 from ddeal_core.errors import InputError
 from ddeal_core.interaction.grabcut import grab_cut
 from ddeal_core.interaction.hints import OBJECT, Hints, check_image, marked
@@ -17,8 +18,6 @@ from ddeal_core.media.sources.live_source import LiveSource
 
 if TYPE_CHECKING:
     from ddeal_core.interaction.mask_finder import Picture
-
-Method = Literal["network", "grabcut"]
 
 _EDGE = 0.5  # how sure it must be that a pixel is an object's
 _DISC = 1 / 300  # of the frame's short side: radius of what a click settles, whatever is found
@@ -103,7 +102,7 @@ def mask_from_hints(
     hints: Mapping[int, Hints],
     mask: Mask | None = None,
     *,
-    method: Method = "network",
+    method: HintMethod = "network",
 ) -> Mask:
     """Make a mask by `first_mask` or by `grab_cut` (for drawings and plain grounds), or mend one.
 

@@ -36,9 +36,9 @@ from ddeal_core.media.outputs.picture_folders import (
 )
 from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.outputs.video_writer import VideoWriter
-from ddeal_core.media.outputs.writers import Kind, open_writer
+from ddeal_core.media.outputs.writers import open_writer
 from ddeal_core.media.pixel_limit import max_pixels, set_max_pixels
-from ddeal_core.media.sources.damage import DamageRecord, OnError
+from ddeal_core.media.sources.damage import DamageRecord
 from ddeal_core.media.sources.frame_reader import FrameReader
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.media.sources.image_source import ImageSource, read_image
@@ -56,13 +56,11 @@ __all__ = [
     "FrameReader",
     "FrameSource",
     "ImageSource",
-    "Kind",
     "LiveSource",
     "Manifest",
     "Mask",
     "MaskFolderWriter",
     "MatteFolderWriter",
-    "OnError",
     "ResultWriter",
     "RgbaFolderWriter",
     "Verdict",

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.choices import Direction
 from ddeal_core.errors import MaskError
 from ddeal_core.media.sources.backwards import backwards
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.journal import Pass
-from ddeal_core.runs.request import Direction
 from ddeal_core.runs.stages import ahead
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.tracker import Tracker

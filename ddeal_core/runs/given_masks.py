@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.choices import Direction
 from ddeal_core.errors import InputError, MaskError, MediaError
 from ddeal_core.interaction.first_mask import image_at, mask_from_hints
 from ddeal_core.media.masks.mask_images import Mask
 from ddeal_core.media.masks.mask_set import mask_files, read_masks
 from ddeal_core.media.sources.backwards import last_frame
 from ddeal_core.media.sources.frame_source import FrameSource
-from ddeal_core.runs.request import Direction, Labels, VideoRequest
+from ddeal_core.runs.request import Labels, VideoRequest
 
 if TYPE_CHECKING:
     from ddeal_core.tracking.tracker import Tracker

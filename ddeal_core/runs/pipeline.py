@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ddeal_core.choices import Direction
 from ddeal_core.errors import InputError, MaskError, MediaError, StoppedError
 from ddeal_core.finishing import UNFINISHED, Finisher, Finishing
 from ddeal_core.media.frame import Frame
@@ -28,7 +29,7 @@ from ddeal_core.runs.journal import Journal, Pass
 from ddeal_core.runs.known_masks import KnownMasks
 from ddeal_core.runs.outputs import Progress, RunOutputs
 from ddeal_core.runs.records import run_settings
-from ddeal_core.runs.request import Direction, Labels
+from ddeal_core.runs.request import Labels
 from ddeal_core.runs.result_log import ResultLog
 from ddeal_core.runs.stages import Consumer, ahead
 from ddeal_core.tracking.doubt import DoubtMeter

@@ -10,12 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
+from ddeal_core.choices import Direction
 from ddeal_core.finishing.options import UNFINISHED, Finishing
 from ddeal_core.media.identity import Settings, sha256_of_array
 from ddeal_core.media.masks.mask_images import Mask
 from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.sources.frame_source import FrameSource
-from ddeal_core.runs.request import Direction, Labels
+from ddeal_core.runs.request import Labels
 from ddeal_core.tracking.segmenter import Segmenter
 
 _LIBRARIES = ("ddeal", "av", "numpy", "opencv-python-headless", "pillow", "torch")

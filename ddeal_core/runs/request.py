@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.choices import (
+    DeviceName,
+    Direction,
+    HintMethod,
+    OnError,
+    OutputKind,
+    Precision,
+)
 from ddeal_core.errors import InputError
 from ddeal_core.finishing.options import UNFINISHED, Finishing
 from ddeal_core.media.masks.mask_images import Mask
@@ -21,15 +29,11 @@ from ddeal_core.media.masks.mask_images import Mask
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from ddeal_core.interaction.first_mask import Method
     from ddeal_core.interaction.hints import Hints
     from ddeal_core.media.matting.background import Background, Colour
-    from ddeal_core.media.outputs.writers import Kind
-    from ddeal_core.media.sources.damage import OnError
     from ddeal_core.network.config import Ablation
-    from ddeal_core.tracking.segmenter import DeviceName, Precision, Segmenter
+    from ddeal_core.tracking.segmenter import Segmenter
 
-Direction = Literal["forward", "backward", "both", "between"]
 Labels = Mask | NDArray[np.integer]
 Named = str | os.PathLike[str]
 HintReader = Callable[[tuple[int, int], Sequence[int]], "Mapping[int, Hints]"]
@@ -70,7 +74,7 @@ class VideoRequest:
     video: Named | BinaryIO
     masks: Named | Sequence[Named] | Mapping[int, Labels] = ()
     hints: Mapping[int, Hints] | HintReader | None = None
-    method: Method = "network"
+    method: HintMethod = "network"
     objects: Collection[int] | None = None
     direction: Direction = "forward"
     at: int | None = None
@@ -116,7 +120,7 @@ class OutputOptions:
     """
 
     names: Named | Sequence[Named]
-    kind: Kind | None = None
+    kind: OutputKind | None = None
     background: Named | Colour | Background | None = None
     hard: bool = False
     depth: Literal[8, 16] | None = None

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ddeal_core.choices import DeviceName, Precision
 from ddeal_core.errors import InputError, MaskError
 from ddeal_core.inference.network import InferenceNetwork, for_inference
 from ddeal_core.inference.replay import CudaGraphs
@@ -27,10 +28,8 @@ from ddeal_core.tracking.tracker import Tracker
 from ddeal_core.weights.bundled import BUNDLED
 from ddeal_core.weights.files import load_checkpoint
 
-__all__ = ["DeviceName", "Labels", "Precision", "Segmenter", "resolve_device"]
+__all__ = ["Labels", "Segmenter", "resolve_device"]
 
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["float32", "bfloat16", "float16"]
 Labels = Mask | NDArray[np.integer]
 
 _DTYPES: dict[Precision, torch.dtype] = {

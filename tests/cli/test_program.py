@@ -9,13 +9,14 @@ from waiting import HANG
 from ddeal_core.media import read_mask
 
 
-def test_help_and_version_import_nothing_heavy(run_python):
+def test_help_and_a_missing_video_import_nothing_heavy(run_python):
     code = (
         "import sys\n"
         "from ddeal_cli.main import main\n"
         "pages = ['train', '-h'], ['bench', '-h'], ['annotate', '-h']\n"
         "calls = [['--version'], ['--help'], *pages]\n"
         "states = [main(call) for call in calls]\n"
+        "states += [main(['segment', 'no.mp4', '-m', 'no.png']) != 2]\n"
         "heavy = {'torch', 'numpy', 'cv2', 'av', 'PIL', 'matplotlib', 'starlette', 'uvicorn'}\n"
         "heavy &= sys.modules.keys()\n"
         "sys.exit(f'{states} {heavy}' if heavy or any(states) else 0)\n"

@@ -2,7 +2,6 @@
 
 import json
 from fractions import Fraction
-from typing import get_args
 
 import av
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ddeal_core.errors import InputError
-from ddeal_core.media import Cutout, Kind, open_outputs, open_source
+from ddeal_core.media import Cutout, open_outputs, open_source
 from ddeal_core.media.outputs.coco_writer import pack_counts, run_lengths
 
 SIZE = (96, 128)
@@ -129,12 +128,6 @@ def test_a_video_behind_the_objects_runs_at_its_own_speed(tiny_clip, make_clip, 
                 writer.write(frame, Cutout(frame.image, np.zeros(SIZE, np.uint8)))
     means = [image.mean() for image in decode(tmp_path / "out.mp4")]
     assert means == pytest.approx([40, 40, 120, 120, 200, 200, 40, 40], abs=6)
-
-
-def test_kinds_of_the_command_are_those_of_the_library():
-    from ddeal_cli.segment_options import Format
-
-    assert get_args(Format) == get_args(Kind)
 
 
 def test_hard_edges(tiny_clip, tmp_path):

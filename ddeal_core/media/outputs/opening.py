@@ -9,12 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Unpack, get_args
 
+from ddeal_core.choices import OutputKind
 from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.outputs.manifest import is_manifest, manifest_path
 from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
 from ddeal_core.media.outputs.video_writer import VideoWriter
 from ddeal_core.media.outputs.writers import (
-    Kind,
     OutputLook,
     fits,
     is_input,
@@ -29,7 +29,7 @@ def open_outputs(
     words: Sequence[str | os.PathLike[str]],
     *,
     source: FrameSource,
-    kind: Kind | None = None,
+    kind: OutputKind | None = None,
     overwrite: bool = False,
     keep: Iterable[Path] = (),
     **look: Unpack[OutputLook],
@@ -129,15 +129,15 @@ def abandon_all(writers: Iterable[ResultWriter]) -> None:
         writer.abandon()
 
 
-def _parted(word: str | os.PathLike[str]) -> tuple[Kind | None, Path]:
+def _parted(word: str | os.PathLike[str]) -> tuple[OutputKind | None, Path]:
     text = os.fspath(word)
     if not text:
         raise InputError("an output has no name: give a file or a folder")
     front, sign, rest = text.partition("=")
-    for kind in get_args(Kind):
+    for kind in get_args(OutputKind):
         if sign and front == kind and rest:
             return kind, _nameable(rest)
-    meant = get_close_matches(front.lower(), get_args(Kind), n=1, cutoff=0.7) if sign else []
+    meant = get_close_matches(front.lower(), get_args(OutputKind), n=1, cutoff=0.7) if sign else []
     if meant:
         raise InputError(
             f"there is no kind {front!r}: write {meant[0]}={rest}, or ./{text} if that is the "

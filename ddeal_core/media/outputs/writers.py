@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypedDict, cast, get_args
 
+from ddeal_core.choices import OutputKind
 from ddeal_core.errors import OutputError
 from ddeal_core.media.matting.background import GREEN, Background, Colour, as_background
 from ddeal_core.media.outputs.coco_writer import CocoWriter
@@ -20,11 +21,6 @@ from ddeal_core.media.outputs.soft_writer import SOFT_ENDING, SoftWriter
 from ddeal_core.media.outputs.video_recipes import WRITTEN_ENDINGS, VideoKind, recipe_for
 from ddeal_core.media.outputs.video_writer import VideoWriter
 from ddeal_core.media.sources.frame_source import FrameSource
-
-Kind = Literal[
-    "masks", "mattes", "exr", "rgba", "coco", "soft", "alpha", "overlay", "matte", "background"
-]
-"""What an output holds; see `open_writer`."""
 
 FolderKind = Literal["masks", "mattes", "exr", "rgba"]
 _FOLDERS = get_args(FolderKind)
@@ -44,7 +40,7 @@ def open_writer(
     path: str | os.PathLike[str],
     *,
     source: FrameSource,
-    kind: Kind | None = None,
+    kind: OutputKind | None = None,
     background: str | os.PathLike[str] | Colour | Background | None = None,
     hard: bool = False,
     depth: Literal[8, 16] | None = None,
@@ -97,8 +93,8 @@ def open_writer(
         raise OutputError(f"{where} is the input's own place: write the output somewhere else")
     if depth not in (None, 8, 16):
         raise OutputError(f"the depth is 8 or 16 bits, not {depth}")
-    if kind is not None and kind not in get_args(Kind):
-        raise OutputError(f"no kind of output {kind!r}: choose {', '.join(get_args(Kind))}")
+    if kind is not None and kind not in get_args(OutputKind):
+        raise OutputError(f"no kind of output {kind!r}: choose {', '.join(get_args(OutputKind))}")
     deep = depth == 16 or (depth is None and source.info.bits > 8)
     if is_folder(where, kind):
         if kind in (None, "masks"):
@@ -142,12 +138,12 @@ def open_writer(
     )
 
 
-def is_folder(path: Path, kind: Kind | None = None) -> bool:
+def is_folder(path: Path, kind: OutputKind | None = None) -> bool:
     """Whether an output is a folder: by its kind if that is known, else by its name."""
     return path.is_dir() or not path.suffix or kind in _FOLDERS
 
 
-def fits(kind: Kind, path: Path) -> bool:
+def fits(kind: OutputKind, path: Path) -> bool:
     """Whether an output of this name could be of that kind, going by its ending."""
     ending = path.suffix.lower()
     if kind in _FOLDERS:  # shots are called "S01E03.v2"

@@ -3,13 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+
+from ddeal_core.choices import OnError
 
 _log = logging.getLogger(__name__)
-
-OnError = Literal["stop", "skip", "hold"]
-"""``stop`` ends with an error that has the frame's number; ``skip`` leaves the frame out;
-``hold`` gives the last good one again in its place, at the time of the one that is lost."""
 
 _TOLD = 8
 

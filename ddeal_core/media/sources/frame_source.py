@@ -10,11 +10,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Self, TypedDict, get_args
 
+from ddeal_core.choices import OnError
 from ddeal_core.errors import InputError
 from ddeal_core.media.colour import ColourTags
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
-from ddeal_core.media.sources.damage import DamageRecord, OnError
+from ddeal_core.media.sources.damage import DamageRecord
 from ddeal_core.media.sources.sound import Sound
 
 

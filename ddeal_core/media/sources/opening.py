@@ -16,6 +16,7 @@ from ddeal_core.media.sources.frame_source import FrameSource, SourceOptions
 from ddeal_core.media.sources.image_source import ImageSource
 from ddeal_core.media.sources.live_source import LiveSource, open_camera
 from ddeal_core.media.sources.video_source import VideoSource
+from ddeal_core.video_names import check_there, is_live
 
 
 def open_source(
@@ -47,31 +48,27 @@ def open_source(
         named = str(getattr(path, "name", "the open file"))
         return LiveSource(path, named=named, **options)
     text = os.fspath(path)
-    if not text:
-        raise MediaError("a video has no name: give a file, a folder or a pattern")
+    check_there(text)
     where = Path(path)
     if text == "-":
         # unbuffered: what has come is given at once
         pipe = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
         return LiveSource(pipe, named="standard input", **options)
-    if not where.exists():
-        if text == "camera" or text.startswith("camera:"):
+    if is_live(text):
+        if "://" not in text:
             return open_camera(text, **options)
-        if "://" in text:
-            return LiveSource(text, named=text, **options)
+        return LiveSource(text, named=text, **options)
     if where.is_dir():
         files = [entry for entry in where.iterdir() if is_image(entry)]
     elif where.exists():
         if where.suffix.lower() not in IMAGE_ENDINGS or _moves(where):
             return VideoSource(where, **options)
         files = [where]
-    elif glob.has_magic(text):
+    else:
         matches = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207
         files = [match for match in matches if is_image(match)]
         if not files:
             raise MediaError(f"no image fits the pattern {text}")
-    else:
-        raise MediaError(f"there is no file or folder {text}")
     files.sort(key=lambda file: (natural_key(file.name), str(file)))
     return ImageSource(where, files, frame_rate=frame_rate, **options)
 
