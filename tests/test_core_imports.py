@@ -25,6 +25,22 @@ def test_the_whole_core_and_all_it_offers_is_there_without_what_only_the_program
     )
 
 
+def test_packages_import_only_from_those_below_them_in_the_picture():
+    picture = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    picture = picture[picture.index(" ddeal_core/\n") : picture.index(" tests/ ")]
+    lines = [re.findall(r"(\w+)/ ", line) for line in picture.splitlines()]
+    floor = {name: -number for number, names in enumerate(lines) for name in names}
+    packages = {path.parent.name for path in (ROOT / "ddeal_core").glob("*/__init__.py")}
+    assert floor.keys() == packages
+    wrong = []
+    for name in packages:
+        for path in (ROOT / "ddeal_core" / name).rglob("*.py"):
+            named = re.findall(r"(?m)^ *from ddeal_core\.(\w+)", path.read_text(encoding="utf-8"))
+            above = {n for n in named if n != name and floor.get(n, -100) >= floor[name]}
+            wrong += [f"{path.name} imports {other}" for other in above]
+    assert wrong == []
+
+
 def test_messages_of_the_core_name_no_option_of_the_program():
     """An error names its cause and its remedy; `ddeal_cli.console` says which option that is."""
     named = []

@@ -21,7 +21,7 @@ from ddeal_core.cues.drawing import (
     paint,
     write_text,
 )
-from ddeal_core.cues.frame_cues import FrameCues
+from ddeal_core.tracking.frame_cues import FrameCues
 
 Given = tuple[int, Picture]
 """Number of a frame, and the picture of it that `CueFigure.given` makes."""

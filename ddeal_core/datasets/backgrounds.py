@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ddeal_core.datasets.arrays import Array, Floats
-from ddeal_core.datasets.material import Material
+from ddeal_core.datasets.cached_files import CachedFiles
 from ddeal_core.datasets.motion import folded
 from ddeal_core.datasets.pictures import image_files, read_image
 from ddeal_core.errors import DatasetError, MediaError
@@ -54,7 +54,7 @@ class VideoPlates:
         return [plates[number] for number in numbers]
 
 
-def open_photographs(root: Path) -> Material[Array]:
+def open_photographs(root: Path) -> CachedFiles[Array]:
     """Open a folder of photographs.
 
     Raises:
@@ -63,10 +63,10 @@ def open_photographs(root: Path) -> Material[Array]:
     paths = image_files(root)
     if not paths:
         raise DatasetError(f"{root} has no images")
-    return Material(paths, read_image, 128 << 20)
+    return CachedFiles(paths, read_image, 128 << 20)
 
 
-def open_videos(root: Path, *, max_side: int = _VIDEO_SIDE) -> Material[VideoPlates]:
+def open_videos(root: Path, *, max_side: int = _VIDEO_SIDE) -> CachedFiles[VideoPlates]:
     """Open a folder of videos, or one video; each is decoded once, at its first use.
 
     Raises:
@@ -78,7 +78,7 @@ def open_videos(root: Path, *, max_side: int = _VIDEO_SIDE) -> Material[VideoPla
     paths = tuple(p for p in inside if p is root or p.suffix.lower() in VIDEO_ENDINGS)
     if not paths:
         raise DatasetError(f"{root} has no videos ({', '.join(sorted(VIDEO_ENDINGS))})")
-    return Material(paths, partial(_read_video, max_side=max_side), 256 << 20)
+    return CachedFiles(paths, partial(_read_video, max_side=max_side), 256 << 20)
 
 
 def holds_videos(path: Path) -> bool:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ddeal_core.datasets.arrays import Array
-from ddeal_core.datasets.material import Material
+from ddeal_core.datasets.cached_files import CachedFiles
 from ddeal_core.datasets.pictures import MAX_SIDE, image_files, read_rgba
 from ddeal_core.errors import DatasetError
 
@@ -14,7 +14,7 @@ _MARGIN = 2  # clear pixels all round
 _THING_SIDE = 400  # pixels: pictures of a turntable are reduced to this longer side
 
 
-def open_cutouts(root: Path) -> Material[Array]:
+def open_cutouts(root: Path) -> CachedFiles[Array]:
     """Open a folder of images with alpha: ``[h, w, 4]`` uint8 each, alpha not multiplied in.
 
     Raises:
@@ -23,10 +23,10 @@ def open_cutouts(root: Path) -> Material[Array]:
     paths = image_files(root)
     if not paths:
         raise DatasetError(f"{root} has no images; cut-outs are PNG files with alpha")
-    return Material(paths, _read_cutout, 64 << 20)
+    return CachedFiles(paths, _read_cutout, 64 << 20)
 
 
-def open_turntables(root: Path) -> Material[Array]:
+def open_turntables(root: Path) -> CachedFiles[Array]:
     """Open ``<root>/<thing>/NN.webp``: RGBA pictures of a thing's sides, in the order of its turn.
 
     A thing is ``[sides, h, w, 4]`` uint8, alpha not multiplied in, clear at the border.
@@ -37,7 +37,7 @@ def open_turntables(root: Path) -> Material[Array]:
     things = [sides for sides in _side_files(root) if len(sides) > 1]
     if not things:
         raise DatasetError(f"{root} has no folder with two sides of a thing or more")
-    return Material(things, _read_turntable, 64 << 20)
+    return CachedFiles(things, _read_turntable, 64 << 20)
 
 
 def holds_turntables(root: Path) -> bool:

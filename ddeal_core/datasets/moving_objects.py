@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.datasets.arrays import Array, Floats
+from ddeal_core.datasets.cached_files import CachedFiles
 from ddeal_core.datasets.clip import IGNORE, closed_up
 from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop, shown_ids
 from ddeal_core.datasets.layouts import Sequence
-from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.motion import folded
 from ddeal_core.datasets.pictures import MAX_SIDE, read_image
 from ddeal_core.datasets.real import RealConfig, read_annotation
@@ -69,7 +69,7 @@ class _Catalogue:
         return 300 * (len(self.frames) + sum(map(len, self.objects)))
 
 
-class MovingObjects(Material[_Catalogue]):
+class MovingObjects(CachedFiles[_Catalogue]):
     """Sequences whose objects are laid over one another.
 
     Only annotated frames are used, of sequences with enough of them. Where the objects of a

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from ddeal_core.datasets.arrays import Array, Floats
-from ddeal_core.datasets.material import Material
+from ddeal_core.datasets.cached_files import CachedFiles
 from ddeal_core.datasets.rendering import Layer
 from ddeal_core.datasets.sources import Sources, draw_from
 from ddeal_core.datasets.synthetic_config import SyntheticConfig
@@ -31,7 +31,7 @@ class Shot:
         """Draw whether something of this probability happens."""
         return bool(self.rng.random() < probability)
 
-    def draw(self, sources: Sequence[Material[ThingT]]) -> ThingT:
+    def draw(self, sources: Sequence[CachedFiles[ThingT]]) -> ThingT:
         """Draw a thing of sources, which must not be empty."""
         source, index = draw_from(sources, self.rng)
         return source[index]

@@ -14,10 +14,10 @@ from ddeal_core.datasets.backgrounds import (
     open_photographs,
     open_videos,
 )
+from ddeal_core.datasets.cached_files import CachedFiles
 from ddeal_core.datasets.coco import open_coco
 from ddeal_core.datasets.cutouts import holds_turntables, open_cutouts, open_turntables
 from ddeal_core.datasets.layouts import find_sequences
-from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.moving_objects import MovingObjects
 from ddeal_core.datasets.stills import Stills, open_stills
 from ddeal_core.errors import DatasetError
@@ -25,7 +25,7 @@ from ddeal_core.errors import DatasetError
 _STILL_BYTES = 256 << 20
 """Bound of decoded stills that a process keeps, over all folders."""
 
-SourceT = TypeVar("SourceT", bound=Material[Any])
+SourceT = TypeVar("SourceT", bound=CachedFiles[Any])
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Sources:
     """
 
     stills: tuple[Stills, ...] = ()
-    cutouts: tuple[Material[Array], ...] = ()
-    turntables: tuple[Material[Array], ...] = ()
-    backgrounds: tuple[Material[Array], ...] = ()
-    videos: tuple[Material[VideoPlates], ...] = ()
+    cutouts: tuple[CachedFiles[Array], ...] = ()
+    turntables: tuple[CachedFiles[Array], ...] = ()
+    backgrounds: tuple[CachedFiles[Array], ...] = ()
+    videos: tuple[CachedFiles[VideoPlates], ...] = ()
     moving: tuple[MovingObjects, ...] = ()
 
     @classmethod

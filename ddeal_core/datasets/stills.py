@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from ddeal_core.datasets.arrays import Array
+from ddeal_core.datasets.cached_files import CachedFiles
 from ddeal_core.datasets.clip import IGNORE, shows_objects
-from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.pictures import MAX_SIDE, image_files, read_image
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.picture_files import opened_picture
@@ -55,7 +55,7 @@ class Still:
         return self.image.nbytes + self.labels.nbytes
 
 
-Stills = Material[Still]
+Stills = CachedFiles[Still]
 """Photographs with masks; the `image` of each item is its picture's file."""
 
 

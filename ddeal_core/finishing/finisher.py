@@ -13,7 +13,7 @@ from ddeal_core.finishing.options import Finishing
 from ddeal_core.finishing.shapes import dropped_specks, filled_holes, grown, nearer_to, shrunk
 from ddeal_core.finishing.steady import Steadier
 from ddeal_core.media.matting.cutout import Cutout, nearest_labels
-from ddeal_core.media.matting.edges import Box
+from ddeal_core.media.matting.edges import BoundingBox
 
 Float = NDArray[np.float32]
 
@@ -58,7 +58,7 @@ class _Finished(Cutout):
     def __init__(self, raw: Cutout, options: Finishing) -> None:
         self._raw, self._options = raw, options
         labels = self._clean = self._whole = raw.labels
-        box = Box.around(labels > 0, options.grow + 1)
+        box = BoundingBox.around(labels > 0, options.grow + 1)
         if box is not None:
             clean = dropped_specks(labels[box]) if options.drop_specks else labels[box]
             whole = filled_holes(clean) if options.fill_holes else clean
@@ -68,10 +68,10 @@ class _Finished(Cutout):
         self.record, self._ask_cues = raw.record, raw._ask_cues
 
     @cached_property
-    def _near(self) -> Box | None:
+    def _near(self) -> BoundingBox | None:
         """Where anything can change; None where there is nothing."""
         options = self._options
-        return Box.around(self._raw.soft() > 0, options.grow + 2 * options.feather + 1)
+        return BoundingBox.around(self._raw.soft() > 0, options.grow + 2 * options.feather + 1)
 
     @cached_property
     def _covered(self) -> Float:
@@ -137,7 +137,7 @@ def _outlined(labels: NDArray[np.uint8], options: Finishing) -> NDArray[np.uint8
     return labels
 
 
-def _pasted(whole: NDArray[Any], box: Box, part: NDArray[Any]) -> NDArray[Any]:
+def _pasted(whole: NDArray[Any], box: BoundingBox, part: NDArray[Any]) -> NDArray[Any]:
     """The whole with another part; itself where the part is its own."""
     if np.shares_memory(whole, part):
         return whole

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.media.matting.edges import Box
+from ddeal_core.media.matting.edges import BoundingBox
 
 Float = NDArray[np.float32]
 
@@ -35,7 +35,7 @@ class Steadier:
         planes: Float,
         object_ids: tuple[int, ...],
         there: NDArray[np.bool_],
-    ) -> tuple[Float, Box | None]:
+    ) -> tuple[Float, BoundingBox | None]:
         """Steady the masks of the next frame.
 
         Args:
@@ -51,7 +51,7 @@ class Steadier:
         last, self._grey = self._grey, grey
         seen = there if self._there is None else there | self._there
         scale = max(1.0, min(grey.shape) / 480)
-        box = Box.around(seen, round(_MASK * scale))
+        box = BoundingBox.around(seen, round(_MASK * scale))
         self._there, past = there, self._before
         out = planes
         if last is None or not past:

@@ -19,9 +19,9 @@ from ddeal_core.inference.folding import fold_backbone
 from ddeal_core.interaction.hint_maps import hint_maps
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints, bounds, grown_box
 from ddeal_core.interaction.network import FirstMaskNetwork, PictureFeatures
+from ddeal_core.interaction.weights import load_first_mask
 from ddeal_core.interaction.window import Crop
 from ddeal_core.media.matting.edges import refine_alpha
-from ddeal_core.weights.first_mask import load_first_mask
 
 _MARGIN = 0.2  # of a box's sides, on every side: what is looked at around it
 _CLOSER = 0.7  # of the frame: a crop smaller than that is worth a second look

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddeal_core.cues.frame_cues import FrameCues
+from ddeal_core.tracking.frame_cues import FrameCues
 from ddeal_core.tracking.maps import Given, Maps
 from ddeal_core.tracking.merging import soft_aggregation
 from ddeal_core.tracking.quantisation import quantise, with_background

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddeal_core.cues.frame_cues import FrameCues
 from ddeal_core.errors import InputError, MaskError, WeightsError
 from ddeal_core.inference.network import ReplayedNetwork
 from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID
@@ -20,7 +19,7 @@ from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
 from ddeal_core.settings import Range, check_value
 from ddeal_core.tracking.batches import Batches
-from ddeal_core.tracking.cue_reading import read_cues
+from ddeal_core.tracking.frame_cues import FrameCues, read_cues
 from ddeal_core.tracking.maps import Given, Maps
 from ddeal_core.tracking.merging import soft_aggregation
 from ddeal_core.tracking.motion_gate import apply_motion_gate

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ddeal_core import Ablation, Segmenter
-from ddeal_core.cues.frame_cues import FrameCues
+from ddeal_core.tracking.frame_cues import FrameCues
 
 
 def results(network, clip, masks=None, **options):

@@ -9,8 +9,8 @@ import torch
 from ddeal_core.datasets.layouts import DavisLayout
 from ddeal_core.evaluation.first_masks import FirstMaskScore, MaskTask, try_out
 from ddeal_core.interaction.simulated_user import next_click
+from ddeal_core.interaction.weights import load_first_mask
 from ddeal_core.training import FirstMaskRecipe, FirstMaskTrainer, TrainingData, join_world
-from ddeal_core.weights.first_mask import load_first_mask
 
 TINY = FirstMaskRecipe(size=64, crops=2, rounds=2, steps=2, checkpoint_every=1)
 

@@ -14,7 +14,6 @@ from ddeal_core.media.matting.composites import deepened
 from ddeal_core.media.matting.edges import foreground_colours, refined
 
 if TYPE_CHECKING:
-    from ddeal_core.cues.frame_cues import FrameCues
     from ddeal_core.media.frame import DeepPicture
 
 
@@ -67,7 +66,7 @@ class Cutout:
         self._deep: dict[bool, Cutout] = {}
         self._shallow: Cutout | None = None
         self._ask: Callable[[], NDArray[np.float32]] | None = None
-        self._ask_cues: Callable[[], FrameCues | None] | None = None
+        self._ask_cues: Callable[[], Any] = lambda: None
         self._is_final = False
         self.record: Callable[[], bytes] = lambda: b""
 
@@ -81,7 +80,7 @@ class Cutout:
         *,
         is_final: bool = False,
         record: Callable[[], bytes] = lambda: b"",
-        cues: Callable[[], FrameCues | None] | None = None,
+        cues: Callable[[], Any] = lambda: None,
     ) -> Cutout:
         """Take a `Result` of the tracker.
 
@@ -121,9 +120,9 @@ class Cutout:
         return self._deep[hdr]
 
     @cached_property
-    def cues(self) -> FrameCues | None:
-        """What led the network to it; None where nothing was predicted or cues are not kept."""
-        return None if self._ask_cues is None else self._ask_cues()
+    def cues(self) -> Any:
+        """What led the network to it, for the writers of `ddeal_core.cues`; None where unknown."""
+        return self._ask_cues()
 
     @cached_property
     def _probabilities(self) -> NDArray[np.float32] | None:

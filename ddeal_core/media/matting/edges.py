@@ -28,14 +28,14 @@ _SMOOTH = 1e-3  # variance of colour (of 0..1) below which a window counts as fl
 _STEEPNESS = 2.0  # of the final ramp; 1 leaves it
 
 
-class Box(NamedTuple):
+class BoundingBox(NamedTuple):
     """Rows and columns that an object and its surroundings take up."""
 
     rows: slice
     columns: slice
 
     @classmethod
-    def around(cls, mask: NDArray[np.bool_], margin: int) -> Box | None:
+    def around(cls, mask: NDArray[np.bool_], margin: int) -> BoundingBox | None:
         """The box of a mask with so many pixels around it; None where it is empty."""
         left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
         if not width:
@@ -72,7 +72,7 @@ def refined(image: NDArray[np.uint8], probability: Float) -> Float:
     alpha = np.zeros(probability.shape, np.float32)
     short = min(probability.shape)
     radius = max(2, round(short * _WINDOW))
-    box = Box.around(probability > 1 / 512, 2 * radius)
+    box = BoundingBox.around(probability > 1 / 512, 2 * radius)
     if box is None:
         return alpha
     scale = max(1.0, short / _LINES)
@@ -153,7 +153,7 @@ def foreground_colours(image: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]
     out = image.copy()
     short = min(alpha.shape)
     margin = max(4, round(short / 30))
-    box = Box.around(alpha > 0, 2 * margin)
+    box = BoundingBox.around(alpha > 0, 2 * margin)
     if box is None:
         return out
     region, share = out[box], alpha[box]

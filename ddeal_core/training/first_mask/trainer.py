@@ -21,6 +21,7 @@ from ddeal_core.datasets.object_crops import ObjectCrops
 from ddeal_core.errors import InputError
 from ddeal_core.inference.folding import fold_backbone
 from ddeal_core.interaction.network import FirstMaskNetwork, PictureFeatures
+from ddeal_core.interaction.weights import load_first_mask, save_first_mask
 from ddeal_core.training.averaging import MovingAverage
 from ddeal_core.training.clip_pass import ClipBatch
 from ddeal_core.training.data import TrainingData, batches
@@ -28,7 +29,6 @@ from ddeal_core.training.distributed import World
 from ddeal_core.training.first_mask.recipe import FirstMaskRecipe
 from ddeal_core.training.first_mask.user import HintingUser
 from ddeal_core.training.run import TrainingRun
-from ddeal_core.weights.first_mask import load_first_mask, save_first_mask
 
 
 class FirstMaskTrainer(TrainingRun[FirstMaskRecipe, FirstMaskNetwork]):

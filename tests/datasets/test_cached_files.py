@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from ddeal_core.datasets.backgrounds import open_videos
+from ddeal_core.datasets.cached_files import CachedFiles
 from ddeal_core.datasets.cutouts import open_cutouts
 from ddeal_core.datasets.inpainting import fill_behind
-from ddeal_core.datasets.material import Material
 from ddeal_core.datasets.rendering import dense_map, grid_points, smear
 from ddeal_core.datasets.sprites import premultiply
 from ddeal_core.datasets.stills import Still, cut, open_stills
@@ -92,7 +92,7 @@ class Reader:
 
 
 def test_material_keeps_to_its_bound_and_pickles_empty():
-    things = Material(range(5), Reader(), 3000)
+    things = CachedFiles(range(5), Reader(), 3000)
     for key in (0, 1, 2, 0, 3, 0, 1):
         assert things[key].size == 1000
     assert (len(things), things.read.made) == (5, [0, 1, 2, 3, 1])

@@ -13,7 +13,7 @@ class _Sized(Protocol):
 SizedT = TypeVar("SizedT", bound=_Sized)
 
 
-class Material(Generic[SizedT]):
+class CachedFiles(Generic[SizedT]):
     """A list of things, of which up to `cache_bytes` are kept decoded.
 
     `items` say where each is on disk, such as its path; `read`, a function at the top level of a
