@@ -14,7 +14,7 @@ from ddeal_cli.annotate.snapshots import Snapshots
 from ddeal_core.errors import InputError
 from ddeal_core.media.sources.opening import open_source
 from ddeal_core.runs.given_masks import references
-from ddeal_core.runs.stages import ahead
+from ddeal_core.runs.stages import prefetched
 from ddeal_core.tracking.doubt import DoubtMeter
 from ddeal_core.tracking.segmenter import Segmenter
 from ddeal_core.tracking.tracker import Tracker
@@ -90,7 +90,7 @@ class TrackingRun:
             tracker.restore(state)
         with (
             open_source(project.frames.source.path, start=begin) as source,
-            ahead(iter(source), capacity=_WAITING) as frames,
+            prefetched(iter(source), capacity=_WAITING) as frames,
         ):
             for frame in frames:
                 self._snapshots.offer(frame.index, tracker, what.given)

@@ -56,7 +56,7 @@ def open_cues(
         source: The video.
         masks: Given masks by number of frame.
         config: Of the network.
-        direction: Which way objects are followed; on the way back no cues are kept.
+        direction: Which way objects are followed; the backward pass keeps no cues.
         beside: Other outputs of the pass; they are abandoned if this fails.
         keep: Files that must not be written over.
         overwrite: Whether results may be replaced.

@@ -1,7 +1,7 @@
 """Following objects back from their masks, which is going forward through the frames in reverse.
 
-Results are written in the order of the video, so those of the way back are found first, and wait
-on the disk until their turn has come.
+Results are written in the order of the video, so the backward pass comes first, and its results
+wait on the disk until their turn has come.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ddeal_core.errors import MaskError
 from ddeal_core.media.sources.backwards import backwards
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.journal import Pass
-from ddeal_core.runs.stages import ahead
+from ddeal_core.runs.stages import prefetched
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.tracker import Tracker
 
@@ -28,7 +28,7 @@ _WAITING = 4  # frames that are decoded in advance
 
 
 @dataclass(frozen=True, slots=True)
-class WayBack:
+class BackwardTracking:
     """What is followed backward, and from where.
 
     Attributes:
@@ -43,7 +43,7 @@ class WayBack:
     keys: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, masks: Masks, direction: Direction, start: int) -> WayBack | None:
+    def of(cls, masks: Masks, direction: Direction, start: int) -> BackwardTracking | None:
         """Choose what to follow backward; None where nothing is to be.
 
         Going "backward" all masks count, from the last to the first. Going "both" ways, each
@@ -65,7 +65,7 @@ class WayBack:
         return cls(first, begins) if first else None
 
     @classmethod
-    def _between(cls, masks: Masks) -> WayBack:
+    def _between(cls, masks: Masks) -> BackwardTracking:
         keys: dict[int, list[int]] = {}
         for index, labels in masks.items():
             for number in np.unique(labels):
@@ -112,11 +112,12 @@ class WayBack:
         if done == total:
             return
         kept.restore(tracker)
-        with ahead(backwards(source, stop - done), capacity=_WAITING) as frames:
+        with prefetched(backwards(source, stop - done), capacity=_WAITING) as frames:
             pairs = encoded(tracker, frames, lambda f: f.image, count=look_ahead)
             for frame, encoding in pairs:
                 done += 1
-                result = kept.step(tracker, frame.image, self.masks.get(frame.index), encoding)
+                with kept.first_step_proves():
+                    result = tracker.step(frame.image, self.masks.get(frame.index), encoding)
                 ids = (i for i in result.object_ids if frame.index < self.begins.get(i, stop))
                 kept.log.add(frame.index, result, tuple(ids))
                 if done % look_ahead == 0:  # batches begin where they would have begun

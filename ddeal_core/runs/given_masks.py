@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from ddeal_core.choices import Direction
 from ddeal_core.errors import InputError, MaskError, MediaError
 from ddeal_core.interaction.first_mask import image_at, mask_from_hints
-from ddeal_core.media.masks.mask_images import Mask
+from ddeal_core.media.masks.mask_images import Mask, MaskLike, labels_of
 from ddeal_core.media.masks.mask_set import mask_files, read_masks
 from ddeal_core.media.sources.backwards import last_frame
 from ddeal_core.media.sources.frame_source import FrameSource
-from ddeal_core.runs.request import Labels, VideoRequest
+from ddeal_core.runs.request import VideoRequest
 
 if TYPE_CHECKING:
     from ddeal_core.tracking.tracker import Tracker
@@ -100,7 +100,9 @@ def given_masks(request: VideoRequest, source: FrameSource) -> dict[int, Mask]:
     return dict(sorted(masks.items()))
 
 
-def check_masks(masks: Mapping[int, Labels], source: FrameSource) -> dict[int, NDArray[np.integer]]:
+def check_masks(
+    masks: Mapping[int, MaskLike], source: FrameSource
+) -> dict[int, NDArray[np.integer]]:
     """Hold masks against the video, as far as that can be done before it is read.
 
     Returns:
@@ -116,7 +118,7 @@ def check_masks(masks: Mapping[int, Labels], source: FrameSource) -> dict[int, N
     promised = None if source.exact_count is None else source.start + source.exact_count
     given: dict[int, NDArray[np.integer]] = {}
     for index, mask in sorted(masks.items()):
-        labels = mask.labels if isinstance(mask, Mask) else np.asarray(mask)
+        labels = labels_of(mask)
         if index < source.start:
             raise MaskError(
                 f"a mask is given for frame {index}, before the first frame {source.start}"
@@ -185,7 +187,7 @@ def _frame(request: VideoRequest, source: FrameSource) -> int:
     return request.at
 
 
-def _as_mask(labels: Labels) -> Mask:
+def _as_mask(labels: MaskLike) -> Mask:
     if isinstance(labels, Mask):
         return labels
     ids = tuple(int(value) for value in np.unique(labels) if value)

@@ -3,16 +3,16 @@
 A hidden folder beside the first output holds
 
     run.json             what the run is: a run that differs from it does not go on from it
-    back.log             results of the way back, where objects are followed backwards
+    back.log             results of the backward pass, where objects are followed backwards
     back.safetensors     what the tracker knew after some frame of it, and how long the log was
-    forward.log          the same of the way forward
+    forward.log          the same of the forward pass
     forward.safetensors
     finishing            the name of the output that is about to appear
     lock                 held while a process writes here
 
 Outputs are made anew from the logs, without the network: an encoder cannot go on in the middle of
-a video, and results grow from a log to the bytes that they had. So it matters little when a run
-is killed: what lies behind the last tracker state is found again.
+a video, and a result that is read from a log is what it was, to the byte. So it matters little when
+a run is killed: frames after the last tracker state are segmented again.
 """
 
 from __future__ import annotations
@@ -23,19 +23,16 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.outputs.result_writer import writing
-from ddeal_core.network.state import FrameEncoding
 from ddeal_core.runs.result_log import ResultLog
 from ddeal_core.tracking.batches import is_out_of_memory
 from ddeal_core.tracking.result import Result
@@ -52,7 +49,7 @@ _SHARE = 100  # and so many times what writing one took
 
 
 class Pass:
-    """One way through a video: its results, and what the tracker knew after some of them.
+    """One pass over a video, forward or backward: its results, and the tracker after some of them.
 
     Args:
         log: Where results go.
@@ -94,21 +91,16 @@ class Pass:
             tracker.restore(self.state)
             self._unproven = True
 
-    def step(
-        self,
-        tracker: Tracker,
-        image: NDArray[np.uint8],
-        mask: NDArray[np.integer] | None,
-        encoding: FrameEncoding | None,
-    ) -> Result:
-        """Let a tracker segment the next frame: see `Tracker.step`.
+    @contextmanager
+    def first_step_proves(self) -> Iterator[None]:
+        """Hold the first step after `restore` against the state, whose values nobody has checked.
 
         Raises:
-            OutputError: The state that it was restored to has shapes or values of no tracker.
+            OutputError: The state has shapes or values of no tracker.
         """
         unproven, self._unproven = self._unproven, False
         try:
-            return tracker.step(image, mask, encoding)
+            yield
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
                 RuntimeError) as error:  # fmt: skip
             if not unproven or is_out_of_memory(error):
@@ -156,8 +148,8 @@ class Journal:
 
     Attributes:
         folder: Where it is.
-        back: The way back, once `start` or `resume` was called.
-        forward: The way forward.
+        back: The backward pass, once `start` or `resume` was called.
+        forward: The forward pass.
 
     Raises:
         BlockingIOError: Another process writes here.

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -15,9 +15,10 @@ from ddeal_core.errors import InputError, MaskError, MediaError, StoppedError
 from ddeal_core.finishing import UNFINISHED, Finisher, Finishing
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
+from ddeal_core.media.masks.mask_images import MaskLike
 from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.sources.frame_source import FrameSource
-from ddeal_core.runs.backward import WayBack
+from ddeal_core.runs.backward import BackwardTracking
 from ddeal_core.runs.given_masks import (
     add_references,
     anchor,
@@ -29,9 +30,8 @@ from ddeal_core.runs.journal import Journal, Pass
 from ddeal_core.runs.known_masks import KnownMasks
 from ddeal_core.runs.outputs import Progress, RunOutputs
 from ddeal_core.runs.records import run_settings
-from ddeal_core.runs.request import Labels
 from ddeal_core.runs.result_log import ResultLog
-from ddeal_core.runs.stages import Consumer, ahead
+from ddeal_core.runs.stages import Consumer, prefetched
 from ddeal_core.tracking.doubt import DoubtMeter
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
@@ -46,7 +46,7 @@ _WAITING = 4  # Frames between two stages: evens out their pace, and bounds the 
 def segment_video(
     segmenter: Segmenter,
     source: FrameSource,
-    masks: Labels | Mapping[int, Labels],
+    masks: MaskLike | Mapping[int, MaskLike],
     writers: Sequence[ResultWriter] = (),
     *,
     direction: Direction = "forward",
@@ -79,7 +79,7 @@ def segment_video(
         writers: Outputs, opened on `source`.
         direction: Which way objects are followed: see `VideoRequest`. Results come in the video's
             order in any case.
-        on_back: Called after each frame of the way back, all of which come before the first
+        on_back: Called after each frame of the backward pass, all of which come before the first
             result, with how many are done and how many there are.
         journal: Where results are kept until the outputs are whole, see `open_journal`; what it
             holds is not computed again. It belongs to this call.
@@ -109,13 +109,13 @@ def segment_video(
         outputs.abandon()
         raise
 
-    def went_back(so_far: int, total: int) -> None:
+    def count_back(so_far: int, total: int) -> None:
         on_back(so_far, total)
         if stop():
             raise StoppedError("stopped on the way back")
 
     def prepare(stack: ExitStack) -> Compute:
-        return _gone_back(segmenter, source, given, direction, journal, went_back, stack)
+        return _tracked(segmenter, source, given, direction, journal, count_back, stack)
 
     return _written(source, prepare, outputs, stop)
 
@@ -206,7 +206,7 @@ def _side_by_side(
 ) -> Generator[Progress]:
     """Decode and write in threads of their own while the network computes in the caller's."""
     with (
-        ahead(iter(source), capacity=_WAITING) as frames,
+        prefetched(iter(source), capacity=_WAITING) as frames,
         Consumer[Progress](outputs.write, capacity=_WAITING) as writing,
         closing(compute(frames)) as steps,
     ):
@@ -224,7 +224,7 @@ def _side_by_side(
             raise error
 
 
-def _gone_back(
+def _tracked(
     segmenter: Segmenter,
     source: FrameSource,
     given: Mapping[int, NDArray[np.integer]],
@@ -233,35 +233,35 @@ def _gone_back(
     on_back: Callable[[int, int], None],
     stack: ExitStack,
 ) -> Compute:
-    """Follow objects back where that is wanted; what is left is to go forward."""
-    way_back = WayBack.of(given, direction, source.start)
+    """Run the backward pass, if there is one; give the forward pass, which is still to run."""
+    backward = BackwardTracking.of(given, direction, source.start)
     left = {} if direction == "backward" else dict(given)
     kept = None if journal is None else journal.forward
     tracker = segmenter.tracker()
     add_references(tracker, source, given)
     forward = partial(_forward, segmenter, tracker.fork(), source, left, kept)
-    if way_back is None:
+    if backward is None:
         return forward
     if journal is not None:
         back = journal.back
     else:
         back = Pass(stack.enter_context(closing(ResultLog.temporary())))
-    way_back.follow(tracker, source, back, on_back, look_ahead=segmenter.look_ahead)
-    return partial(_joined, forward, back, way_back, segmenter.device)
+    backward.follow(tracker, source, back, on_back, look_ahead=segmenter.look_ahead)
+    return partial(_joined, forward, back, backward, segmenter.device)
 
 
 def _joined(
     forward: Compute,
     back: Pass,
-    way_back: WayBack,
+    backward: BackwardTracking,
     device: torch.device,
     frames: Iterator[Frame],
 ) -> Generator[Progress]:
-    """Add what was found going back to what is found going forward."""
+    """Join the results of the backward pass to those of the forward pass."""
     for step in forward(frames):
         found = back.get(step.frame, device)
-        if found is not None and way_back.keys:
-            both = step.result.blended(found, way_back.shares(step.frame.index))
+        if found is not None and backward.keys:
+            both = step.result.blended(found, backward.shares(step.frame.index))
             step = replace(step, result=both, forward=step.result)
         elif found is not None:
             step = replace(step, result=step.result.joined(found), forward=step.result)
@@ -276,7 +276,6 @@ def _forward(
     kept: Pass | None,
     frames: Iterator[Frame],
 ) -> Generator[Progress]:
-    track = tracker.step if kept is None else partial(kept.step, tracker)
     done, total = 0, source.frame_count
     last = source.start - 1
     before_objects = min(given) - source.start if given else sys.maxsize
@@ -308,7 +307,8 @@ def _forward(
                 f"frame of {source.path} cannot be read: give a mask for another one"
             )
         if not frame.held or result is None:
-            result = track(frame.image, given.pop(frame.index, None), encoding)
+            with nullcontext() if kept is None else kept.first_step_proves():
+                result = tracker.step(frame.image, given.pop(frame.index, None), encoding)
         last, done = frame.index, done + 1
         # Batches of frames begin where they would have begun.
         whole_batch = done <= before_objects or (done - before_objects) % count == 0

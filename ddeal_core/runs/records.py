@@ -13,10 +13,9 @@ import numpy as np
 from ddeal_core.choices import Direction
 from ddeal_core.finishing.options import UNFINISHED, Finishing
 from ddeal_core.media.identity import Settings, sha256_of_array
-from ddeal_core.media.masks.mask_images import Mask
+from ddeal_core.media.masks.mask_images import MaskLike, labels_of
 from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.sources.frame_source import FrameSource
-from ddeal_core.runs.request import Labels
 from ddeal_core.tracking.segmenter import Segmenter
 
 _LIBRARIES = ("ddeal", "av", "numpy", "opencv-python-headless", "pillow", "torch")
@@ -25,7 +24,7 @@ _LIBRARIES = ("ddeal", "av", "numpy", "opencv-python-headless", "pillow", "torch
 def run_settings(
     segmenter: Segmenter,
     source: FrameSource,
-    masks: Mapping[int, Labels],
+    masks: Mapping[int, MaskLike],
     direction: Direction = "forward",
     finishing: Finishing = UNFINISHED,
 ) -> Settings:
@@ -96,7 +95,7 @@ def _version(name: str) -> str:
         return "unknown"
 
 
-def _checksum(mask: Labels) -> str:
-    labels = mask.labels if isinstance(mask, Mask) else np.asarray(mask)
+def _checksum(mask: MaskLike) -> str:
+    labels = labels_of(mask)
     small = labels.size and labels.min() >= 0 and labels.max() < 256
     return sha256_of_array(labels.astype(np.uint8 if small else np.int64))

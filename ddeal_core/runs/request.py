@@ -11,9 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ddeal_core.choices import (
     DeviceName,
     Direction,
@@ -24,7 +21,7 @@ from ddeal_core.choices import (
 )
 from ddeal_core.errors import InputError
 from ddeal_core.finishing.options import UNFINISHED, Finishing
-from ddeal_core.media.masks.mask_images import Mask
+from ddeal_core.media.masks.mask_images import MaskLike
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -34,7 +31,6 @@ if TYPE_CHECKING:
     from ddeal_core.network.config import Ablation
     from ddeal_core.tracking.segmenter import Segmenter
 
-Labels = Mask | NDArray[np.integer]
 Named = str | os.PathLike[str]
 HintReader = Callable[[tuple[int, int], Sequence[int]], "Mapping[int, Hints]"]
 
@@ -72,7 +68,7 @@ class VideoRequest:
     """
 
     video: Named | BinaryIO
-    masks: Named | Sequence[Named] | Mapping[int, Labels] = ()
+    masks: Named | Sequence[Named] | Mapping[int, MaskLike] = ()
     hints: Mapping[int, Hints] | HintReader | None = None
     method: HintMethod = "network"
     objects: Collection[int] | None = None

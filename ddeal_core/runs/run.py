@@ -6,7 +6,6 @@ and sent to other processes; `open_run` gives what `run_video` goes through, ste
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ddeal_core.errors import InputError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
-from ddeal_core.media.masks.mask_images import Mask
+from ddeal_core.media.masks.mask_images import Mask, MaskLike
 from ddeal_core.media.outputs.manifest import read_manifest
 from ddeal_core.media.outputs.opening import abandon_all, check_free, open_outputs
 from ddeal_core.media.outputs.result_writer import ResultWriter
@@ -25,7 +24,7 @@ from ddeal_core.media.pixel_limit import limited_pixels
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.media.sources.opening import open_source
 from ddeal_core.runs.given_masks import given_masks, named_mask_files
-from ddeal_core.runs.request import Labels, NetworkOptions, OutputOptions, VideoRequest
+from ddeal_core.runs.request import Named, NetworkOptions, OutputOptions, VideoRequest
 from ddeal_core.whole_files import journal_folder
 
 if TYPE_CHECKING:
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from ddeal_core.tracking.doubt import DoubtMeter, Stretch
     from ddeal_core.tracking.result import Result
     from ddeal_core.tracking.segmenter import Segmenter
-
-Named = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +289,7 @@ def run_video(
         outputs: The outputs.
         network: What to load, or a network that is loaded; the bundled weights if None.
         on_open: Called once all is ready.
-        on_back: Called after each frame of the way back: see `segment_video`.
+        on_back: Called after each frame of the backward pass: see `segment_video`.
         on_progress: Called after each frame that is written.
         stop: Asked after each frame: see `segment_video`.
 
@@ -328,7 +325,7 @@ def run_video(
 
 def cut_out(
     video: Named | BinaryIO,
-    masks: Named | Sequence[Named] | Mapping[int, Labels],
+    masks: Named | Sequence[Named] | Mapping[int, MaskLike],
     outputs: Named | Sequence[Named],
     *,
     segmenter: Segmenter | None = None,

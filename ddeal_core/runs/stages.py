@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 @contextmanager
-def ahead(items: Iterator[T], *, capacity: int) -> Iterator[Iterator[T]]:
-    """Let a thread take items in advance.
+def prefetched(items: Iterator[T], *, capacity: int) -> Iterator[Iterator[T]]:
+    """Let a thread take items before they are asked for.
 
-        with ahead(iter(source), capacity=2) as frames:
+        with prefetched(iter(source), capacity=2) as frames:
             for frame in frames: ...
 
     Args:

@@ -17,7 +17,7 @@ from ddeal_core.errors import InputError, MaskError
 from ddeal_core.inference.network import InferenceNetwork, for_inference
 from ddeal_core.inference.replay import CudaGraphs
 from ddeal_core.media.identity import sha256_of_array, sha256_of_file
-from ddeal_core.media.masks.mask_images import Mask
+from ddeal_core.media.masks.mask_images import MaskLike, labels_of
 from ddeal_core.network.blank import blank_network
 from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
@@ -28,9 +28,8 @@ from ddeal_core.tracking.tracker import Tracker
 from ddeal_core.weights.bundled import BUNDLED
 from ddeal_core.weights.files import load_checkpoint
 
-__all__ = ["Labels", "Segmenter", "resolve_device"]
+__all__ = ["Segmenter", "resolve_device"]
 
-Labels = Mask | NDArray[np.integer]
 
 _DTYPES: dict[Precision, torch.dtype] = {
     "float32": torch.float32,
@@ -218,7 +217,7 @@ class Segmenter:
         )
 
     def track(
-        self, frames: Iterable[NDArray[np.uint8]], masks: Labels | Mapping[int, Labels]
+        self, frames: Iterable[NDArray[np.uint8]], masks: MaskLike | Mapping[int, MaskLike]
     ) -> Iterator[Result]:
         """Segment a video, frame by frame, as the frames come (`look_ahead` at a time).
 
@@ -259,13 +258,13 @@ def _checksum(network: Ddeal) -> str:
     return hashlib.sha256(record.encode()).hexdigest()
 
 
-def _by_frame(masks: Labels | Mapping[int, Labels]) -> dict[int, NDArray[np.integer]]:
+def _by_frame(masks: MaskLike | Mapping[int, MaskLike]) -> dict[int, NDArray[np.integer]]:
     by_frame = masks if isinstance(masks, Mapping) else {0: masks}
     if not by_frame:
         raise MaskError("no mask is given: at least one object must begin somewhere")
     given = {}
     for index, mask in by_frame.items():
-        labels = mask.labels if isinstance(mask, Mask) else np.asarray(mask)
+        labels = labels_of(mask)
         if index < 0:
             raise MaskError(f"a mask is given for frame {index}: frames are counted from 0")
         if not labels.any():

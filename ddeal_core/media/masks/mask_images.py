@@ -66,6 +66,15 @@ class Mask:
             raise MaskError(f"the mask holds ids {held}, not {self.object_ids}")
 
 
+MaskLike = Mask | NDArray[np.integer]
+"""A mask, or a label map ``[H, W]`` of integers."""
+
+
+def labels_of(mask: MaskLike) -> NDArray[np.integer]:
+    """Give the label map of either."""
+    return mask.labels if isinstance(mask, Mask) else np.asarray(mask)
+
+
 def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = None) -> Mask:
     """Read a mask of any usual kind; `Mask.understood` says how it was taken.
 

@@ -207,10 +207,10 @@ def is_complete(output: Path, settings: Settings) -> bool:
             return False
     except OSError:
         return False
-    return not manifest.is_folder or not strangers(output, manifest)
+    return not manifest.is_folder or not unlisted_images(output, manifest)
 
 
-def strangers(folder: Path, manifest: Manifest) -> list[str]:
+def unlisted_images(folder: Path, manifest: Manifest) -> list[str]:
     """Image files in an output's folder that its manifest does not know, by name.
 
     They would be taken for frames of it. Hidden files, and files that are no images, are not.
@@ -293,7 +293,7 @@ def verify(path: Path) -> Verdict:
     base = path if manifest.is_folder else path.parent
     problems = [problem for file in manifest.files if (problem := _problem(base, file))]
     if manifest.is_folder:
-        problems += [f"{name} is no part of it" for name in strangers(path, manifest)]
+        problems += [f"{name} is no part of it" for name in unlisted_images(path, manifest)]
     return Verdict(
         path,
         len(manifest.frames),

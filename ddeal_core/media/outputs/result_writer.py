@@ -84,13 +84,13 @@ class ResultWriter(ABC):
             size = self.path.stat().st_size
             return [FileRecord(self.path.name, size, sha256_of_file(self.path))]
 
-    def _disclaim(self) -> None:
+    def _remove_manifest(self) -> None:
         """Remove the manifest of an earlier output, which is about to be replaced."""
         manifest_path(self.path).unlink(missing_ok=True)
 
     def _publish(self, part: Path) -> None:
         """Give the finished file its name."""
-        self._disclaim()
+        self._remove_manifest()
         publish(part, self.path)
 
     @abstractmethod
@@ -209,7 +209,7 @@ class FolderWriter(ResultWriter):
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if not self._written:
-                self._disclaim()
+                self._remove_manifest()
             write_whole(path, content, sync=False)
         self._written[name] = FileRecord(name, len(content), hashlib.sha256(content).hexdigest())
 
@@ -224,14 +224,14 @@ class FolderWriter(ResultWriter):
         with writing(self.path):
             sync_files(self.path / name for name in self._written)
         there = {file.relative_to(self.path).as_posix() for file in self.path.glob(self._pattern)}
-        strangers = there - self._written.keys()
-        if strangers:
+        others = there - self._written.keys()
+        if others:
             _log.warning(
                 "%s also holds %d %s files of another run, such as %s",
                 self.path,
-                len(strangers),
+                len(others),
                 self._pattern.rpartition(".")[2].upper(),
-                min(strangers),
+                min(others),
             )
 
     def keep_part(self) -> Path:

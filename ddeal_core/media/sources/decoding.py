@@ -140,7 +140,7 @@ def pictures_of(
         MediaError: A packet is damaged or missing; the message has the frame's number.
     """
     count = seen = 0
-    weaver = Weaver(stream)
+    deinterlacer = Deinterlacer(stream)
     why: str | None = None
     try:
         for packet in packets:
@@ -154,7 +154,7 @@ def pictures_of(
                     break
                 if ledger is not None:
                     ledger.tick(picture)
-                for whole in weaver.weave(picture):
+                for whole in deinterlacer.push(picture):
                     yield whole
                     count += 1
             if cut_off:
@@ -162,7 +162,7 @@ def pictures_of(
                 break
     except (av.FFmpegError, OSError, ValueError) as error:
         why = reason(error)
-    for late in weaver.end():
+    for late in deinterlacer.end():
         yield late
         count += 1
     if why is None and checked and promised is not None and seen < promised:
@@ -176,7 +176,7 @@ def _is_behind(picture: av.VideoFrame, packet: Packet[VideoStream]) -> bool:
     return picture.pts is not None and packet.pts is not None and picture.pts > packet.pts
 
 
-class Weaver:
+class Deinterlacer:
     """Turns interlaced pictures into progressive ones (BWDIF); others pass at once."""
 
     def __init__(self, stream: VideoStream) -> None:
@@ -185,13 +185,13 @@ class Weaver:
         self._shape: tuple[int, int, str] | None = None
         self._stamps: list[tuple[int | None, Fraction | None]] = []
 
-    def weave(self, picture: av.VideoFrame) -> Iterator[av.VideoFrame]:
+    def push(self, picture: av.VideoFrame) -> Iterator[av.VideoFrame]:
         """Take one picture; gives those that are ready."""
         shape = (picture.width, picture.height, picture.format.name)
         if self._graph is not None and shape != self._shape:
             yield from self.end()
         if self._graph is None:
-            # below three lines there is nothing to weave
+            # below three lines there is nothing to deinterlace
             if not picture.interlaced_frame or min(shape[:2]) < 3:
                 yield picture
                 return

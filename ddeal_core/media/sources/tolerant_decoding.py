@@ -11,7 +11,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from ddeal_core.media.sources.damage import DamageRecord
-from ddeal_core.media.sources.decoding import Weaver, reason
+from ddeal_core.media.sources.decoding import Deinterlacer, reason
 from ddeal_core.media.sources.ledger import Ledger, Lost, stamp_of
 
 
@@ -40,7 +40,7 @@ def pictures_and_losses(
     stream.thread_type = "SLICE"
     # without it H.264 drops pictures behind a lost key frame and says nothing
     stream.codec_context.flags |= Flags.output_corrupt
-    weaver, ledger = Weaver(stream), Ledger()
+    deinterlacer, ledger = Deinterlacer(stream), Ledger()
     seen = 0
     flushed = False
     while not flushed:
@@ -66,10 +66,10 @@ def pictures_and_losses(
             elif not flushed:
                 yield Lost(None, None, reason(error))
         for picture in pictures:
-            for whole in weaver.weave(picture):
+            for whole in deinterlacer.push(picture):
                 yield from ledger.leave(whole)
         yield from ledger.settled()
-    for late in weaver.end():
+    for late in deinterlacer.end():
         yield from ledger.leave(late)
     yield from ledger.settled(ended=True)
     with contextlib.suppress(av.FFmpegError, OSError, ValueError):
