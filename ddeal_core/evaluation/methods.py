@@ -74,9 +74,13 @@ def run_method(
     """
     took: list[float] = []
     given = plan.given or None
-    binary = plan.protocol == "davis2016"
     made = track_sequence(
-        method, sequence, given=given, binary=binary, masks=masks, progress=progress, took=took
+        *(method, sequence),
+        given=given,
+        binary=plan.is_binary,
+        masks=masks,
+        progress=progress,
+        took=took,
     )
     score = score_predictions(plan, made)
     for _ in made:  # frames after the last one that is scored

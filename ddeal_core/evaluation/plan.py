@@ -100,6 +100,11 @@ class SequencePlan:
             raise DatasetError(f"sequence {self.name!r} has nothing to score: {left_out}")
 
     @property
+    def is_binary(self) -> bool:
+        """Whether whatever is not zero in a mask is the one object."""
+        return self.protocol == "davis2016"
+
+    @property
     def known_ids(self) -> frozenset[int]:
         """Ids that results may hold without a warning: scored ones and given ones."""
         return frozenset(self.object_ids).union(*(mask.object_ids for mask in self.given))

@@ -112,7 +112,7 @@ def _score_folder(job: tuple[SequencePlan, Path]) -> SequenceScore:
     highest = max(plan.known_ids)
 
     def read(path: Path) -> Labels:
-        if plan.protocol == "davis2016":
+        if plan.is_binary:
             return read_foreground(path)
         return read_labels(path, highest=highest)
 
@@ -122,7 +122,6 @@ def _score_folder(job: tuple[SequencePlan, Path]) -> SequenceScore:
 
 def _score(plan: SequencePlan, predictions: Iterator[tuple[str, Labels, str]]) -> SequenceScore:
     """Score predictions of (stem, labels, what to call them in an error)."""
-    binary = plan.protocol == "davis2016"
     by_presence = plan.protocol in BY_PRESENCE
     scored: dict[int, list[tuple[str, PairCounts]]] = {i: [] for i in plan.object_ids}
     strange = np.ones(256, np.uint8)
@@ -135,13 +134,13 @@ def _score(plan: SequencePlan, predictions: Iterator[tuple[str, Labels, str]]) -
         given, labels, origin = next(predictions, (None, None, ""))
         if labels is None or given != stem:
             raise DatasetError(f"sequence {plan.name!r}: there is no prediction of frame {stem}")
-        truth = read_foreground(path) if binary else read_labels(path)
+        truth = read_foreground(path) if plan.is_binary else read_labels(path)
         if labels.shape != truth.shape:
             raise MaskError(
                 f"prediction {origin} of {plan.name} is {_size(labels)} but its annotation "
                 f"{path} is {_size(truth)}; save masks at the size of the frames"
             )
-        if binary:
+        if plan.is_binary:
             labels = (labels != 0).view(np.uint8)
         else:
             unknown.update(_among(strange, labels))

@@ -44,15 +44,13 @@ class BackwardTracking:
 
     @classmethod
     def of(cls, masks: Masks, direction: Direction, start: int) -> BackwardTracking | None:
-        """Choose what to follow backward; None where nothing is to be.
+        """Choose what to follow in another direction than "forward"; None where nothing is to be.
 
         Going "backward" all masks count, from the last to the first. Going "both" ways, each
         object is followed back from its first mask, unless that is on the range's `start`.
         """
         if direction == "backward":
             return cls(masks, {})
-        if direction == "forward":
-            return None
         if direction == "between":
             return cls._between(masks)
         first: dict[int, NDArray[np.integer]] = {}

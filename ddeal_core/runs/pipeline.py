@@ -234,7 +234,9 @@ def _tracked(
     stack: ExitStack,
 ) -> Compute:
     """Run the backward pass, if there is one; give the forward pass, which is still to run."""
-    backward = BackwardTracking.of(given, direction, source.start)
+    backward = None
+    if direction != "forward":
+        backward = BackwardTracking.of(given, direction, source.start)
     left = {} if direction == "backward" else dict(given)
     kept = None if journal is None else journal.forward
     tracker = segmenter.tracker()

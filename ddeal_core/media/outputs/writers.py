@@ -22,8 +22,7 @@ from ddeal_core.media.outputs.video_recipes import WRITTEN_ENDINGS, VideoKind, r
 from ddeal_core.media.outputs.video_writer import VideoWriter
 from ddeal_core.media.sources.frame_source import FrameSource
 
-FolderKind = Literal["masks", "mattes", "exr", "rgba"]
-_FOLDERS = get_args(FolderKind)
+_FOLDERS = ("masks", "mattes", "exr", "rgba")
 _FILES = {".json": "coco", SOFT_ENDING: "soft"}  # kinds whose files have an ending of their own
 
 
