@@ -1,5 +1,7 @@
 """The program that commands are added to, and its help: panels, examples line by line."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -80,6 +82,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def options_in(panel: str) -> Callable[..., Any]:
+    """Make `typer.Option` for a panel of a command's help."""
+    return partial(typer.Option, rich_help_panel=panel)
 
 
 def show_help(context: typer.Context) -> None:

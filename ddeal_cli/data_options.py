@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from ddeal_cli.app import options_in
+
 __all__ = ["Datasets", "HeldOutSets", "ImageSet", "SyntheticClips", "ValidationFrames"]
 
-_PANEL = "What it learns from"
+_option = options_in("What it learns from")
 
 Datasets = Annotated[
     list[Path] | None,
@@ -18,34 +20,28 @@ Datasets = Annotated[
 ]
 ImageSet = Annotated[
     str | None,
-    typer.Option(
+    _option(
         "--set",
         metavar="NAME",
         help="List of sequences in each DATASET. Default: train where there is one, else all.",
-        rich_help_panel=_PANEL,
     ),
 ]
 HeldOutSets = Annotated[
     list[str] | None,
-    typer.Option(
+    _option(
         "--held-out",
         metavar="DIR[:SET]",
         help="Sequences to validate on; the training sequences if left out; repeatable.",
-        rich_help_panel=_PANEL,
     ),
 ]
 ValidationFrames = Annotated[
-    int | None,
-    typer.Option(
-        min=3, metavar="N", help="Validate on the first N frames only.", rich_help_panel=_PANEL
-    ),
+    int | None, _option(min=3, metavar="N", help="Validate on the first N frames only.")
 ]
 SyntheticClips = Annotated[
     bool | None,
-    typer.Option(
+    _option(
         "--synthetic/--no-synthetic",
         help="Clips made on the fly. Default: where material or no DATASET is named.",
         show_default=False,
-        rich_help_panel=_PANEL,
     ),
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ddeal_cli import options
-from ddeal_cli.app import app, epilog
+from ddeal_cli.app import app, epilog, options_in
 from ddeal_cli.evaluation_target import EvaluationTarget, find_target
 from ddeal_cli.progress import ProgressLine
 from ddeal_cli.score_report import LINES, Comparison, ScoreReport, line_of
@@ -17,7 +17,7 @@ from ddeal_core.errors import InputError
 if TYPE_CHECKING:
     from ddeal_core.evaluation.methods import Method
 
-_SCORED = "What is scored (the bundled weights if nothing is named)"
+_scored = options_in("What is scored (the bundled weights if nothing is named)")
 
 
 @app.command(
@@ -84,34 +84,20 @@ def evaluate(
         ),
     ] = None,
     results: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Score these masks, <sequence>/<frame>.png.",
-            rich_help_panel=_SCORED,
-        ),
+        Path | None, _scored(metavar="FOLDER", help="Score these masks, <sequence>/<frame>.png.")
     ] = None,
     baseline: Annotated[
         Literal["copy", "flow"] | None,
-        typer.Option(
-            help="Score copying the first mask, or carrying it along optical flow.",
-            rich_help_panel=_SCORED,
-        ),
+        _scored(help="Score copying the first mask, or carrying it along optical flow."),
     ] = None,
     baselines: Annotated[
-        bool,
-        typer.Option(
-            "--baselines",
-            help="Score both baselines and the weights, in one table.",
-            rich_help_panel=_SCORED,
-        ),
+        bool, _scored("--baselines", help="Score both baselines and the weights, in one table.")
     ] = False,
     ablation: Annotated[
         bool,
-        typer.Option(
+        _scored(
             "--ablation",
             help="Score the five lines of the paper's Table V: the weights with cues switched off.",
-            rich_help_panel=_SCORED,
         ),
     ] = False,
     weights: options.WeightsOption = None,

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from ddeal_cli.app import options_in
 from ddeal_core.choices import HintMethod
 from ddeal_core.errors import InputError
 
@@ -21,53 +20,46 @@ __all__ = [
     "hints_of",
 ]
 
-_PANEL = "First mask from hints"
+_option = options_in("First mask from hints")
 
 BoxOption = Annotated[
     list[str] | None,
-    typer.Option(
+    _option(
         "--box",
         metavar="[ID=]X,Y,W,H",
         help="Box around an object: left, top, width and height in pixels of the frame as "
         "displayed, or in %; ids are 1, 2, ... unless given. Repeatable.",
-        rich_help_panel=_PANEL,
     ),
 ]
 PointOption = Annotated[
     list[str] | None,
-    typer.Option(
+    _option(
         "--point",
         metavar="[ID=]X,Y",
         help="Point on an object; with several objects, say its id. Repeatable.",
-        rich_help_panel=_PANEL,
     ),
 ]
 NotPointOption = Annotated[
     list[str] | None,
-    typer.Option(
+    _option(
         "--not-point",
         metavar="[ID=]X,Y",
         help="Point that is not on the object; without an id, on none of them. Repeatable.",
-        rich_help_panel=_PANEL,
     ),
 ]
 ScribbleOption = Annotated[
     Path | None,
-    typer.Option(
+    _option(
         "--scribble",
         metavar="IMAGE",
         help="Strokes painted over the frame (PNG of its size). White: on no object. Black or "
         "transparent: unknown. Else as in a mask: the object's id in grey or palette, or one "
         "colour for each object.",
-        rich_help_panel=_PANEL,
     ),
 ]
 MethodOption = Annotated[
     HintMethod,
-    typer.Option(
-        help="What makes the mask: the network, or GrabCut, for drawings and plain grounds.",
-        rich_help_panel=_PANEL,
-    ),
+    _option(help="What makes the mask: the network, or GrabCut, for drawings and plain grounds."),
 ]
 
 

@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from ddeal_cli.app import options_in
 from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,57 +23,48 @@ __all__ = [
     "read_folder",
 ]
 
-_PANEL = "Material of synthetic clips"
+_option = options_in("Material of synthetic clips")
 
 Folder = tuple[str, str | None]
 """A dataset's folder, and the list of its sequences if one is named."""
 
 Stills = Annotated[
     list[Path] | None,
-    typer.Option(
+    _option(
         "--stills",
         metavar="DIR",
         help="Images with masks: a folder with images/ and masks/, or one of such folders; "
         "repeatable.",
-        rich_help_panel=_PANEL,
     ),
 ]
 Coco = Annotated[
     list[str] | None,
-    typer.Option(
+    _option(
         "--coco",
         metavar="JSON:IMAGES",
         help="COCO-style instances: the JSON file, a colon, the folder of images; repeatable.",
-        rich_help_panel=_PANEL,
     ),
 ]
 Cutouts = Annotated[
     list[Path] | None,
-    typer.Option(
+    _option(
         "--cutouts",
         metavar="DIR",
         help="Objects with alpha, PNG or WebP: a folder of pictures, or of turntables, "
         "each a folder with the sides of one thing in order; repeatable.",
-        rich_help_panel=_PANEL,
     ),
 ]
 Backgrounds = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--backgrounds",
-        metavar="DIR",
-        help="Photographs, or videos; repeatable.",
-        rich_help_panel=_PANEL,
-    ),
+    _option("--backgrounds", metavar="DIR", help="Photographs, or videos; repeatable."),
 ]
 Moving = Annotated[
     list[str] | None,
-    typer.Option(
+    _option(
         "--moving",
         metavar="DIR[:SET]",
         help="Video with masks, in the layout of DAVIS or YouTube-VOS, whose objects are laid over "
         "one another with their own motion; repeatable.",
-        rich_help_panel=_PANEL,
     ),
 ]
 

@@ -6,8 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
+from ddeal_cli.app import options_in
 from ddeal_core.choices import DeviceName
 from ddeal_core.errors import InputError
 from ddeal_core.video_names import check_there
@@ -44,7 +43,9 @@ class Cue(StrEnum):
 
 _ONCE_HEIGHT_FIRST = {(160, 288), (208, 368), (240, 432), (480, 854), (480, 864)}
 
-_NETWORK, _SHOWN, _OUTPUT = "Network", "What is shown", "Output"
+_network = options_in("Network")
+_shown = options_in("What is shown")
+_output = options_in("Output")
 
 
 def _there(path: Path | None) -> Path | None:
@@ -65,80 +66,54 @@ def video_there(video: str | None) -> str | None:
 
 WeightsOption = Annotated[
     Path | None,
-    typer.Option(
+    _network(
         "--weights",
         "-w",
         metavar="FILE",
         callback=_there,
         help="Weights (.safetensors); the bundled ones if left out.",
-        rich_help_panel=_NETWORK,
     ),
 ]
 DeviceOption = Annotated[
-    DeviceName,
-    typer.Option(
-        help="Where to compute; auto takes a GPU if there is one.", rich_help_panel=_NETWORK
-    ),
+    DeviceName, _network(help="Where to compute; auto takes a GPU if there is one.")
 ]
 ResolutionOption = Annotated[
     str | None,
-    typer.Option(
+    _network(
         metavar="N|native",
         help="Short side in pixels that the network sees, at most twice the video's; native leaves "
         "frames as they are. Results have the video's size in any case. Default: what the weights "
         "were made for.",
-        rich_help_panel=_NETWORK,
     ),
 ]
 PrecisionOption = Annotated[
-    Literal["float32", "bfloat16"],
-    typer.Option(help="Precision of the convolutions.", rich_help_panel=_NETWORK),
+    Literal["float32", "bfloat16"], _network(help="Precision of the convolutions.")
 ]
 LookAheadOption = Annotated[
     int,
-    typer.Option(
+    _network(
         "--look-ahead",
         min=1,
         max=64,
         metavar="N",
         help="Frames of a file that the backbone takes at once: for GPUs. The last digits may "
         "differ.",
-        rich_help_panel=_NETWORK,
     ),
 ]
 CudaGraphsOption = Annotated[
-    bool,
-    typer.Option(
-        "--cuda-graphs",
-        help="Launch all of a frame's work at once, on an NVIDIA GPU.",
-        rich_help_panel=_NETWORK,
-    ),
+    bool, _network("--cuda-graphs", help="Launch all of a frame's work at once, on an NVIDIA GPU.")
 ]
 WithoutOption = Annotated[
     list[Cue] | None,
-    typer.Option(
+    _network(
         metavar="CUE",
         help="Switch a cue off (Table V of the paper): matching, appearance, or its supplementary "
         "components alone; repeatable.",
-        rich_help_panel=_NETWORK,
     ),
 ]
-Overwrite = Annotated[
-    bool,
-    typer.Option("--overwrite", help="Replace results that exist.", rich_help_panel=_OUTPUT),
-]
-Quiet = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", help="Only warnings and errors.", rich_help_panel=_SHOWN),
-]
-Json = Annotated[
-    bool,
-    typer.Option(
-        "--json",
-        help="One JSON object on standard output at the end.",
-        rich_help_panel=_SHOWN,
-    ),
-]
+Overwrite = Annotated[bool, _output("--overwrite", help="Replace results that exist.")]
+Quiet = Annotated[bool, _shown("--quiet", "-q", help="Only warnings and errors.")]
+Json = Annotated[bool, _shown("--json", help="One JSON object on standard output at the end.")]
 
 
 def parse_resolution(text: str | None) -> int | Literal["native"] | None:

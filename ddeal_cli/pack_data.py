@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ddeal_cli import data_options
-from ddeal_cli.app import app, epilog
+from ddeal_cli.app import app, epilog, options_in
 from ddeal_cli.completion import complete_recipes
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.make_synthetic import OptionValues, read_options
@@ -20,7 +20,7 @@ from ddeal_core.errors import InputError
 if TYPE_CHECKING:
     from ddeal_core.datasets.packing import Packing
 
-_SIZE = "How small"
+_small = options_in("How small")
 
 
 @app.command(
@@ -47,35 +47,29 @@ def pack_data(
     option: OptionValues = None,
     recipe: Annotated[
         str,
-        typer.Option(
+        _small(
             metavar="NAME|FILE.json",
             autocompletion=complete_recipes,
             help="Whose clips the data are for; only their height counts.",
-            rich_help_panel=_SIZE,
         ),
     ] = "compact",
     short_side: Annotated[
         int | None,
-        typer.Option(
+        _small(
             min=16,
             metavar="N",
             help="Larger pictures are reduced to this shorter side. Default: 4/3 of the height "
             "of the recipe's tallest clips, which are cropped to 3/4 on average.",
-            rich_help_panel=_SIZE,
         ),
     ] = None,
-    quality: Annotated[
-        int,
-        typer.Option(min=1, max=100, metavar="N", help="Of WebP pictures.", rich_help_panel=_SIZE),
-    ] = 60,
+    quality: Annotated[int, _small(min=1, max=100, metavar="N", help="Of WebP pictures.")] = 60,
     held_out_short_side: Annotated[
         int | None,
-        typer.Option(
+        _small(
             min=16,
             metavar="N",
             help="The same for held-out frames and masks, whose files are else copied as they "
             "are; their scores then are those of other pictures.",
-            rich_help_panel=_SIZE,
         ),
     ] = None,
     jobs: Annotated[

@@ -5,12 +5,16 @@ from typing import Annotated, Literal
 
 import typer
 
+from ddeal_cli.app import options_in
 from ddeal_core.choices import Direction, OnError, OutputKind
 from ddeal_core.errors import InputError
 from ddeal_core.video_names import check_there
 
-_INPUT, _OUTPUT, _MANY = "Input", "Output", "Many videos"
-_INSIDE, _FINISHING = "See inside", "Finishing"
+_input = options_in("Input")
+_output = options_in("Output")
+_many = options_in("Many videos")
+_inside = options_in("See inside")
+_finishing = options_in("Finishing")
 
 
 def _there(videos: list[str]) -> list[str]:
@@ -71,13 +75,12 @@ AtOption = Annotated[
 ]
 MaskDirOption = Annotated[
     Path | None,
-    typer.Option(
+    _many(
         "--mask-dir",
         metavar="DIR",
         help="Where each video's mask is found by its name: DIR/clip.png, or a folder DIR/clip "
         "with masks by frame (of masks for all frames, the first is taken). Or write {stem} "
         "(clip), {name} (clip.mp4) or {parent} (its folder) in --mask, as in -o.",
-        rich_help_panel=_MANY,
     ),
 ]
 ObjectsOption = Annotated[
@@ -86,7 +89,7 @@ ObjectsOption = Annotated[
 ]
 OutputOption = Annotated[
     list[str] | None,
-    typer.Option(
+    _output(
         "--output",
         "-o",
         metavar="[KIND=]PATH",
@@ -95,63 +98,47 @@ OutputOption = Annotated[
         ".soft (what was found, for ddeal render); repeatable. A kind of --format may stand before "
         "it: matte=key.mp4. Default: the folder <video's name>_masks here. For many videos, {stem} "
         "is each one's name.",
-        rich_help_panel=_OUTPUT,
     ),
 ]
 FormatOption = Annotated[
     OutputKind | None,
-    typer.Option(
+    _output(
         "--format",
         metavar="KIND",
         help="What outputs hold, where their name fits. Folders: masks, mattes (a folder an "
         "object), exr (the same in half-float EXR), rgba. Files: coco, soft, alpha, overlay, "
         "matte (grey video), background.",
-        rich_help_panel=_OUTPUT,
     ),
 ]
 BackgroundOption = Annotated[
     str | None,
-    typer.Option(
+    _output(
         "--background",
         "-b",
         metavar="WHAT",
         help="What .mp4 and .mkv show behind the objects: a colour ('#00ff00', white), blur, "
         "or the file of an image or a video.",
-        rich_help_panel=_OUTPUT,
     ),
 ]
-GreenOption = Annotated[
-    bool,
-    typer.Option("--green", help="Short for --background '#00ff00'.", rich_help_panel=_OUTPUT),
-]
+GreenOption = Annotated[bool, _output("--green", help="Short for --background '#00ff00'.")]
 HardOption = Annotated[
-    bool,
-    typer.Option(
-        "--hard",
-        help="Edges without transparency: alpha is 0 or 255.",
-        rich_help_panel=_OUTPUT,
-    ),
+    bool, _output("--hard", help="Edges without transparency: alpha is 0 or 255.")
 ]
 DepthOption = Annotated[
     Literal["8", "16"] | None,
-    typer.Option(
+    _output(
         "--depth",
         help="Bits of mattes and colours: 16 in PNG (10 in .mov, and in .mp4 and .mkv but for "
         "overlays), or 8. Default: 16 where the video has more than 8. With 8, HDR is SDR.",
-        rich_help_panel=_OUTPUT,
     ),
 ]
-AudioOption = Annotated[
-    bool,
-    typer.Option("--no-audio", help="Leave the sound out of videos.", rich_help_panel=_OUTPUT),
-]
+AudioOption = Annotated[bool, _output("--no-audio", help="Leave the sound out of videos.")]
 ResumeOption = Annotated[
     bool,
-    typer.Option(
+    _output(
         "--resume",
         help="Go on where a run of the same command was interrupted; the results are those of an "
         "unbroken run. Outputs that are whole already stay.",
-        rich_help_panel=_OUTPUT,
     ),
 ]
 StartOption = Annotated[
@@ -164,131 +151,98 @@ FirstOption = Annotated[
 EndOption = Annotated[int | None, typer.Option(metavar="N", help="Frame to stop before.")]
 OnErrorOption = Annotated[
     OnError,
-    typer.Option(
+    _input(
         "--on-error",
         help="What to do about frames that cannot be read: stop there and keep the results of "
         "those before, skip them, or hold the last good frame and its mask in their place.",
-        rich_help_panel=_INPUT,
     ),
 ]
 MaxPixelsOption = Annotated[
     int | None,
-    typer.Option(
+    _input(
         "--max-pixels",
         metavar="N",
         help="Most pixels of a frame, image or mask, before memory is taken for it; 67108864 "
         "(8192x8192) unless DDEAL_MAX_PIXELS says otherwise.",
-        rich_help_panel=_INPUT,
     ),
 ]
 JobsOption = Annotated[
     int | None,
-    typer.Option(
+    _many(
         "--jobs",
         "-j",
         metavar="N",
         min=1,
         help="Videos at a time, each in a process with its share of the cores. Default: 1; with "
         "ray, as many as the cluster has room for.",
-        rich_help_panel=_MANY,
     ),
 ]
 EngineOption = Annotated[
     str,
-    typer.Option(
+    _many(
         metavar="local|ray[://HOST:PORT]",
         help="Where videos are cut out: in processes of this machine, or by a Ray cluster whose "
         "machines see all files under the same paths.",
-        rich_help_panel=_MANY,
     ),
 ]
 CuesOption = Annotated[
     list[str] | None,
-    typer.Option(
+    _inside(
         "--cues",
         metavar="[arrays=]PATH",
         help="Draw what led to the answer (the paper's Figure 4): matching, appearance, "
         "propagation, coarse, final. A folder gets a figure for each object and chosen frame, "
         "an .mp4 shows them as a video; arrays=FOLDER gets the maps as .npz. Repeatable.",
-        rich_help_panel=_INSIDE,
     ),
 ]
 CueFramesOption = Annotated[
     str | None,
-    typer.Option(
+    _inside(
         "--cue-frames",
         metavar="FRAMES",
         help="Frames of --cues: all, every:5, or numbers such as 0,10,20-29, counted from 0 in "
         "the whole video. Default: every:10 in a folder, all in a video.",
-        rich_help_panel=_INSIDE,
     ),
 ]
 
 
 SteadyOption = Annotated[
     bool,
-    typer.Option(
-        "--steady",
-        help="Damp the chatter of edges where neither the picture nor the mask moves.",
-        rich_help_panel=_FINISHING,
+    _finishing(
+        "--steady", help="Damp the chatter of edges where neither the picture nor the mask moves."
     ),
 ]
 SpecksOption = Annotated[
     bool,
-    typer.Option(
-        "--drop-specks",
-        help="Drop pieces smaller than a fiftieth of an object's largest one.",
-        rich_help_panel=_FINISHING,
+    _finishing(
+        "--drop-specks", help="Drop pieces smaller than a fiftieth of an object's largest one."
     ),
 ]
 HolesOption = Annotated[
-    bool,
-    typer.Option(
-        "--fill-holes",
-        help="Fill holes smaller than a tenth of the objects.",
-        rich_help_panel=_FINISHING,
-    ),
+    bool, _finishing("--fill-holes", help="Fill holes smaller than a tenth of the objects.")
 ]
 GrowOption = Annotated[
     int,
-    typer.Option(
-        metavar="N",
-        min=0,
-        max=200,
-        help="Move outlines out by N pixels; objects never overlap.",
-        rich_help_panel=_FINISHING,
+    _finishing(
+        metavar="N", min=0, max=200, help="Move outlines out by N pixels; objects never overlap."
     ),
 ]
 ShrinkOption = Annotated[
     int,
-    typer.Option(
-        metavar="N",
-        min=0,
-        max=200,
-        help="Move outlines in by N pixels, after growing.",
-        rich_help_panel=_FINISHING,
-    ),
+    _finishing(metavar="N", min=0, max=200, help="Move outlines in by N pixels, after growing."),
 ]
 ChokeOption = Annotated[
     int,
-    typer.Option(
+    _finishing(
         metavar="PERCENT",
         min=0,
         max=95,
         help="Make edge pixels transparent of which less than that is the object, as the fringe "
         "that a green screen leaves.",
-        rich_help_panel=_FINISHING,
     ),
 ]
 FeatherOption = Annotated[
-    int,
-    typer.Option(
-        metavar="N",
-        min=0,
-        max=200,
-        help="Soften edges over N pixels to either side.",
-        rich_help_panel=_FINISHING,
-    ),
+    int, _finishing(metavar="N", min=0, max=200, help="Soften edges over N pixels to either side.")
 ]
 
 

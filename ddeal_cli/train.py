@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ddeal_cli import data_options
-from ddeal_cli.app import app, epilog
+from ddeal_cli.app import app, epilog, options_in
 from ddeal_cli.completion import complete_recipes
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.make_synthetic import OptionValues, read_options
@@ -22,7 +22,9 @@ from ddeal_core.errors import InputError
 if TYPE_CHECKING:
     from ddeal_core.training import FirstMaskTrainer, LogRow, Trainer, World
 
-_RUN, _DATA, _CHANGES = "The run", "What it learns from", "Changes to the recipe, in all its stages"
+_run_option = options_in("The run")
+_data = options_in("What it learns from")
+_change = options_in("Changes to the recipe, in all its stages")
 
 
 @app.command(
@@ -44,84 +46,59 @@ _RUN, _DATA, _CHANGES = "The run", "What it learns from", "Changes to the recipe
 def train(
     datasets: data_options.Datasets = None,
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="RUN", help="Folder of the run.", rich_help_panel=_RUN
-        ),
+        Path | None, _run_option("--output", "-o", metavar="RUN", help="Folder of the run.")
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(
+        _run_option(
             metavar="NAME|FILE.json",
             autocompletion=complete_recipes,
             help="compact, paper-resnet50, paper-resnet101; first-mask for the network that makes "
             "masks from hints; or a file as --show-recipe prints it. "
             "Default: compact; with --resume the run's own.",
-            rich_help_panel=_RUN,
         ),
     ] = None,
     show_recipe: Annotated[
-        bool,
-        typer.Option(
-            "--show-recipe",
-            help="Print the recipe with all changes, and leave.",
-            rich_help_panel=_RUN,
-        ),
+        bool, _run_option("--show-recipe", help="Print the recipe with all changes, and leave.")
     ] = False,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume",
-            help="Go on from the run's last checkpoint, with its recipe and data.",
-            rich_help_panel=_RUN,
+        _run_option(
+            "--resume", help="Go on from the run's last checkpoint, with its recipe and data."
         ),
     ] = False,
     initial: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Weights to begin from (.safetensors).", rich_help_panel=_RUN
-        ),
+        Path | None, _run_option(metavar="FILE", help="Weights to begin from (.safetensors).")
     ] = None,
     imagenet: Annotated[
         Path | None,
-        typer.Option(
+        _run_option(
             metavar="FILE.pth",
             help="ImageNet weights for the backbone. Default, where the recipe begins with them: "
             "a ResNet's from torch.hub's cache, downloaded at first; EfficientNet-Lite0's from "
             "the package that ddeal\\[train] installs.",
-            rich_help_panel=_RUN,
         ),
     ] = None,
     from_scratch: Annotated[
         bool,
-        typer.Option(
+        _run_option(
             "--from-scratch",
             help="Begin with random weights, also where the recipe begins with ImageNet's.",
-            rich_help_panel=_RUN,
         ),
     ] = False,
     device: DeviceOption = "auto",
-    workers: Annotated[
-        int,
-        typer.Option(min=0, metavar="N", help="Processes that make clips.", rich_help_panel=_RUN),
-    ] = 1,
+    workers: Annotated[int, _run_option(min=0, metavar="N", help="Processes that make clips.")] = 1,
     minutes: Annotated[
         float | None,
-        typer.Option(
+        _run_option(
             min=0,
             metavar="N",
             help="Stop after so long, counted from the command's start, with a checkpoint to "
             "resume from.",
-            rich_help_panel=_RUN,
         ),
     ] = None,
     packed: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="All of its data, as pack-data wrote them.",
-            rich_help_panel=_DATA,
-        ),
+        Path | None, _data(metavar="DIR", help="All of its data, as pack-data wrote them.")
     ] = None,
     image_set: data_options.ImageSet = None,
     held_out: data_options.HeldOutSets = None,
@@ -135,62 +112,37 @@ def train(
     option: OptionValues = None,
     steps: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            help="Length of the whole run: the last stage is made shorter or longer.",
-            rich_help_panel=_CHANGES,
+        _change(
+            metavar="N", help="Length of the whole run: the last stage is made shorter or longer."
         ),
     ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(metavar="N", help="Epochs a stage.", rich_help_panel=_CHANGES)
-    ] = None,
+    epochs: Annotated[int | None, _change(metavar="N", help="Epochs a stage.")] = None,
     size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WxH", help="Width and height, multiples of 16.", rich_help_panel=_CHANGES
-        ),
+        str | None, _change(metavar="WxH", help="Width and height, multiples of 16.")
     ] = None,
-    frames: Annotated[
-        int | None, typer.Option(metavar="T", help="Frames a clip.", rich_help_panel=_CHANGES)
-    ] = None,
-    clips: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Clips a step, or crops.", rich_help_panel=_CHANGES),
-    ] = None,
+    frames: Annotated[int | None, _change(metavar="T", help="Frames a clip.")] = None,
+    clips: Annotated[int | None, _change(metavar="N", help="Clips a step, or crops.")] = None,
     clips_per_pass: Annotated[
         int | None,
-        typer.Option(
+        _change(
             metavar="N",
             help="Clips that go through the network at once; --clips is a multiple of it times "
             "the number of processes.",
-            rich_help_panel=_CHANGES,
         ),
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(
-            "--learning-rate",
-            "--lr",
-            metavar="X",
-            help="At the start of each stage.",
-            rich_help_panel=_CHANGES,
-        ),
+        _change("--learning-rate", "--lr", metavar="X", help="At the start of each stage."),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="N", help="Of weights and clips.", rich_help_panel=_CHANGES),
-    ] = None,
+    seed: Annotated[int | None, _change(min=0, metavar="N", help="Of weights and clips.")] = None,
     precision: Annotated[
-        Literal["auto", "float32", "bfloat16"] | None,
-        typer.Option(help="Of the convolutions.", rich_help_panel=_CHANGES),
+        Literal["auto", "float32", "bfloat16"] | None, _change(help="Of the convolutions.")
     ] = None,
     validate_every: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Steps between validations.", rich_help_panel=_CHANGES),
+        int | None, _change(metavar="N", help="Steps between validations.")
     ] = None,
     checkpoint_every: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Steps between checkpoints.", rich_help_panel=_CHANGES),
+        int | None, _change(metavar="N", help="Steps between checkpoints.")
     ] = None,
     quiet: Quiet = False,
     json_: Json = False,

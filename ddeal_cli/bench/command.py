@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ddeal_cli.app import app, epilog
+from ddeal_cli.app import app, epilog, options_in
 from ddeal_cli.completion import complete_presets
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.options import (
@@ -38,7 +38,9 @@ _SIZES = ((240, 426), (360, 640), (480, 854), (720, 1280), (1080, 1920))
 _MEMORY = 45  # frames of the user's own video that fill the default network's memory
 _NEVER = 1e9  # seconds
 
-_WHAT, _HOW, _OUT = "What is measured", "How", "Output"
+_what = options_in("What is measured")
+_how = options_in("How")
+_out = options_in("Output")
 
 
 @app.command(
@@ -67,146 +69,116 @@ def bench(
     ] = None,
     weights: Annotated[
         list[Path] | None,
-        typer.Option(
+        _what(
             "--weights",
             "-w",
             metavar="FILE",
             help="Weights (.safetensors); repeatable. Default: the bundled ones.",
-            rich_help_panel=_WHAT,
         ),
     ] = None,
     preset: Annotated[
         list[str] | None,
-        typer.Option(
+        _what(
             metavar="NAME",
             autocompletion=complete_presets,
             help="A preset with random weights, such as released-resnet50; repeatable.",
-            rich_help_panel=_WHAT,
         ),
     ] = None,
     size: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="WxH",
-            help="Width and height of the sample clip; repeatable. Default: 854x480.",
-            rich_help_panel=_WHAT,
+        _what(
+            metavar="WxH", help="Width and height of the sample clip; repeatable. Default: 854x480."
         ),
     ] = None,
     objects: Annotated[
         list[int] | None,
-        typer.Option(
-            metavar="N",
-            help="Objects in the sample clip; repeatable. Default: 1 and 3.",
-            rich_help_panel=_WHAT,
-        ),
+        _what(metavar="N", help="Objects in the sample clip; repeatable. Default: 1 and 3."),
     ] = None,
     resolution: Annotated[
         str | None,
-        typer.Option(
+        _what(
             metavar="N|native",
             help="Short side in pixels that the network sees. Default: what it was made for; "
             "native with --growth size.",
-            rich_help_panel=_WHAT,
         ),
     ] = None,
     precision: Annotated[
         list[_Precision] | None,
-        typer.Option(
-            help="Precision of the convolutions; repeatable. Default: float32.",
-            rich_help_panel=_WHAT,
-        ),
+        _what(help="Precision of the convolutions; repeatable. Default: float32."),
     ] = None,
     device: Annotated[
         list[_Device] | None,
-        typer.Option(
-            help="Where to compute; repeatable. Default: auto, a GPU if there is one.",
-            rich_help_panel=_WHAT,
-        ),
+        _what(help="Where to compute; repeatable. Default: auto, a GPU if there is one."),
     ] = None,
     threads: Annotated[
         list[int] | None,
-        typer.Option(
-            metavar="N",
-            help="Threads of torch on the CPU; repeatable. Default: torch's choice.",
-            rich_help_panel=_WHAT,
+        _what(
+            metavar="N", help="Threads of torch on the CPU; repeatable. Default: torch's choice."
         ),
     ] = None,
     look_ahead: LookAheadOption = 1,
     cuda_graphs: CudaGraphsOption = False,
     against: Annotated[
         Literal["plain"] | None,
-        typer.Option(
+        _what(
             help="Time the plain network too, in the structure of the authors' code: eager "
-            "float32, one object after the other; same weights, same frames, in turns.",
-            rich_help_panel=_WHAT,
+            "float32, one object after the other; same weights, same frames, in turns."
         ),
     ] = None,
     growth: Annotated[
         Literal["objects", "size", "length"] | None,
-        typer.Option(
-            help="Time and memory against 1 to 20 objects, 240p to 1080p, or 100 to 5,000 frames.",
-            rich_help_panel=_WHAT,
+        _what(
+            help="Time and memory against 1 to 20 objects, 240p to 1080p, or 100 to 5,000 frames."
         ),
     ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(
+        _what(
             metavar="A.json B.json",
             help="Measure nothing: set two files that -o wrote side by side.",
-            rich_help_panel=_WHAT,
         ),
     ] = None,
     frames: Annotated[
         int | None,
-        typer.Option(
+        _how(
             min=1,
             metavar="N",
             help="Measured frames of each pass. Default: 24; 5000 with --growth length.",
-            rich_help_panel=_HOW,
         ),
     ] = None,
     warm_up: Annotated[
         int | None,
-        typer.Option(
+        _how(
             min=1,
             metavar="N",
             help="Frames before them, whose time is told apart. Default: 2, or until the network's "
             "memory is as full as in a long video.",
-            rich_help_panel=_HOW,
         ),
     ] = None,
     limit: Annotated[
         float | None,
-        typer.Option(
+        _how(
             metavar="SECONDS",
             help="A pass ends after this time, with three frames at least. Default: 20; "
             "none with --growth length.",
-            rich_help_panel=_HOW,
         ),
     ] = None,
     write: Annotated[
         Literal["masks", "mp4", "mov", "webm"],
-        typer.Option(
-            help="What the whole command writes, to a temporary folder.", rich_help_panel=_HOW
-        ),
+        _how(help="What the whole command writes, to a temporary folder."),
     ] = "masks",
     output: Annotated[
         Path | None,
-        typer.Option(
+        _out(
             "--output",
             "-o",
             metavar="FILE.json",
             help="Keep the figures; a file of that name is replaced.",
-            rich_help_panel=_OUT,
         ),
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE.png",
-            help="Draw the stages and the roofline, or the growth.",
-            rich_help_panel=_OUT,
-        ),
+        _out(metavar="FILE.png", help="Draw the stages and the roofline, or the growth."),
     ] = None,
     quiet: Quiet = False,
     json_: Json = False,
