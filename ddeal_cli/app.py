@@ -7,8 +7,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-__all__ = ["Program", "app", "epilog", "show_help"]
-
 _PANELS = {
     "From a video to a cut-out": ("demo", "mask", "annotate", "segment", "verify"),
     "Measure": ("eval", "bench"),
@@ -98,13 +96,9 @@ def show_help(context: typer.Context) -> None:
 def _show_version(wanted: bool) -> None:
     if not wanted:
         return
-    from importlib.metadata import PackageNotFoundError, version
+    from ddeal_core.versions import installed_version
 
-    try:
-        number = version("ddeal")
-    except PackageNotFoundError:  # run from a checkout
-        number = "(not installed)"
-    typer.echo(f"ddeal {number}")
+    typer.echo(f"ddeal {installed_version('ddeal') or '(not installed)'}")
     raise typer.Exit
 
 

@@ -1,7 +1,5 @@
 """Words that a shell completes; asked for by Tab alone, so that they may take their time."""
 
-__all__ = ["complete_presets", "complete_recipes"]
-
 
 def complete_presets(incomplete: str) -> list[str]:
     """Presets of the network."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["complain", "emit_json", "human", "one_line", "say", "show_warnings", "told"]
 
 # What the command line calls the remedies of the core's errors.
 _REMEDIES = {

@@ -7,8 +7,6 @@ import typer
 
 from ddeal_cli.app import options_in
 
-__all__ = ["Datasets", "HeldOutSets", "ImageSet", "SyntheticClips", "ValidationFrames"]
-
 _option = options_in("What it learns from")
 
 Datasets = Annotated[

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from ddeal_core.datasets import Sequence as DatasetSequence
     from ddeal_core.evaluation import SequencePlan
 
-__all__ = ["EvaluationTarget", "find_target"]
-
 
 @dataclass(frozen=True)
 class EvaluationTarget:

@@ -11,14 +11,6 @@ from ddeal_core.errors import InputError
 if TYPE_CHECKING:
     from ddeal_core.interaction import Hints
 
-__all__ = [
-    "BoxOption",
-    "MethodOption",
-    "NotPointOption",
-    "PointOption",
-    "ScribbleOption",
-    "hints_of",
-]
 
 _option = options_in("First mask from hints")
 

@@ -32,8 +32,6 @@ from ddeal_cli.console import complain, show_warnings, told
 from ddeal_cli.doctor import command as doctor  # noqa: F401
 from ddeal_core.errors import DdealError, InputError, StoppedError
 
-__all__ = ["app", "main", "run"]
-
 # Typer's base of all usage errors, which it does not export under a name of its own.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 

@@ -17,7 +17,6 @@ from ddeal_core.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from ddeal_core.datasets import Clip, SyntheticClips, SyntheticConfig
 
-__all__ = ["OptionValues", "read_options"]
 
 OptionValues = Annotated[
     list[str] | None,

@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ddeal_cli.console import human, one_line, say
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
 
     from ddeal_core.batch import Job, Outcome, Position
 
-__all__ = ["ManyProgress"]
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -47,12 +45,7 @@ class ManyProgress:
             self._all = self._bars.add_task("all", total=self._total, counts=self._counts())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bars is not None:
             self._bars.stop()
 

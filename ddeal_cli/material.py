@@ -11,17 +11,6 @@ from ddeal_core.errors import InputError
 if TYPE_CHECKING:
     from ddeal_core.datasets import Sources
 
-__all__ = [
-    "Backgrounds",
-    "Coco",
-    "Cutouts",
-    "Folder",
-    "Material",
-    "Moving",
-    "Stills",
-    "folder_name",
-    "read_folder",
-]
 
 _option = options_in("Material of synthetic clips")
 

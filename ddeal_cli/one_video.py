@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ddeal_core.runs.run import Run
     from ddeal_core.tracking.doubt import Stretch
 
-__all__ = ["listed", "run_and_show", "run_and_tell", "tell_masks"]
 
 _MASKS_TOLD = 12
 
@@ -168,7 +167,7 @@ class _Shown:
 
     def _begin(self, what: str, *, total: int | None, begun: int = 0) -> None:
         if self._line is not None:
-            self._line.__exit__(None, None, None)
+            self._line.__exit__()
         line = ProgressLine(what, total=total, quiet=self._quiet, begun=begun)
         self._line = self._stack.enter_context(line)
 

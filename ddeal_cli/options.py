@@ -14,24 +14,6 @@ from ddeal_core.video_names import check_there
 if TYPE_CHECKING:
     from ddeal_core.network import Ablation
 
-__all__ = [
-    "CudaGraphsOption",
-    "Cue",
-    "DeviceOption",
-    "Json",
-    "LookAheadOption",
-    "Overwrite",
-    "PrecisionOption",
-    "Quiet",
-    "ResolutionOption",
-    "WeightsOption",
-    "WithoutOption",
-    "ablation_of",
-    "parse_resolution",
-    "parse_size",
-    "video_there",
-]
-
 
 class Cue(StrEnum):
     """What can be switched off."""

@@ -1,7 +1,6 @@
 """How far it is: a bar on a terminal, a line now and then in a file, nothing when quiet."""
 
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ddeal_cli.console import human, say
@@ -9,7 +8,6 @@ from ddeal_cli.console import human, say
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["ProgressLine", "time_left"]
 
 _SECONDS_BETWEEN_LINES = 5.0
 _AT_LEAST = 1.0
@@ -73,12 +71,7 @@ class ProgressLine:
             )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
 

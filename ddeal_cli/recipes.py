@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from ddeal_core.training import FirstMaskRecipe, Recipe
 
-__all__ = ["FIRST_MASK", "changed_recipe", "imagenet_for", "read_recipe"]
 
 FIRST_MASK = "first-mask"
 """The recipe of the network that makes masks from hints."""

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from ddeal_core.datasets import Sequence as DatasetSequence
     from ddeal_core.evaluation import DatasetScore
 
-__all__ = ["LINES", "Comparison", "ScoreReport", "line_of"]
 
 Comparison = Literal["none", "methods", "ablation"]
 """One thing is scored; or several methods; or the lines of the paper's Table V."""

@@ -12,8 +12,6 @@ from ddeal_cli.one_video import run_and_tell
 from ddeal_cli.segment_many import many_meant, segment_many
 from ddeal_core.errors import InputError
 
-__all__ = ["parse_objects"]
-
 
 @app.command(
     "segment",

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from ddeal_core.batch import Outcome
     from ddeal_core.runs import NetworkOptions, OutputOptions, VideoRequest
 
-__all__ = ["exit_code", "many_meant", "segment_many"]
-
 
 def many_meant(
     found_many: bool,

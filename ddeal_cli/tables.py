@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-__all__ = ["show_table"]
-
 
 def show_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, stderr: bool = False

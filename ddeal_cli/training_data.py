@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ddeal_core.datasets import SyntheticConfig
     from ddeal_core.training import TrainingData
 
-__all__ = ["DataChoice", "annotated", "open_data", "open_packed", "scorable"]
 
 _FILE = "data.json"
 

@@ -26,8 +26,6 @@ from ddeal_core.runs import OutputOptions, VideoRequest, open_run
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["EXPORTS", "Export", "Exporter", "zip_folder"]
-
 
 @dataclass(frozen=True, slots=True)
 class Export:

@@ -22,7 +22,6 @@ from ddeal_core.interaction import Hints, first_mask
 if TYPE_CHECKING:
     from ddeal_core.interaction.mask_finder import Picture
 
-__all__ = ["FrameMarks", "ObjectHints"]
 
 Labels = NDArray[np.uint8]
 

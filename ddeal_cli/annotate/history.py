@@ -9,8 +9,6 @@ from types import MappingProxyType
 from ddeal_cli.annotate.frame_marks import FrameMarks
 from ddeal_cli.annotate.object_list import AnnotatedObject
 
-__all__ = ["History", "Statement"]
-
 _KEPT = 201
 
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from ddeal_cli.console import told
 from ddeal_core.errors import DdealError, InputError
 
-__all__ = ["JobState", "Jobs"]
-
 _log = logging.getLogger(__name__)
 
 

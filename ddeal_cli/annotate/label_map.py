@@ -9,8 +9,6 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LabelMap"]
-
 Labels = NDArray[np.uint8]
 
 

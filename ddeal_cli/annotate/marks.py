@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError
 
-__all__ = ["Box", "Click", "Mark", "Point", "Stroke", "Tool"]
-
 Point = tuple[int, int]
 Tool = Literal["brush", "eraser", "inside", "outside"]
 

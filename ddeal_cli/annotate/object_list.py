@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from ddeal_core.errors import InputError
 from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID
 
-__all__ = ["AnnotatedObject", "added", "checked_name", "renamed"]
-
 _LONGEST_NAME = 60
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 

@@ -20,7 +20,6 @@ from ddeal_core.media.sources.frame_reader import FrameReader
 if TYPE_CHECKING:
     from ddeal_core.interaction.mask_finder import Picture
 
-__all__ = ["Project"]
 
 Labels = NDArray[np.uint8]
 

@@ -21,8 +21,6 @@ from ddeal_core.runs.result_log import ResultLog
 from ddeal_core.tracking.doubt import Stretch, stretches
 from ddeal_core.tracking.result import Result
 
-__all__ = ["GivenMasks", "ResultStore"]
-
 Labels = NDArray[np.uint8]
 
 

@@ -24,8 +24,6 @@ from ddeal_core.media.outputs.result_writer import output_error, write_output
 from ddeal_core.media.sources.frame_reader import FrameReader
 from ddeal_core.text_files import parsing, read_json
 
-__all__ = ["SessionFolder"]
-
 Labels = NDArray[np.uint8]
 
 _OBJECTS = "objects.json"

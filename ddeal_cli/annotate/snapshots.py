@@ -10,8 +10,6 @@ from ddeal_cli.annotate.result_store import GivenMasks
 from ddeal_core.tracking.tracker import Tracker
 from ddeal_core.tracking.tracker_state import TrackerState
 
-__all__ = ["Snapshots"]
-
 _MOST = 12
 _ROOM = 384 << 20  # bytes
 

@@ -19,8 +19,6 @@ from ddeal_core.tracking.doubt import DoubtMeter
 from ddeal_core.tracking.segmenter import Segmenter
 from ddeal_core.tracking.tracker import Tracker
 
-__all__ = ["RunRange", "TrackingRun", "spans"]
-
 _WAITING = 4  # decoded frames that wait for the network
 
 

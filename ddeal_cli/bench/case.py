@@ -10,8 +10,6 @@ from ddeal_core.network.config import NetworkConfig
 from ddeal_core.settings import Count, Range, check_settings, check_value
 from ddeal_core.weights.bundled import weights_file
 
-__all__ = ["Case", "Effort", "NetworkChoice", "Resolution"]
-
 Resolution = int | Literal["native"] | None
 """Short side in pixels that the network sees; None for what it was made for."""
 

@@ -18,8 +18,6 @@ from ddeal_core.media.outputs.writers import open_writer
 from ddeal_core.media.sources.array_source import ArraySource
 from ddeal_core.media.sources.opening import open_source
 
-__all__ = ["BenchClip", "LoopedSource"]
-
 _SAMPLE_FRAMES = 8
 
 

@@ -17,8 +17,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-__all__ = ["Counts", "OperationCounter"]
-
 _COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 _MOVE_NOTHING = {"empty", "new_empty", "empty_like", "empty_strided", "new_empty_strided"}
 

@@ -21,8 +21,6 @@ from ddeal_core.errors import InputError
 from ddeal_core.media.outputs.writers import open_writer
 from ddeal_core.runs.pipeline import segment_video
 
-__all__ = ["PASSES", "measure_grid", "measure_length"]
-
 PASSES = 3
 """Of each case: the model, its stages, the whole command; one more against the plain network."""
 

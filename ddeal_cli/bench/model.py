@@ -10,8 +10,6 @@ from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.tracking.segmenter import Segmenter
 from ddeal_core.weights.files import Checkpoint, load_checkpoint
 
-__all__ = ["load_model", "make_segmenter", "network_size"]
-
 
 def make_segmenter(
     weights: Checkpoint, case: Case, *, resolution: Resolution = None, stepwise: bool = False

@@ -21,8 +21,6 @@ from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
 from ddeal_core.weights.files import Checkpoint
 
-__all__ = ["OUTPUTS", "time_against", "time_command", "time_model"]
-
 OUTPUTS = {"masks": "masks", "mp4": "overlay.mp4", "mov": "cutout.mov", "webm": "cutout.webm"}
 """What the whole command can be made to write."""
 

@@ -10,8 +10,6 @@ import torch.nn.functional as F
 
 from ddeal_cli.bench.timing import synchronise
 
-__all__ = ["measure_peaks"]
-
 _TRIES = 5
 _LONG_ENOUGH = 0.04  # seconds
 _LARGEST_SIDE = 8192

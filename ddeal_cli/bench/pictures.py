@@ -8,8 +8,6 @@ from ddeal_cli.bench.record import highest, in_threads, launching
 from ddeal_core.errors import OutputError
 from ddeal_core.whole_files import written_whole
 
-__all__ = ["draw_record"]
-
 Case = dict[str, Any]
 
 _COLOURS = {

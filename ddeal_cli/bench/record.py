@@ -9,17 +9,6 @@ from ddeal_core.errors import InputError
 from ddeal_core.media.outputs.result_writer import write_output
 from ddeal_core.text_files import read_json
 
-__all__ = [
-    "Comparison",
-    "compare_records",
-    "highest",
-    "in_threads",
-    "launching",
-    "new_record",
-    "read_record",
-    "write_record",
-]
-
 _SCHEMA = "ddeal-bench-1"
 
 _IDENTITY = ("network", "size", "network_size", "objects", "precision", "device", "threads")

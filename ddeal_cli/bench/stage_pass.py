@@ -24,8 +24,6 @@ from ddeal_core.media.sources.opening import open_source
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["time_stages"]
-
 
 def time_stages(
     segmenter: Segmenter,

@@ -14,8 +14,6 @@ from typing import Any
 
 from ddeal_core.network.ddeal import Ddeal
 
-__all__ = ["OTHER", "STAGES", "StageClock", "places", "watch"]
-
 STAGES = (
     "decode",
     "upload",

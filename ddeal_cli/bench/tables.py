@@ -8,8 +8,6 @@ from ddeal_cli.bench.record import Comparison, highest, in_threads, launching
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.tables import show_table
 
-__all__ = ["show_comparison", "show_record"]
-
 Record = dict[str, Any]
 Column = tuple[str, Callable[[Record], str]]
 """A heading, and what stands below it for a case, or for a stage."""

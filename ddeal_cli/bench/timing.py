@@ -12,16 +12,6 @@ import torch
 
 from ddeal_cli.bench.case import Effort
 
-__all__ = [
-    "PeakMemory",
-    "Tell",
-    "paced",
-    "resident_bytes",
-    "summarize",
-    "summarize_pass",
-    "synchronise",
-]
-
 Tell = Callable[[str, int], None]
 """Told what is going on, and how many frames that did."""
 

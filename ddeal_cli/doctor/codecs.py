@@ -5,8 +5,6 @@ from typing import Literal
 
 from ddeal_cli.doctor.finding import Finding, State
 
-__all__ = ["check_codecs"]
-
 # As ddeal_core/media/outputs/video_recipes.py and sound_track.py name them.
 _ENCODERS = {
     "prores_ks": "ProRes 4444 with alpha (.mov)",

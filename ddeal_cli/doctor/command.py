@@ -13,8 +13,6 @@ from ddeal_cli.options import Json
 if TYPE_CHECKING:
     from ddeal_cli.doctor.finding import Finding
 
-__all__ = ["examine"]
-
 
 @app.command(
     "doctor",

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Finding", "State", "without_personal_names"]
-
 State = Literal["fine", "absent", "broken"]
 _MARKS: dict[State, str] = {"fine": " ", "absent": "-", "broken": "!"}
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from ddeal_cli.doctor.finding import Finding
 
-__all__ = ["check_machine"]
-
 # Those that the kernels beneath torch and OpenCV choose by.
 _FLAGS = ("avx", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "sve")
 _VARIABLES = (

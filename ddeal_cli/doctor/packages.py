@@ -4,11 +4,10 @@ import importlib
 import platform
 import re
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, requires
 
 from ddeal_cli.doctor.finding import Finding
-
-__all__ = ["check_packages"]
+from ddeal_core.versions import installed_version
 
 _MODULES = {
     "torch": "torch",
@@ -27,10 +26,10 @@ _MODULES = {
 
 def check_packages() -> Iterator[Finding]:
     """Import each package that is needed; look whether the extras are installed."""
-    yield Finding("ddeal", _version("ddeal") or "run from a checkout, not installed")
+    yield Finding("ddeal", installed_version("ddeal") or "run from a checkout, not installed")
     yield Finding("Python", f"{platform.python_version()} ({platform.python_implementation()})")
     for package, module in _MODULES.items():
-        number = _version(package)
+        number = installed_version(package)
         try:
             importlib.import_module(module)
         except Exception as error:  # a library that is broken raises what it likes
@@ -40,20 +39,13 @@ def check_packages() -> Iterator[Finding]:
         else:
             yield Finding(package, number or "imported, version unknown")
     for extra, packages in _extras().items():
-        missing = [name for name in packages if _version(name) is None]
+        missing = [name for name in packages if installed_version(name) is None]
         if missing:
             advice = f"pip install 'ddeal[{extra}]' if you want it"
             value = f"not installed ({', '.join(missing)})"
             yield Finding(f"extra {extra}", value, "absent", advice)
         else:
             yield Finding(f"extra {extra}", "installed")
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _requirements() -> list[str]:

@@ -9,8 +9,6 @@ from pathlib import Path
 from ddeal_cli.doctor.finding import Finding
 from ddeal_core.errors import DdealError
 
-__all__ = ["check_places"]
-
 
 def check_places() -> Iterator[Finding]:
     """Read the bundled weights to the last byte; write a file here and in the temporary folder."""

@@ -17,8 +17,6 @@ from ddeal_core.network.resnet import ResNet
 from ddeal_core.operators.fused_convolution import Activation, FusedConv2d, fold_batch_norm
 from ddeal_core.operators.winograd import WinogradConv2d, winograd_pays
 
-__all__ = ["fold_backbone", "fused_or_winograd"]
-
 
 def fold_backbone(backbone: Backbone, *, learning: int = 0) -> Backbone:
     """Make a backbone of fused convolutions that answers the same; one of another kind stays.

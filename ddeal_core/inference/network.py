@@ -26,8 +26,6 @@ from ddeal_core.network.directional import DirectionalFeatures
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Projections, Reference
 from ddeal_core.operators.fused_convolution import FusedConv2d
 
-__all__ = ["InferenceNetwork", "ReplayedNetwork", "for_inference"]
-
 T = TypeVar("T")
 
 

@@ -18,8 +18,6 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 import torch
 from torch import Tensor
 
-__all__ = ["CudaGraphs", "Play", "Record", "Replayed"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 

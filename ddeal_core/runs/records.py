@@ -5,8 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
@@ -17,6 +15,7 @@ from ddeal_core.media.masks.mask_images import MaskLike, labels_of
 from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.tracking.segmenter import Segmenter
+from ddeal_core.versions import installed_version
 
 _LIBRARIES = ("ddeal", "av", "numpy", "opencv-python-headless", "pillow", "torch")
 
@@ -83,16 +82,8 @@ def versions() -> dict[str, str]:
     """Versions of Python, of this program and of the libraries that take part in the bytes."""
     return {
         "python": platform.python_version(),
-        **{name: _version(name) for name in _LIBRARIES},
+        **{name: installed_version(name) or "unknown" for name in _LIBRARIES},
     }
-
-
-@cache
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:  # run from a checkout
-        return "unknown"
 
 
 def _checksum(mask: MaskLike) -> str:

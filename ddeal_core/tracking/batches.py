@@ -5,8 +5,6 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-__all__ = ["Batches", "is_out_of_memory"]
-
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")

@@ -23,8 +23,6 @@ from numpy.typing import NDArray
 
 from ddeal_core.tracking.result import Result
 
-__all__ = ["DoubtMeter", "Stretch", "stretches"]
-
 _LINES = 120  # short side of the maps that are looked at
 _LEAST = 8.0  # pixels of them: smaller objects are not measured by their own size
 _WEIGHTS = (0.1, 0.3, 2.0, 0.5)  # of the four signs

@@ -14,8 +14,6 @@ from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.state import ObjectState, Prediction
 from ddeal_core.tracking.padding import Padding
 
-__all__ = ["FrameCues", "read_cues"]
-
 Maps = NDArray[np.float32]
 
 

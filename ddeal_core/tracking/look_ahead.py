@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from ddeal_core.network.state import FrameEncoding
 from ddeal_core.tracking.tracker import Tracker
 
-__all__ = ["encoded"]
-
 T = TypeVar("T")
 
 

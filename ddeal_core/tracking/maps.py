@@ -11,8 +11,6 @@ from torch import Tensor
 
 from ddeal_core.tracking.merging import update_argmax
 
-__all__ = ["Given", "Maps"]
-
 _PIXELS_AT_ONCE = 1 << 24  # of enlarged maps
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-__all__ = ["soft_aggregation", "to_labels", "update_argmax"]
-
 _EPS = 1e-7  # Probabilities are clamped to [_EPS, 1 - _EPS], as in the released code.
 _LIMIT = math.log((1 - _EPS) / _EPS)
 

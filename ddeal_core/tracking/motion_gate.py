@@ -13,8 +13,6 @@ from torch import Tensor
 
 from ddeal_core.tracking.merging import to_labels
 
-__all__ = ["apply_motion_gate"]
-
 _THERE = 0.5  # share of a cell that counts as a place where the object was
 
 

@@ -7,8 +7,6 @@ from torch import Tensor
 
 from ddeal_core.network.ddeal import STRIDE
 
-__all__ = ["Padding"]
-
 
 @dataclass(frozen=True, slots=True)
 class Padding:

@@ -11,8 +11,6 @@ from torch import Tensor
 
 from ddeal_core.tracking.merging import to_labels
 
-__all__ = ["from_uint16", "quantise", "to_uint16", "with_background"]
-
 _ONE = 65535  # stands for a probability of 1
 
 

@@ -11,8 +11,6 @@ from torch import Tensor
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState, Reference
 
-__all__ = ["GivenObjects", "begin"]
-
 
 @dataclass(frozen=True, slots=True)
 class GivenObjects:

@@ -14,8 +14,6 @@ from ddeal_core.tracking.maps import Given, Maps
 from ddeal_core.tracking.merging import soft_aggregation
 from ddeal_core.tracking.quantisation import quantise, with_background
 
-__all__ = ["Result"]
-
 _EPS = 1e-6
 _UNSURE = 1e-3  # nobody is so sure that the other side does not count
 

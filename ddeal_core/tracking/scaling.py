@@ -4,8 +4,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["scale_image", "scale_mask", "scaled_size"]
-
 # Small objects of small videos gain by it; beyond, there is nothing in a frame that is not seen.
 _MOST_ENLARGED = 2
 

@@ -28,9 +28,6 @@ from ddeal_core.tracking.tracker import Tracker
 from ddeal_core.weights.bundled import BUNDLED
 from ddeal_core.weights.files import load_checkpoint
 
-__all__ = ["Segmenter", "resolve_device"]
-
-
 _DTYPES: dict[Precision, torch.dtype] = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,

@@ -30,8 +30,6 @@ from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.scaling import scale_image, scale_mask, scaled_size
 from ddeal_core.tracking.tracker_state import TrackerState
 
-__all__ = ["Tracker"]
-
 # Pixels of all objects at once in the heads, which take some 100 bytes for each.
 _PIXELS_AT_ONCE = 1 << 22
 _PIXELS_AT_ONCE_ON_GPU = 1 << 25

@@ -16,8 +16,6 @@ from torch import Tensor
 from ddeal_core.network.dense.memory import Memory
 from ddeal_core.network.state import ObjectState, Reference
 
-__all__ = ["TrackerState", "are_ids", "pack", "unpack"]
-
 _CLASSES = {kind.__name__: kind for kind in (Memory, ObjectState, Reference)}
 
 

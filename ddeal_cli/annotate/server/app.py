@@ -38,8 +38,6 @@ from ddeal_cli.annotate.server.studio import Studio
 from ddeal_cli.console import told
 from ddeal_core.errors import DdealError, InputError
 
-__all__ = ["make_app"]
-
 _KINDS = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",

@@ -13,18 +13,6 @@ from ddeal_core.finishing import Finishing
 from ddeal_core.settings import read_settings
 from ddeal_core.text_files import parse_json
 
-__all__ = [
-    "MAX_BODY",
-    "TooLargeError",
-    "edges_of",
-    "export_of",
-    "mark_of",
-    "parsed",
-    "read_json",
-    "text_of",
-    "whole",
-]
-
 MAX_BODY = 512 << 10
 """Bytes: a stroke of some 20,000 points."""
 

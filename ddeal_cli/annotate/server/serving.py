@@ -19,8 +19,6 @@ from ddeal_cli.annotate.server.stream import StateStream
 from ddeal_cli.annotate.server.studio import Studio
 from ddeal_core.errors import InputError
 
-__all__ = ["PageServer", "listen"]
-
 
 def listen(port: int = 0) -> socket.socket:
     """Take a port of 127.0.0.1; 0 for any that is free."""

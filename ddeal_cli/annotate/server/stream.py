@@ -11,8 +11,6 @@ import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-__all__ = ["StateStream"]
-
 _PAUSE = 0.1  # seconds between two events
 _HEARTBEAT = 10.0
 

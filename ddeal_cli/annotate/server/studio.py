@@ -19,8 +19,6 @@ from ddeal_core.errors import DdealError
 from ddeal_core.finishing import Finishing
 from ddeal_core.tracking.segmenter import Segmenter
 
-__all__ = ["Studio"]
-
 _log = logging.getLogger("ddeal_core")
 
 _SAVE_AFTER = 0.6  # seconds without a change

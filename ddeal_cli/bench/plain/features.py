@@ -11,8 +11,6 @@ import torch.nn.functional as F
 
 from ddeal_core.network.config import NetworkConfig
 
-__all__ = ["PlainFeatures", "PlainFrame"]
-
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 # EfficientNet-Lite0: kernel and stride of each stage's first depthwise convolution.

@@ -10,8 +10,6 @@ import torch
 
 from ddeal_cli.bench.plain.features import PlainFeatures, PlainFrame
 
-__all__ = ["PlainMatching", "PlainObject"]
-
 
 @dataclass
 class PlainObject:

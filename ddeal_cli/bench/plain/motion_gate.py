@@ -4,8 +4,6 @@ import cv2
 import numpy as np
 import torch
 
-__all__ = ["without_jumps"]
-
 
 def without_jumps(
     merged: dict[int, torch.Tensor], before: dict[int, torch.Tensor], reach: float

@@ -12,8 +12,6 @@ from ddeal_cli.bench.plain.features import PlainFrame
 from ddeal_cli.bench.plain.matching import PlainMatching, PlainObject
 from ddeal_cli.bench.plain.motion_gate import without_jumps
 
-__all__ = ["PlainNetwork", "PlainResult"]
-
 
 @dataclass(frozen=True)
 class PlainResult:
@@ -290,6 +288,7 @@ class PlainNetwork(PlainMatching):
 
 
 def enlarge(x: torch.Tensor, factor: int) -> torch.Tensor:
+    """Up-sample bilinearly."""
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
@@ -322,5 +321,6 @@ def pad(x: torch.Tensor) -> torch.Tensor:
 
 
 def crop(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Undo `pad` on ``[..., H, W]``."""
     top, left = margins(size[0])[0], margins(size[1])[0]
     return x[..., top : top + size[0], left : left + size[1]]

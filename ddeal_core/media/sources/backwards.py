@@ -20,7 +20,7 @@ from ddeal_core.media.sources.seeking import Seeker
 from ddeal_core.media.sources.video_source import VideoSource
 
 _CHUNK_BYTES = 256 << 20
-_EARLIER = (3, 40)  # frames before a chunk at which decoding begins: weaving fields needs some
+_EARLIER = (3, 40)  # frames before a chunk at which decoding begins: deinterlacing needs some
 
 
 def last_frame(source: FrameSource) -> int:
@@ -127,7 +127,7 @@ class _SoughtChunks:
                     return None
                 if picture.pts < pts:
                     continue
-                image = self._source.display.image(picture)
+                image = self._source.display.rgb(picture)
                 if zlib.crc32(image.data) != checksum:
                     return None
                 chunk.append(replace(frame, image=image))

@@ -67,7 +67,7 @@ class DecodedSource(FrameSource):
             if not isinstance(picture, Lost):
                 if picture.is_corrupt:
                     raise damage(self.path, index, "the decoder had to make up parts of it")
-                last, deep = display.image(picture), display.deep(picture)
+                last, deep = display.rgb(picture), display.deep(picture)
             if last is None:  # damage before there is anything to hold
                 self.damage.unheld += 1
                 continue

@@ -294,14 +294,10 @@ class Display:
         """What results should be tagged with: the file's tags, BT.709 where it was HDR."""
         return ColourTags() if self.coded_colour.is_hdr else self.coded_colour
 
-    def image(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
-        """HxWx3 uint8 RGB of `size`; a picture of another size is scaled to it."""
-        return self.rgb(picture)
-
     def rgb(
         self, picture: av.VideoFrame, *, bits: Literal[8, 16] = 8, as_sdr: bool = True
     ) -> NDArray[Any]:
-        """See `displayed_rgb`; upright."""
+        """See `displayed_rgb`: HxWx3 RGB of `size`, upright, also of a picture of another size."""
         height, width = self.coded_size
         tags = self.coded_colour
         rgb = displayed_rgb(

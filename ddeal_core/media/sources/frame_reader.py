@@ -194,7 +194,7 @@ class _ByStamp:
                 break
             if place == index and not picture.is_corrupt:
                 self._next = index + 1
-                image = self._source.display.image
+                image = self._source.display.rgb
                 return [(at, image(each)) for at, each in [*passed, (index, picture)]]
             if place == index:
                 break

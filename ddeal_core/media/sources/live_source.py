@@ -124,7 +124,7 @@ class LiveSource(DecodedSource):
             raise InputError(
                 f"{self.path} comes once: only frame 0 can be looked at before it is segmented"
             )
-        return self.display.image(picture)
+        return self.display.rgb(picture)
 
     def stop(self) -> None:
         """End after the frame that is being read; may be called from a signal's handler."""
