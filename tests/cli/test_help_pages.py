@@ -68,7 +68,8 @@ def test_every_command_has_an_example_of_itself(words):
     + [shlex.join(e) for e in examples(PROGRAM.epilog)],
 )
 def test_every_example_is_understood(line, tmp_path):
-    (tmp_path / "mine.safetensors").touch()  # weights that are not there are refused at once
+    for name in ("mine.safetensors", "clip.mp4"):  # what is not there is refused at once
+        (tmp_path / name).touch()
     parse(shlex.split(line))
 
 
