@@ -8,7 +8,8 @@ import sys
 import threading
 
 import pytest
-from waiting import HANG, wait_for
+from forked import Forked, program
+from waiting import wait_for
 
 OUTPUTS = ("-o", "masks", "-o", "cut.mov")
 
@@ -71,7 +72,7 @@ def interrupted(ddeal):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent in another way there")
 def test_interrupted_in_every_way_and_resumed_it_ends_with_the_bytes_of_an_unbroken_run(
-    ddeal, start, interrupted, words, tmp_path, monkeypatch
+    ddeal, interrupted, words, tmp_path, tmp_path_factory, monkeypatch
 ):
     words = (*words, *OUTPUTS)
 
@@ -101,11 +102,10 @@ def test_interrupted_in_every_way_and_resumed_it_ends_with_the_bytes_of_an_unbro
     assert not list(tmp_path.glob("*cut.mov*.part"))
 
     pictures = len(list((tmp_path / "masks").glob("*.png")))
-    process = start(*words, "--resume")
-    wait_for(lambda: written(pictures + 2)() or process.poll() is not None)
+    process = Forked(tmp_path_factory.mktemp("told"), program, *words, "--resume")
+    process.wait_for(written(pictures + 2))
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=HANG)
-    assert process.returncode == 128 + signal.SIGTERM
+    assert process.ended() == 128 + signal.SIGTERM
     assert not list(tmp_path.glob("*cut.mov*.part"))
     assert (tmp_path / ".masks.unfinished").is_dir()
 

@@ -5,8 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import zlib
 from contextlib import closing
 from dataclasses import replace
@@ -15,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from forked import Forked
 
-import ddeal_core
 from ddeal_core import Segmenter
 from ddeal_core.errors import InputError, OutputError, StoppedError
 from ddeal_core.media import verify
 from ddeal_core.runs import OutputOptions, VideoRequest, cut_out, open_run
 from ddeal_core.runs import journal as journal_module
+from ddeal_core.runs.outputs import RunOutputs
 from ddeal_core.runs.result_log import ResultLog
 from ddeal_core.tracking import Tracker
 from ddeal_core.tracking.tracker_state import pack, unpack
@@ -495,27 +494,22 @@ def test_where_no_journal_can_be_kept_it_runs_without(
     assert "could not be resumed" in caplog.text
 
 
-# Stops after a frame to be killed, or kills itself when a manifest is about to appear.
-PROGRAM = """
-import os, signal, sys, threading
-from ddeal_core import Segmenter, cut_out
-from ddeal_core.runs import journal
-from ddeal_core.runs.outputs import RunOutputs
-journal._LEAST_PAUSE, journal._SHARE = 0.0, 0
-weights, video, mask, folder, frame, name = sys.argv[1:]
-describe = RunOutputs.describe
-def die(self, writer):
-    if writer.path.name == name:
+def cut_until_killed(weights, video, mask, folder, frame, name=""):
+    """In a process of its own, which is killed after a frame, or as a manifest is to appear."""
+
+    def die(*_):
         os.kill(os.getpid(), signal.SIGKILL)
-    describe(self, writer)
-RunOutputs.describe = die
-def wait(step):
-    if step.done == int(frame):
-        print("here", flush=True)
-        threading.Event().wait()
-cut_out(video, mask, [folder + "/masks", folder + "/cut.mov", folder + "/all.json"],
-        segmenter=Segmenter.load(weights, device="cpu"), resume=True, on_frame=wait)
-"""
+
+    def dying(self, writer):
+        if writer.path.name == name:
+            die()
+        describe(self, writer)
+
+    journal_module._LEAST_PAUSE, journal_module._SHARE = 0.0, 0
+    describe, RunOutputs.describe = RunOutputs.describe, dying
+    outputs = [folder / output for output in ("masks", "cut.mov", "all.json")]
+    cut_out(video, mask, outputs, segmenter=Segmenter.load(weights, device="cpu"), resume=True,
+            on_frame=lambda step: step.done == frame and die())  # fmt: skip
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
@@ -531,19 +525,8 @@ def test_killed_again_and_again_it_ends_with_the_bytes_of_an_unbroken_run(
 
     def killed(frame, name=""):
         words = (weights, tiny_clip.video, tiny_clip.first_mask, broken, frame, name)
-        root = str(Path(ddeal_core.__file__).parents[1])
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *map(str, words)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": root},
-        )
-        if process.stdout.readline():
-            process.send_signal(signal.SIGKILL)
-        _, complaint = process.communicate()
-        assert not complaint
-        assert process.returncode == -signal.SIGKILL
+        process = Forked(tmp_path, cut_until_killed, *words)
+        assert process.ended() == -signal.SIGKILL, process.err.read_text()
         assert (broken / ".masks.unfinished").is_dir()
 
     def cut(folder, **options):

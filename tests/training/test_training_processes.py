@@ -3,47 +3,36 @@
 import os
 import re
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
-from waiting import HANG
+from forked import Forked
+from tiny_run import train
 
 from ddeal_core.training import join_world
 from ddeal_core.weights import load_checkpoint
 
-SCRIPT = Path(__file__).with_name("tiny_run.py")
-# The library is found where this test found it, installed or not.
-PATHS = os.pathsep.join(p for p in [str(SCRIPT.parents[2]), *sys.path] if p)
+
+def paused(folder, root):
+    train(folder, root, pause_after=4)
 
 
-def start(*arguments, **environment):
-    return subprocess.Popen(
-        [sys.executable, str(SCRIPT), *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": PATHS, **environment},
-        start_new_session=True,
-    )
+def following(folder, root, environment):
+    os.environ |= environment
+    train(folder, root)
 
 
 def test_killed_and_resumed(straight, root, tmp_path, make_trainer, read_rows):
     folder = tmp_path / "run"
-    process = start(folder, root, "--pause-after", 4)
-    for line in process.stdout:
-        if "step 4 " in line:
-            break
-    os.killpg(process.pid, signal.SIGKILL)  # step 4 is in the log and not in the checkpoint
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    process = Forked(tmp_path, paused, folder, root)
+    process.wait_for(lambda: "step 4 " in process.out.read_text())
+    process.send_signal(signal.SIGKILL)  # step 4 is in the log and not in the checkpoint
+    assert process.ended() == -signal.SIGKILL, process.err.read_text()
     assert len(read_rows(folder)) == 5
     # What a kill in the middle of a write leaves behind.
     with (folder / "log.csv").open("a") as file:
         file.write("5,large,0.1")
-    (folder / f".checkpoint.pt.{process.pid}.part").write_bytes(b"half a checkpoint")
+    (folder / ".checkpoint.pt.123.part").write_bytes(b"half a checkpoint")
     trainer = make_trainer(folder, resume=True)
     assert trainer.step == 4  # between stages
     for _ in trainer.run():
@@ -67,7 +56,7 @@ def test_two_processes_train_as_one(straight, root, tmp_path, make_trainer, read
         "MASTER_PORT": str(store.port),
         "TORCHELASTIC_USE_AGENT_STORE": "True",  # the store is there already
     }
-    other = start(folder, root, RANK="1", **environment)
+    other = Forked(tmp_path, following, folder, root, {**environment, "RANK": "1"})
     for name, value in {**environment, "RANK": "0"}.items():
         monkeypatch.setenv(name, value)
     world = join_world(torch.device("cpu"))
@@ -75,9 +64,8 @@ def test_two_processes_train_as_one(straight, root, tmp_path, make_trainer, read
         rows = list(make_trainer(folder, world=world).run())
     finally:
         world.leave()
-    out, err = other.communicate(timeout=HANG)
-    assert other.returncode == 0, err[-3000:]
-    losses = [float(loss) for loss in re.findall(r"rank 1 step \d loss (\S+)", out)]
+    assert other.ended() == 0, other.err.read_text()[-3000:]
+    losses = [float(x) for x in re.findall(r"step \d loss (\S+)", other.out.read_text())]
     assert losses == [row.loss for row in rows]
     assert losses == pytest.approx([row.loss for row in straight[1]], abs=1e-4)
     assert len(read_rows(folder)) == 8  # one process writes

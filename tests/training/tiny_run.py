@@ -1,13 +1,8 @@
-"""A run that takes seconds: network, recipe, data; as a script, for tests that need processes.
-
-python tiny_run.py FOLDER DATA [--pause-after STEP]
-"""
+"""A run that takes seconds: network, recipe, data."""
 
 from __future__ import annotations
 
-import argparse
-import sys
-import time
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -108,24 +103,13 @@ def make_data(root: Path, *, synthetic: bool = True) -> TrainingData:
     return TrainingData(sequences=sequences[:1], sources=sources, held_out=sequences[1:])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--pause-after", type=int, default=-1)
-    options = parser.parse_args()
+def train(folder: Path, data: Path, *, pause_after: int | None = None) -> None:
+    """Train in this process, which the environment may make one of several, and print losses."""
     PRESETS["tiny"] = TINY
     world = join_world(torch.device("cpu"))
-    data = make_data(options.data)
-    trainer = Trainer(make_recipe(), data, options.folder, world=world, workers=0)
+    trainer = Trainer(make_recipe(), make_data(data), folder, world=world, workers=0)
     for row in trainer.run():
-        # One write a line: two processes share the pipe.
-        sys.stdout.write(f"rank {world.rank} step {row.step} loss {row.loss!r}\n")
-        sys.stdout.flush()
-        if row.step == options.pause_after:
-            time.sleep(600)
+        print(f"step {row.step} loss {row.loss!r}", flush=True)
+        if row.step == pause_after:
+            threading.Event().wait()
     world.leave()
-
-
-if __name__ == "__main__":
-    main()

@@ -7,14 +7,16 @@ import shutil
 import signal
 
 import pytest
+from forked import Forked, program
 from waiting import HANG, wait_for
 
 
 def opened(process):
     """The port and the token of the line that it prints."""
-    line = process.stdout.readline()
+    process.wait_for(lambda: "\n" in process.out.read_text())
+    line = process.out.read_text()
     match = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)  \(Ctrl-C ends it\)\n", line)
-    assert match, line + process.stderr.read()
+    assert match, line + process.err.read_text()
     return int(match[1]), match[2]
 
 
@@ -33,11 +35,11 @@ def ask(where, method, path, body=None):
 
 
 def test_ctrl_c_ends_it_at_once_while_it_runs_and_masks_are_saved(
-    start, make_clip, tiny_clip, tiny_weights, tmp_path
+    make_clip, tiny_clip, tiny_weights, tmp_path
 ):
     video = make_clip(tmp_path / "long.mp4", list(tiny_clip.frames) * 12)
-    process = start("annotate", video, "--no-open", "--weights", tiny_weights, "--device", "cpu",
-                    "--mask", tiny_clip.first_mask)  # fmt: skip
+    words = ("annotate", video, "--no-open", "--weights", tiny_weights, "--device", "cpu")
+    process = Forked(tmp_path, program, *words, "--mask", tiny_clip.first_mask)
     where = opened(process)
     state = ask(where, "GET", "/api/project")
     assert state["marks"]["0"]["objects"] == [1]
@@ -55,11 +57,11 @@ def test_ctrl_c_ends_it_at_once_while_it_runs_and_masks_are_saved(
     events.readline()
     wait_for(lambda: ask(where, "GET", "/api/project")["job"]["done"])
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=HANG)
+    state, err = process.ended(), process.err.read_text()
     events.close()
     listening.close()
-    assert process.returncode == 0, err
-    assert out == ""
+    assert state == 0, err
+    assert process.out.read_text().count("\n") == 1
     assert "Traceback" not in err
     assert err.splitlines()[-1] == "masks are in long_annotated/session"
     assert {path.name for path in session.iterdir()} == {"00000.png", "00004.png", "objects.json"}
