@@ -6,6 +6,7 @@ import copy
 import functools
 import gc
 import itertools
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -33,6 +34,15 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 # No test cuts the power, and for the disk whole folders of tests would wait longer than they work.
 os.fsync = os.fstat
+
+# Importing torch takes longer than what workers do here: a process that has done so is forked for
+# each of them. Spawned ones, as users have them, are in the tests that start the program itself.
+multiprocessing.set_forkserver_preload(["torch", "av", "cv2", "typer", "rich.console"])
+_get_context = multiprocessing.get_context
+if "forkserver" in multiprocessing.get_all_start_methods():
+    multiprocessing.get_context = lambda method=None: _get_context(
+        "forkserver" if method == "spawn" else method
+    )
 
 gc.disable()  # while libraries and tests are imported
 
@@ -270,9 +280,15 @@ def _random_network(config: NetworkConfig, seed: int) -> Ddeal:
 
 
 @pytest.fixture(scope="session")
-def make_network() -> Callable[..., Ddeal]:
-    """`make_network(preset, *, seed=0, **changes) -> Ddeal`: see `make_tiny_network`."""
+def make_preset() -> Callable[..., Ddeal]:
+    """`make_preset(preset, *, seed=0, **changes) -> Ddeal`: see `make_tiny_network`."""
     return make_tiny_network
+
+
+@pytest.fixture(scope="session")
+def make_network() -> Callable[..., Ddeal]:
+    """`make_preset` on the smallest backbone, for what does not depend on which it is."""
+    return functools.partial(make_tiny_network, backbone="resnet18")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 For tests of what a process does once it runs; how the program starts is seen by others.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -14,8 +15,6 @@ from waiting import HANG, wait_for
 
 __all__ = ["Forked", "program"]
 
-_PRELOADED = ("torch", "ddeal_cli.main", "ddeal_core.runs.run", "ddeal_core.tracking.segmenter")
-
 
 class Forked:
     """`function(*arguments)` in a process of its own.
@@ -25,22 +24,22 @@ class Forked:
     """
 
     def __init__(self, folder: Path, function: Callable[..., object], *arguments: object) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(_PRELOADED))
         self.out, self.err = folder / "stdout.txt", folder / "stderr.txt"
         for path in (self.out, self.err):
             path.touch()
-        self._process = context.Process(
+        self._process = multiprocessing.get_context("forkserver").Process(
             target=_told, args=(self.out, self.err, function, arguments), daemon=True
         )
         self._process.start()
+        self.pid: int = self._process.pid
 
     def wait_for(self, happened: Callable[[], object]) -> None:
         """Return once that is true or the process has ended."""
         wait_for(lambda: happened() or not self._process.is_alive())
 
     def send_signal(self, number: int) -> None:
-        os.kill(self._process.pid, number)
+        with contextlib.suppress(ProcessLookupError):  # `ended` tells
+            os.kill(self.pid, number)
 
     def ended(self) -> int | None:
         """Its exit state once it has ended; negative for a signal."""
@@ -54,6 +53,7 @@ def _told(out: Path, err: Path, function: Callable[..., object], arguments: tupl
     os.fsync = os.fstat  # as in the tests themselves
     # Tests that run in a shell's background ignore Ctrl-C, and would hand that on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     function(*arguments)
 
 

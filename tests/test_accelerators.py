@@ -34,8 +34,8 @@ def device(request):
 
 
 @pytest.fixture(params=["compact", "paper-resnet50", "released-resnet50"])
-def network(request, make_network):
-    return make_network(request.param)
+def network(request, make_preset):
+    return make_preset(request.param)
 
 
 def test_tracking_agrees_with_the_cpu(network, tiny_clip, device):
@@ -95,9 +95,9 @@ def test_graphs_leave_results_alone(network, tiny_clip, cuda):
 
 
 @pytest.mark.needs_cuda
-def test_graphs_of_a_growing_memory_are_few(make_network, tiny_clip, cuda):
+def test_graphs_of_a_growing_memory_are_few(make_preset, tiny_clip, cuda):
     network = for_inference(
-        make_network("compact", memory_interval=1, memory_similarity=1.0).to(cuda),
+        make_preset("compact", memory_interval=1, memory_similarity=1.0).to(cuda),
         record=CudaGraphs(torch.device(cuda)),
     )
     tracker = Tracker(network)
@@ -107,7 +107,7 @@ def test_graphs_of_a_growing_memory_are_few(make_network, tiny_clip, cuda):
 
 
 @pytest.mark.needs_cuda
-def test_a_training_pass_agrees_with_the_cpu(make_network, cuda):
+def test_a_training_pass_agrees_with_the_cpu(make_preset, cuda):
     rng = np.random.default_rng(0)
     batch = ClipBatch(
         torch.from_numpy(rng.integers(0, 256, (3, 2, 3, 32, 48), dtype=np.uint8)),
@@ -117,7 +117,7 @@ def test_a_training_pass_agrees_with_the_cpu(make_network, cuda):
     weights = LossWeights(dice=0.5, cues=0.3)
     losses = []
     for device in ("cpu", cuda):
-        clip_pass = ClipPass(make_network("compact").to(device), weights)
+        clip_pass = ClipPass(make_preset("compact").to(device), weights)
         loss, _ = clip_pass(
             batch.to(torch.device(device)),
             Recurrence(truth=0.5, corruption=0.5),

@@ -64,7 +64,7 @@ def home(tiny_clip, make_network, tmp_path_factory) -> Path:
     write_mask(home / "given-masks/00003.png", tiny_clip.masks[3])
     shutil.copytree(tiny_clip.images, home / "frames")
     shutil.copy(BUNDLED, home / "mine.safetensors")
-    tiny = make_network("released-resnet50", backbone="resnet18")
+    tiny = make_network("released-resnet50")
     save_checkpoint(Checkpoint(tiny.config, tiny.state_dict()), home / "tiny.safetensors")
     for folder in ("DAVIS/JPEGImages/480p", "DAVIS/Annotations/480p", "my-method"):
         (home / folder / "square").mkdir(parents=True)
@@ -121,6 +121,7 @@ def shortened(line: str) -> list[str]:
         words += ["--frames", "1", "--device", "cpu", "--weights", "tiny.safetensors"]
         words += [] if "clip.mp4" in words else ["--size", "96x64"]
         words += ["--objects", "1", "--objects", "2"] if "--growth" in words else []
+        words += [] if {"clip.mp4", "--objects"} & set(words) else ["--objects", "1"]
     for name in {"bench": ["--preset"], "eval-first-mask": ["--stills"]}.get(words[0], []):
         if name in words:  # of which there is the small one, or one photo that is not held out
             at = words.index(name)

@@ -35,7 +35,7 @@ def make_clips(tmp_path, tiny_clip, make_network) -> Callable[..., Clips]:
         for name in names:
             shutil.copy(tiny_clip.video, clips.videos / f"{name}.mp4")
             shutil.copy(tiny_clip.first_mask, clips.masks / f"{name}.png")
-        network = make_network("compact", backbone="resnet18", short_side=64)
+        network = make_network("compact", short_side=64)
         save_checkpoint(
             Checkpoint(network.config, network.state_dict(), {"data": ["none"]}), clips.weights
         )

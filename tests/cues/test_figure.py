@@ -22,7 +22,7 @@ def drawn(network, clip, **layout):
 
 @pytest.mark.parametrize(("preset", "dense"), [("compact", 3), ("released-resnet50", 0)])
 def test_a_figure_shows_every_map_of_its_network(make_network, tiny_clip, preset, dense):
-    network = make_network(preset, backbone="resnet18")
+    network = make_network(preset)
     figure, last, draw = drawn(network, tiny_clip, dense_maps=dense)
     whole = draw(last.cues)
     assert whole.shape == (*figure.size, 3)

@@ -26,7 +26,7 @@ def test_keeping_them_changes_no_answer(make_network, tiny_clip):
 
 @pytest.mark.parametrize(("preset", "dense"), [("compact", 6), ("paper-resnet50", 0)])
 def test_shapes_and_ranges_are_the_documented_ones(make_network, tiny_clip, preset, dense):
-    network = make_network(preset, backbone="resnet18")
+    network = make_network(preset)
     masks = {0: tiny_clip.masks[0], 2: np.roll(tiny_clip.masks[2], 40, axis=1) * 5}
     found = results(network, tiny_clip, masks, resolution=70)  # 70x93: padded to 80x96
     assert found[0].cues is None  # given, not predicted

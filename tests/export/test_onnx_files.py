@@ -37,8 +37,8 @@ def example():
 
 
 @pytest.mark.parametrize("preset", ["compact", "paper-resnet50"])
-def test_labels_are_those_of_torch(tmp_path, make_network, tiny_clip, preset):
-    network = make_network(preset, reach=0.0)  # a random network's specks hang by single pixels
+def test_labels_are_those_of_torch(tmp_path, make_preset, tiny_clip, preset):
+    network = make_preset(preset, reach=0.0)  # a random network's specks hang by single pixels
     files = exported(network, tmp_path)
     assert len(files) == (5 if preset == "compact" else 4)
     module = example()
@@ -63,9 +63,9 @@ def test_labels_are_those_of_torch(tmp_path, make_network, tiny_clip, preset):
     assert bool(runner.memory) == (preset == "compact")
 
 
-def test_the_example_takes_the_same_jumps_away(tmp_path, make_network):
+def test_the_example_takes_the_same_jumps_away(tmp_path, make_preset):
     module = example()
-    exported(make_network("compact", reach=0.2), tmp_path)
+    exported(make_preset("compact", reach=0.2), tmp_path)
     masks = np.zeros((96, 128), np.uint8)
     masks[20:60, 20:50], masks[70:90, 100:120] = 3, 38
     tracker = module.Tracker(
@@ -84,9 +84,9 @@ def test_the_example_takes_the_same_jumps_away(tmp_path, make_network):
 
 
 def test_the_example_needs_no_torch_and_the_files_say_what_they_are(
-    tmp_path, make_network, tiny_clip
+    tmp_path, make_preset, tiny_clip
 ):
-    network = make_network("compact")
+    network = make_preset("compact")
     for file in exported(network, tmp_path):
         model = onnx.load(file)
         assert [entry.version for entry in model.opset_import if not entry.domain] == [OPSET]

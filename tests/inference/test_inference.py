@@ -18,8 +18,8 @@ def draw(*shape, seed=0):
 
 
 @pytest.mark.parametrize("preset", ["compact", "paper-resnet50"])
-def test_every_part_of_an_encoding_agrees(make_network, preset):
-    network = make_network(preset)
+def test_every_part_of_an_encoding_agrees(make_preset, preset):
+    network = make_preset(preset)
     images = torch.rand(2, 3, 48, 64, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         plain, fast = network.encode(images), for_inference(network).encode(images)
@@ -30,8 +30,8 @@ def test_every_part_of_an_encoding_agrees(make_network, preset):
     torch.testing.assert_close(fast.skips, plain.skips, atol=1e-5, rtol=1e-5)
 
 
-def test_no_batch_norm_is_left(make_network):
-    network = make_network("compact")
+def test_no_batch_norm_is_left(make_preset):
+    network = make_preset("compact")
     before = {name: x.clone() for name, x in network.state_dict().items()}
     fast = for_inference(network)
     assert any(isinstance(m, nn.BatchNorm2d) for m in network.modules())
@@ -46,8 +46,8 @@ def test_no_batch_norm_is_left(make_network):
 
 
 @pytest.mark.parametrize("preset", ["compact", "paper-resnet50"])
-def test_a_partly_folded_backbone_answers_the_same_and_learns_at_its_end(make_network, preset):
-    backbone = make_network(preset).backbone
+def test_a_partly_folded_backbone_answers_the_same_and_learns_at_its_end(make_preset, preset):
+    backbone = make_preset(preset).backbone
     backbone.train_last_stages(2)
     folded = fold_backbone(backbone, learning=2)
     images = draw(1, 3, 48, 64)
@@ -60,8 +60,8 @@ def test_a_partly_folded_backbone_answers_the_same_and_learns_at_its_end(make_ne
     assert fold_backbone(backbone, learning=len(backbone.stages)) is backbone
 
 
-def test_the_inference_network_answers_under_autocast(make_network):
-    network = make_network("compact")
+def test_the_inference_network_answers_under_autocast(make_preset):
+    network = make_preset("compact")
     images = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         plain, fast = network.encode(images), for_inference(network).encode(images)

@@ -135,8 +135,8 @@ def test_a_position_stands_for_those_like_it():
     assert not torch.equal(both[0], both[1])
 
 
-def test_what_is_alike_is_judged_in_float32(make_network):
-    network = make_network("compact")
+def test_what_is_alike_is_judged_in_float32(make_preset):
+    network = make_preset("compact")
     rng = torch.Generator().manual_seed(0)
     masks = torch.zeros(1, 1, 96, 128)
     masks[..., 20:60, 30:80] = 1

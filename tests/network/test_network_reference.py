@@ -81,15 +81,15 @@ def compare(plain, tracker, frames, given):
     [("paper-resnet50", (33, 50)), ("released-resnet50", (48, 64)), ("compact", (93, 118))],
     ids=str,
 )
-def test_three_objects_one_of_them_later(make_network, preset, size):
+def test_three_objects_one_of_them_later(make_preset, preset, size):
     frames = make_video(*size)
     given = {0: make_mask(*size, [7, 2]), 2: np.roll(make_mask(*size, [5]), 3, axis=1)}
-    check(make_network(preset), frames, given)
+    check(make_preset(preset), frames, given)
 
 
 @pytest.mark.parametrize("preset", ["paper-resnet101", "compact"])
-def test_one_object(make_network, preset):
-    check(make_network(preset, seed=3), make_video(64, 81), {0: make_mask(64, 81, [1])})
+def test_one_object(make_preset, preset):
+    check(make_preset(preset, seed=3), make_video(64, 81), {0: make_mask(64, 81, [1])})
 
 
 def test_objects_before_which_there_is_nothing(make_network):
@@ -148,8 +148,8 @@ def test_every_choice_alone(make_network, preset, choice):
     assert max(np.abs(a.merged - b.merged).max() for a, b in zip(plain, other, strict=True)) > 1e-4
 
 
-def test_released_resnet50_at_its_full_width(make_network):
-    network = make_network(
+def test_released_resnet50_at_its_full_width(make_preset):
+    network = make_preset(
         "released-resnet50",
         backbone_width=64,
         directional_channels=512,

@@ -32,7 +32,7 @@ def test_killed_and_resumed(straight, root, tmp_path, make_trainer, read_rows):
     # What a kill in the middle of a write leaves behind.
     with (folder / "log.csv").open("a") as file:
         file.write("5,large,0.1")
-    (folder / ".checkpoint.pt.123.part").write_bytes(b"half a checkpoint")
+    (folder / f".checkpoint.pt.{process.pid}.part").write_bytes(b"half a checkpoint")
     trainer = make_trainer(folder, resume=True)
     assert trainer.step == 4  # between stages
     for _ in trainer.run():

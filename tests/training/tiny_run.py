@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
@@ -109,7 +110,8 @@ def train(folder: Path, data: Path, *, pause_after: int | None = None) -> None:
     world = join_world(torch.device("cpu"))
     trainer = Trainer(make_recipe(), make_data(data), folder, world=world, workers=0)
     for row in trainer.run():
-        print(f"step {row.step} loss {row.loss!r}", flush=True)
+        sys.stdout.write(f"step {row.step} loss {row.loss!r}\n")
+        sys.stdout.flush()
         if row.step == pause_after:
             threading.Event().wait()
     world.leave()

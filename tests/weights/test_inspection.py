@@ -163,9 +163,9 @@ def test_cut_off_anywhere(tmp_path, new):
             load_checked(path)
 
 
-def test_a_file_larger_than_any_network(make_network, tmp_path):
+def test_a_file_larger_than_any_network(make_preset, tmp_path):
     """Holes of a sparse file cost its maker nothing."""
-    network, path = make_network("compact"), tmp_path / "w.safetensors"
+    network, path = make_preset("compact"), tmp_path / "w.safetensors"
     save_checkpoint(Checkpoint(network.config, network.state_dict()), path)
     assert load_checkpoint(path).state
     os.truncate(path, 9_000_000_000)

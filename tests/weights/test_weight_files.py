@@ -17,8 +17,8 @@ from ddeal_core.weights import Checkpoint, load_checkpoint, load_network, save_c
 
 
 @pytest.fixture(scope="module")
-def network(make_network):
-    return make_network("compact")
+def network(make_preset):
+    return make_preset("compact")
 
 
 @pytest.fixture(scope="module")
@@ -271,9 +271,9 @@ def test_a_configuration_decides_nothing_but_its_fields(path, network):
     assert load_checkpoint(path).config == replace(network.config, preset="of long ago")
 
 
-def test_names_of_earlier_versions_are_read(make_network, tmp_path):
+def test_names_of_earlier_versions_are_read(make_preset, tmp_path):
     """As `log_sigma` was called before; in files of weights and in checkpoints of training."""
-    network = make_network("compact")
+    network = make_preset("compact")
     state = dict(network.state_dict())
     state["dense_matching.log_reach"] = state.pop("dense_matching.log_sigma") + 1
     path = tmp_path / "old.safetensors"

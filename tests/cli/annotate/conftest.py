@@ -25,7 +25,7 @@ from ddeal_core.tracking import Segmenter
 @pytest.fixture(scope="session")
 def segmenter(make_network) -> Segmenter:
     """A network with random weights, small enough for tests."""
-    return Segmenter(make_network(backbone="resnet18"))
+    return Segmenter(make_network())
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ PAUSE = 0.02
 @pytest.mark.parametrize("look_ahead", [1, 4])
 @pytest.mark.parametrize("timed", [time_model, time_command])
 def test_every_measured_frame_is_worked_on_while_the_clock_runs(
-    make_network, monkeypatch, timed, look_ahead
+    make_preset, monkeypatch, timed, look_ahead
 ):
     """Each frame takes a pause at least, so the mean of those that are timed is no less."""
     plain = Tracker._encode
@@ -27,7 +27,7 @@ def test_every_measured_frame_is_worked_on_while_the_clock_runs(
         return plain(self, images)
 
     monkeypatch.setattr(Tracker, "_encode", slow)
-    network = make_network("paper-resnet50")
+    network = make_preset("paper-resnet50")
     segmenter = Segmenter(network, look_ahead=look_ahead)
     images = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
     mask = np.zeros((64, 64), np.uint8)

@@ -16,8 +16,8 @@ from ddeal_core.tracking import Tracker
 
 
 @pytest.mark.parametrize("preset", ["compact", "released-resnet50"])
-def test_every_stage_of_the_model_is_charged_and_all_is_put_back(make_network, preset):
-    network = make_network(preset)
+def test_every_stage_of_the_model_is_charged_and_all_is_put_back(make_preset, preset):
+    network = make_preset(preset)
     frames = list(BenchClip.sample((64, 96), 2).frames(2))
     mask = BenchClip.sample((64, 96), 2).mask
     before = [(owner, name, vars(owner).get(name)) for _, owner, name in places(network)]
