@@ -1,4 +1,4 @@
-"""What a person has said so far, and the way back."""
+"""What a person has marked so far, with undo and redo."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _KEPT = 201
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class Annotation:
     """Objects in the order in which they were added, and the marks of every frame that has any."""
 
     objects: tuple[AnnotatedObject, ...] = ()
     frames: Mapping[int, FrameMarks] = field(default_factory=lambda: MappingProxyType({}))
 
-    def with_frame(self, index: int, marks: FrameMarks | None) -> Statement:
+    def with_frame(self, index: int, marks: FrameMarks | None) -> Annotation:
         """With other marks on a frame, or with none."""
         frames = {i: each for i, each in self.frames.items() if i != index}
         if marks is not None:
             frames[index] = marks
         return replace(self, frames=MappingProxyType(dict(sorted(frames.items()))))
 
-    def with_objects(self, objects: tuple[AnnotatedObject, ...]) -> Statement:
+    def with_objects(self, objects: tuple[AnnotatedObject, ...]) -> Annotation:
         """With other objects."""
         return replace(self, objects=objects)
 
@@ -37,17 +37,17 @@ class Statement:
 
 
 class History:
-    """Statements one after the other, and a place among them.
+    """Annotations one after the other, and the place of the current one.
 
     `changes` counts how often it has changed, there and back.
     """
 
-    def __init__(self, begin: Statement) -> None:
+    def __init__(self, begin: Annotation) -> None:
         self._all, self._place = [begin], 0
         self.changes = 0
 
     @property
-    def now(self) -> Statement:
+    def now(self) -> Annotation:
         """As it stands."""
         return self._all[self._place]
 
@@ -61,9 +61,9 @@ class History:
         """Whether a step was taken back."""
         return self._place + 1 < len(self._all)
 
-    def put(self, statement: Statement) -> None:
+    def put(self, annotation: Annotation) -> None:
         """Take a step; those that were taken back are forgotten."""
-        self._all = [*self._all[: self._place + 1], statement][-_KEPT:]
+        self._all = [*self._all[: self._place + 1], annotation][-_KEPT:]
         self._place = len(self._all) - 1
         self.changes += 1
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_cli.annotate.frame_marks import FrameMarks
-from ddeal_cli.annotate.history import History, Statement
+from ddeal_cli.annotate.history import Annotation, History
 from ddeal_cli.annotate.marks import Mark, Stroke
 from ddeal_cli.annotate.object_list import AnnotatedObject, added, renamed
 from ddeal_cli.annotate.result_store import GivenMasks, ResultStore
@@ -50,12 +50,12 @@ class Project:
         self._lock = threading.RLock()
         self._history = History(_beginning(frames, masks or {}, names or {}))
         self._used = {each.id for each in self._history.now.objects}
-        self._given: tuple[Statement, GivenMasks] | None = None
+        self._given: tuple[Annotation, GivenMasks] | None = None
         self._marked: tuple[int, Picture] | None = None
         self.results = ResultStore(len(frames), frames.size)
 
     @property
-    def statement(self) -> Statement:
+    def annotation(self) -> Annotation:
         """Objects and marks as they stand."""
         return self._history.now
 
@@ -227,8 +227,8 @@ def _nothing(size: tuple[int, int]) -> NDArray[np.uint8]:
 
 def _beginning(
     frames: FrameReader, masks: Mapping[int, Labels], names: Mapping[int, str]
-) -> Statement:
-    statement = Statement()
+) -> Annotation:
+    annotation = Annotation()
     ids: set[int] = set(names)
     for index, labels in sorted(masks.items()):
         if not 0 <= index < len(frames):
@@ -240,6 +240,6 @@ def _beginning(
             raise InputError(f"the mask for frame {index} has another size than the video")
         marks = FrameMarks.of_mask(labels)
         ids.update(marks.objects)
-        statement = statement.with_frame(index, marks)
+        annotation = annotation.with_frame(index, marks)
     objects = tuple(AnnotatedObject(i, names.get(i, f"object {i}")) for i in sorted(ids))
-    return statement.with_objects(objects)
+    return annotation.with_objects(objects)

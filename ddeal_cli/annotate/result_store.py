@@ -44,8 +44,8 @@ class GivenMasks:
         """Frames with a mask, rising."""
         return tuple(self._masks)
 
-    def around(self, index: int) -> str:
-        """Stands for the nearest masks, to both sides, of the objects that are there by a frame."""
+    def nearest_to(self, index: int) -> str:
+        """Identify the nearest masks, on both sides of a frame, of all objects given up to it."""
         found = []
         for number, frames in self._frames_of.items():
             place = bisect_right(frames, index)
@@ -53,8 +53,8 @@ class GivenMasks:
                 found += [(number, i, self._digests[i]) for i in frames[place - 1 : place + 1]]
         return repr(found) if found else ""
 
-    def afresh(self, index: int) -> int:
-        """The last frame up to one at which all objects that are there begin anew."""
+    def last_restart(self, index: int) -> int:
+        """The last frame, up to this one, on which all objects given by then are given again."""
         return max(
             frame
             for frame in self._masks
@@ -75,8 +75,9 @@ class GivenMasks:
 class ResultStore:
     """Results in a temporary folder: soft, for exports, and as label maps in PNG files.
 
-    A frame's result is fresh while the nearest masks of each object, before and after it, are the
-    same: what is mended renews the results between its neighbours. Threads may share a store.
+    A frame's result is fresh while the nearest masks of each object, before and after it, are those
+    that it was computed with. So a mask that is mended makes stale only what lies between the mask
+    before it and the one after it. Threads may share a store.
 
     Args:
         count: Frames of the video.
@@ -107,7 +108,7 @@ class ResultStore:
         with self._lock:
             self._soft.add(index, result)
             self._doubts[index] = doubt
-            self._known[index] = self._code(given.around(index))
+            self._known[index] = self._code(given.nearest_to(index))
 
     def labels(self, index: int) -> Labels | None:
         """A frame's result, fresh or not; None if there is none."""
@@ -140,7 +141,7 @@ class ResultStore:
         with self._lock:
             wanted = np.zeros(len(self._known), np.int64)
             for frame in given.frames:
-                wanted[frame:] = self._code(given.around(frame))
+                wanted[frame:] = self._code(given.nearest_to(frame))
             return self._known == wanted if given.frames else np.zeros(len(wanted), np.bool_)
 
     def there(self) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_cli.annotate.history import Statement
+from ddeal_cli.annotate.history import Annotation
 from ddeal_cli.annotate.label_map import LabelMap
 from ddeal_cli.annotate.object_list import checked_name
 from ddeal_core.errors import InputError
@@ -56,20 +56,20 @@ class SessionFolder:
         self._files = {index: files[index] for index in masks}
         return {index: mask.labels for index, mask in masks.items()}, names
 
-    def save(self, statement: Statement, frames: FrameReader) -> None:
+    def save(self, annotation: Annotation, frames: FrameReader) -> None:
         """Write what has changed; each file appears whole."""
         with self._lock:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise output_error(self.path, error) from None
-            for index, marks in statement.given.items():
+            for index, marks in annotation.given.items():
                 self._save_mask(index, self.path / f"{frames.name(index)}.png", marks.mask)
-            for index in set(self._files) - set(statement.given):
+            for index in set(self._files) - set(annotation.given):
                 self._remove(index)
             _write_names(
                 self.path / _OBJECTS,
-                {each.id: each.name for each in statement.objects},
+                {each.id: each.name for each in annotation.objects},
                 video=frames.source.path.name,
             )
 

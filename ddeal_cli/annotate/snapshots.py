@@ -39,8 +39,10 @@ class Snapshots:
             The frame to step next, at or before `index`, and what is known before it; None where
             all begins anew.
         """
-        first = given.afresh(index)
-        self._kept = [each for each in self._kept if each.given == given.around(each.before - 1)]
+        first = given.last_restart(index)
+        self._kept = [
+            each for each in self._kept if each.given == given.nearest_to(each.before - 1)
+        ]
         for each in reversed(self._kept):
             if first < each.before <= index:
                 return each.before, each.state
@@ -50,7 +52,7 @@ class Snapshots:
         """Keep the state before a frame if it is time to."""
         if before % self._interval or any(each.before == before for each in self._kept):
             return
-        self._kept.append(_Snapshot(before, given.around(before - 1), tracker.snapshot()))
+        self._kept.append(_Snapshot(before, given.nearest_to(before - 1), tracker.snapshot()))
         self._kept.sort(key=lambda each: each.before)
         most = max(2, min(_MOST, _ROOM // max(1, _bytes_of(tracker.state))))
         while len(self._kept) > most:

@@ -48,8 +48,8 @@ class TrackingRun:
     """Runs the network over the parts of a video whose results are not fresh.
 
     A run over the whole video gives what ``ddeal segment`` gives for the same masks, to the byte.
-    Where a frame was mended, only what lies between its neighbours with masks is found anew: the
-    rest stays as it was seen, though its objects have one more reference now.
+    Where a mask was mended, only the frames between the masks before and after it are segmented
+    again: the rest stays as the person saw it, though its objects have one more reference now.
 
     Args:
         segmenter: The network.
@@ -73,11 +73,11 @@ class TrackingRun:
             MediaError: A frame cannot be read.
             OutputError: A result cannot be kept.
         """
-        knowing = self.segmenter.tracker()
+        with_references = self.segmenter.tracker()
         for index, labels in references(what.given.labels()).items():
-            knowing.add_reference(project.frames.read(index), labels)
+            with_references.add_reference(project.frames.read(index), labels)
         for first, stop in spans(what.stale):
-            yield from self._stretch(project, what, knowing.fork(), first, stop)
+            yield from self._stretch(project, what, with_references.fork(), first, stop)
 
     def _stretch(
         self, project: Project, what: RunRange, tracker: Tracker, first: int, stop: int

@@ -18,7 +18,7 @@ Resolution = int | Literal["native"] | None
 class Effort:
     """How long to measure.
 
-    `frames` of each pass follow `warm_up` frames, whose time is told apart (None: as many as
+    `frames` of each pass follow `warm_up` frames, which are timed separately (None: as many as
     `settled` finds); after `limit` seconds a pass ends early, with three of them at least.
     """
 
@@ -37,10 +37,10 @@ class Effort:
     def settled(
         self, config: NetworkConfig, *, look_ahead: int = 1, at_most: int | None = None
     ) -> "Effort":
-        """Settle how long to warm up: until a memory is as full as it is in a long video.
+        """Decide how many frames to warm up for, at most `at_most`.
 
-        And until a batch of the look-ahead ends, so that no measured frame is encoded before.
-        `at_most` frames for warming up are there, if they are limited.
+        So many that the network's memory is as full as in a long video, and that a batch of the
+        look-ahead ends with the last of them: no measured frame is encoded before its time.
         """
         if self.warm_up is not None:
             return self
@@ -50,7 +50,7 @@ class Effort:
         return replace(self, warm_up=wanted if at_most is None else max(2, min(wanted, at_most)))
 
     def affordable(self, seconds: float) -> int:
-        """Frames of which each takes so long that the limit allows, three at least."""
+        """How many frames the limit allows where each takes so many seconds; three at least."""
         return min(self.frames, max(3, int(self.limit / max(seconds, 1e-9))))
 
 

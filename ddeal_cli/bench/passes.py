@@ -78,7 +78,7 @@ def time_command(
 def time_against(
     weights: Checkpoint, case: Case, clip: BenchClip, effort: Effort, tell: Tell, *, frames: int
 ) -> dict[str, Any]:
-    """Time the network and the plain one in turns, so that both meet the same weather.
+    """Time the network and the plain one in turns: what else the machine does slows both alike.
 
     Both are given frames that are scaled to the network's size beforehand.
 

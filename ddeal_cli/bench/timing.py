@@ -86,9 +86,9 @@ class PeakMemory:
     def to_dict(self) -> dict[str, Any]:
         """Bytes so far, as plain JSON types.
 
-        ``resident`` is of the whole process in main memory, or None where nobody tells, since
-        the ``case`` began, or since the ``start`` of the process where the system keeps one mark.
-        ``device`` is of torch on the GPU, or None on the CPU.
+        ``resident`` is the highest use of main memory by the whole process, since the ``case``
+        began, or since the ``start`` of the process where the system keeps only that; None where
+        the system does not tell. ``device`` is torch's on the GPU, or None on the CPU.
         """
         on_gpu = self._device.type == "cuda"
         return {
@@ -99,7 +99,7 @@ class PeakMemory:
 
 
 def resident_bytes() -> int | None:
-    """Main memory that the process holds now; None where nobody tells."""
+    """Bytes of main memory that the process holds now; None where the system does not tell."""
     return _from_status("VmRSS")
 
 

@@ -55,7 +55,7 @@ def run_in_processes(
         for _ in range(share):
             start()
         while pool:
-            for worker in _heard(pool):
+            for worker in _with_messages(pool):
                 match worker.receive():
                     case Position() as position:
                         if on_progress is not None:
@@ -73,12 +73,12 @@ def run_in_processes(
                     case _:  # it is gone
                         pool.remove(worker)
                         if worker.job is not None:
-                            yield Outcome.fault(worker.job, worker.epitaph())
+                            yield Outcome.fault(worker.job, worker.cause_of_end())
                         if waiting and worker.ready:
                             start()
                         elif waiting and not pool:
                             raise DdealError(
-                                f"no worker process could start: {worker.epitaph()} (a script "
+                                f"no worker process could start: {worker.cause_of_end()} (a script "
                                 'needs an `if __name__ == "__main__"` guard)'
                             )
     finally:
@@ -135,7 +135,7 @@ class _Worker:
                 waiting.appendleft(self.job)
             self.job, self.dismissed = None, False
 
-    def epitaph(self) -> str:
+    def cause_of_end(self) -> str:
         """Why it is gone."""
         code = self.process.exitcode
         if code is not None and code < 0:
@@ -148,7 +148,7 @@ class _Worker:
         return f"its process ended with exit code {code}"
 
 
-def _heard(pool: list[_Worker]) -> list[_Worker]:
+def _with_messages(pool: list[_Worker]) -> list[_Worker]:
     ready = wait([worker.connection for worker in pool])
     return [worker for worker in pool if worker.connection in ready]
 
@@ -173,7 +173,7 @@ def _work(connection: Connection, network: NetworkOptions, share: int) -> None:
     """What the process does; told to end, it goes as soon as its outputs are tidied up."""
     try:
         _take_videos(connection, network, share)
-    except _ToldToEndError as told:
+    except _TerminatedError as told:
         os._exit(128 + told.number)  # winding up Python and torch would take a second
 
 
@@ -205,7 +205,7 @@ def _take_videos(connection: Connection, network: NetworkOptions, share: int) ->
             line.send(runner.run(job, line.report))
 
 
-class _ToldToEndError(BaseException):
+class _TerminatedError(BaseException):
     """A signal said that this process shall end; not an `Exception`: no video shall catch it."""
 
     def __init__(self, number: int) -> None:
@@ -216,7 +216,7 @@ class _ToldToEndError(BaseException):
 def _leave(number: int, frame: object) -> NoReturn:
     del frame
     signal.signal(number, signal.SIG_IGN)  # once is enough
-    raise _ToldToEndError(number)
+    raise _TerminatedError(number)
 
 
 class _Line:

@@ -60,29 +60,42 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class GivenMask:
-    """A mask that a method is given."""
+    """A mask that a method is given.
 
-    stem: str  # of the frame it belongs to
+    Attributes:
+        stem: Of the frame that it belongs to.
+        path: The file.
+        object_ids: Those that begin there; others in the file are not given.
+    """
+
+    stem: str
     path: Path
-    object_ids: tuple[int, ...]  # that begin there; others in the file are not given
+    object_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class SequencePlan:
-    """What is scored in one sequence; small enough to hand to another process."""
+    """What is scored in one sequence; small enough to hand to another process.
 
-    name: str  # name of the sequence
-    protocol: Protocol  # rules to follow
-    object_ids: tuple[int, ...]  # ids of the scored objects
-    # Stem and mask file of every scored frame, in order; never empty.
+    Attributes:
+        name: Of the sequence.
+        protocol: Rules to follow.
+        object_ids: Of the scored objects.
+        annotations: Stem and mask file of every scored frame, in order; never empty.
+        given: Masks that a method starts from, in order.
+        begins: By object, how many of the scored frames come before its first; 0 if it is not
+            here. ``vos-benchmark`` and ``every-frame`` find out as they score.
+        categories: By object, where the dataset tells.
+        seen: By object, whether its category is in the training set (``ytvos``).
+    """
+
+    name: str
+    protocol: Protocol
+    object_ids: tuple[int, ...]
     annotations: tuple[tuple[str, Path], ...]
-    given: tuple[GivenMask, ...] = ()  # masks that a method starts from, in order
-    # By object, how many of the scored frames come before its first; 0 if it is not here. ``vos-
-    # benchmark`` and ``every-frame`` find out as they score.
+    given: tuple[GivenMask, ...] = ()
     begins: Mapping[int, int] = field(default_factory=dict)
-    # Category by object, where the dataset tells.
     categories: Mapping[int, str] = field(default_factory=dict)
-    # Whether that category is in the training set, by object (``ytvos``).
     seen: Mapping[int, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -14,11 +14,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a measure comes to over the frames of one object."""
+    """What a measure, J or F, comes to over the frames of one object.
+
+    Attributes:
+        mean: In [0, 1].
+        recall: Share of frames strictly above 0.5.
+        decay: Mean over the first quarter minus mean over the last, in [-1, 1]; low is good.
+    """
 
     mean: float
-    recall: float  # share of frames strictly above 0.5
-    decay: float  # mean over the first quarter minus mean over the last; low is good
+    recall: float
+    decay: float
 
 
 def quarter_edges(count: int) -> tuple[int, int, int, int, int]:
@@ -53,15 +59,27 @@ def summarize(values: Sequence[float]) -> Statistics:
 
 @dataclass(frozen=True)
 class ObjectScore:
-    """J and F of one object over the scored frames of its sequence."""
+    """J and F of one object over the scored frames of its sequence.
 
-    sequence: str  # its name
-    object_id: int  # in the masks
-    frames: tuple[str, ...]  # stems of the scored frames (``"00001"``), in order; never empty
-    j: tuple[float, ...]  # region similarity a frame, in [0, 1]
-    f: tuple[float, ...]  # contour accuracy a frame, in [0, 1]
-    category: str = ""  # what it is, where the dataset tells
-    # Whether that category is in the training set; None where it does not matter.
+    Attributes:
+        sequence: Name of the sequence.
+        object_id: In the masks.
+        frames: Stems of the scored frames (``"00001"``), in order; never empty.
+        j: Region similarity a frame, in [0, 1].
+        f: Contour accuracy a frame, in [0, 1].
+        category: What it is, where the dataset tells.
+        seen: Whether that category is in the training set; None where it does not matter.
+
+    Raises:
+        ValueError: There are not as many of each, or none.
+    """
+
+    sequence: str
+    object_id: int
+    frames: tuple[str, ...]
+    j: tuple[float, ...]
+    f: tuple[float, ...]
+    category: str = ""
     seen: bool | None = None
 
     def __post_init__(self) -> None:
@@ -94,14 +112,19 @@ class ObjectScore:
 
 @dataclass(frozen=True)
 class SequenceScore:
-    """Scores of the objects of one sequence."""
+    """Scores of the objects of one sequence.
 
-    name: str  # name of the sequence
-    objects: tuple[ObjectScore, ...]  # one score an object, by id; never empty
-    # Ids in the results that the ground truth does not have; not scored.
+    Attributes:
+        name: Of the sequence.
+        objects: One score an object, by id; never empty.
+        unknown_ids: Ids in the results that the ground truth does not have; not scored.
+        unscored_ids: Ids in scored frames of the ground truth that the protocol leaves out, as
+            those of objects that come later (DAVIS) or are not in ``meta.json``.
+    """
+
+    name: str
+    objects: tuple[ObjectScore, ...]
     unknown_ids: tuple[int, ...] = ()
-    # Ids in scored frames of the ground truth that the protocol leaves out, as those of objects
-    # that come later (DAVIS) or are not in ``meta.json``.
     unscored_ids: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -142,11 +165,16 @@ class SeenUnseen:
 
 @dataclass(frozen=True)
 class DatasetScore:
-    """Scores of a dataset. Every object counts the same, however many its sequence has."""
+    """Scores of a dataset. Every object counts the same, however many its sequence has.
 
-    protocol: str  # rules that were followed (``"davis2017"``)
-    image_set: str  # name of the list of sequences; ``"all"`` without one
-    # One score a sequence, in the order of the list; never empty.
+    Attributes:
+        protocol: Rules that were followed (``"davis2017"``).
+        image_set: Name of the list of sequences; ``"all"`` without one.
+        sequences: One score a sequence, in the order of the list; never empty.
+    """
+
+    protocol: str
+    image_set: str
     sequences: tuple[SequenceScore, ...]
 
     def __post_init__(self) -> None:

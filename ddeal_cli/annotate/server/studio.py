@@ -47,7 +47,7 @@ class Studio:
         self.session = session
         self.on_change: Callable[[], None] = lambda: None
         self._run = TrackingRun(segmenter)
-        self._saved = project.statement
+        self._saved = project.annotation
         self._save_error = ""
         self._timer: threading.Timer | None = None
         self._timing = threading.Lock()
@@ -87,17 +87,17 @@ class Studio:
         Raises:
             OutputError: The folder cannot be written to.
         """
-        statement = self.project.statement
-        if statement is not self._saved:
-            self.session.save(statement, self.project.frames)
-            self._saved = statement
+        annotation = self.project.annotation
+        if annotation is not self._saved:
+            self.session.save(annotation, self.project.frames)
+            self._saved = annotation
         self._save_error = ""
         self._changed()
 
     @property
     def is_saved(self) -> bool:
         """Whether the session's folder holds what there is."""
-        return self._saved is self.project.statement
+        return self._saved is self.project.annotation
 
     def close(self) -> None:
         """Cancel what runs, save, and let go.
@@ -119,7 +119,7 @@ class Studio:
     def describe(self) -> dict[str, Any]:
         """The whole state, but for pictures, as JSON."""
         project, job = self.project, self.jobs.current
-        now = project.statement
+        now = project.annotation
         source = project.frames.source
         rate = source.frame_rate
         return {

@@ -87,7 +87,7 @@ def _paper_dot(row: PaperResult, x: float, y: float) -> _Dot:
 
 
 def _drawn(dots: Sequence[_Dot], *, level: tuple[str, float] | None = None) -> list[str]:
-    """Draw dots, and a level line by label and height; then labels where they hide least."""
+    """Draw dots, and a level line by label and height; then labels where they overlap least."""
     parts: list[str] = []
     taken: list[_Box] = []
     for dot in dots:
@@ -107,13 +107,13 @@ def _drawn(dots: Sequence[_Dot], *, level: tuple[str, float] | None = None) -> l
         width = len(text) * _CHARACTER
         steps = map(float, range(_LEFT + 6, int(_WIDTH - _RIGHT - width), 12))
         along = [(x, top, x + width, top + _LINE) for x in steps for top in (y - 17, y + 4)]
-        box = min(along, key=lambda b: _hidden(b, taken))
+        box = min(along, key=lambda b: _overlap(b, taken))
         taken += [box, (_LEFT, y - 1, _WIDTH - _RIGHT, y + 1)]
         parts.append(
             f'<text class="label run start" x="{box[0]:.1f}" y="{box[3] - 3:.1f}">{text}</text>'
         )
     for dot in sorted(dots, key=lambda d: d.kind != "run"):
-        box = min(_places(dot), key=lambda b: _hidden(b, taken))
+        box = min(_places(dot), key=lambda b: _overlap(b, taken))
         taken.append((box[0] - 8, box[1], box[2] + 8, box[3]))
         # Held at the end that is next to the dot: how wide letters are is only guessed.
         middle = (box[0] + box[2]) / 2
@@ -146,7 +146,7 @@ def _places(dot: _Dot) -> list[_Box]:
     return inside or boxes
 
 
-def _hidden(box: _Box, taken: Sequence[_Box]) -> float:
+def _overlap(box: _Box, taken: Sequence[_Box]) -> float:
     """Return the area that a box shares with those that are taken."""
     return sum(
         max(0.0, min(box[2], b[2]) - max(box[0], b[0]))

@@ -126,7 +126,7 @@ class PictureBackground(Background):
         self._source.close()
 
     def _timeline(self) -> Generator[tuple[Fraction, Frame]]:
-        """Give pictures and the time at which each appears, without end unless there is but one."""
+        """Give pictures, each with the time at which it appears; a video begins anew at its end."""
         step = 1 / (self._source.frame_rate or Fraction(24))
         began, frames = Fraction(0), 0
         while frames != 1:

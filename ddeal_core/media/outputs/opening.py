@@ -49,7 +49,7 @@ def open_outputs(
     """
     named = [_parted(word) for word in words]
     if kind is not None and not any(own is None and fits(kind, path) for own, path in named):
-        # None is left for it: the first says why it does not fit.
+        # No output fits the kind: opening the first as that kind says why.
         first = named[0][1]
         if fits(kind, Path("folder")):
             raise InputError(

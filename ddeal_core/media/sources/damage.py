@@ -55,7 +55,7 @@ class DamageRecord:
         """Note damage that is not that of a frame whose number is known."""
         self.others.append(what)
 
-    def tell(self) -> None:
+    def warn(self) -> None:
         """Warn of all that was lost, in one line; of nothing if all was well."""
         parts = []
         if self.ranges:

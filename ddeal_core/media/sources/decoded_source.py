@@ -84,7 +84,7 @@ class DecodedSource(FrameSource):
             )
             if index + 1 == self.end:
                 break
-        self.damage.tell()
+        self.damage.warn()
         if not given and not self._is_stopped():
             raise MediaError(f"{self.path} ends before frame {self.start}: nothing to read")
 

@@ -146,14 +146,14 @@ def pictures_of(
         for packet in packets:
             seen += packet.size > 0
             if ledger is not None and packet.size:
-                ledger.enter(packet)
+                ledger.add_packet(packet)
             cut_off = packet.is_corrupt and checked
             decoded = stream.decode(None) if cut_off else packet.decode()  # else those on their way
             for picture in decoded:
                 if cut_off and _is_behind(picture, packet):
                     break
                 if ledger is not None:
-                    ledger.tick(picture)
+                    ledger.mark_given(picture)
                 for whole in deinterlacer.push(picture):
                     yield whole
                     count += 1

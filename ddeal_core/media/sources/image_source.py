@@ -185,7 +185,7 @@ class ImageSource(FrameSource):
         """
         self.damage = DamageRecord(self.path, self.on_error)
         yield from self.part(self.start, len(self.files))
-        self.damage.tell()
+        self.damage.warn()
 
     def part(self, first: int, stop: int) -> Generator[Frame]:
         """Read some of the files: see `FrameSource.part`."""

@@ -39,7 +39,7 @@ class Ledger:
         # Fields, and frames that are never shown, have packets and no picture of their own.
         self._one_to_one = True
 
-    def enter(self, packet: Packet[VideoStream]) -> None:
+    def add_packet(self, packet: Packet[VideoStream]) -> None:
         """Note a packet that goes into the decoder."""
         stamp = stamp_of(packet)
         self._count += 1
@@ -54,7 +54,7 @@ class Ledger:
         self._failed[stamp] = why
         self._trouble = True
 
-    def tick(self, picture: av.VideoFrame) -> None:
+    def mark_given(self, picture: av.VideoFrame) -> None:
         """Note a picture that came in order."""
         stamp = picture.pts
         while self._waiting and stamp is not None and self._waiting[0][0] <= stamp:
@@ -62,22 +62,22 @@ class Ledger:
 
     @property
     def is_short(self) -> bool:
-        """Whether, behind the last picture, some packets have none, of a stream where all had."""
+        """Whether the last packets gave no picture, in a stream where every packet gave one."""
         return self._one_to_one and bool(self._waiting)
 
-    def leave(self, picture: av.VideoFrame) -> Iterator[av.VideoFrame | Lost]:
+    def add_picture(self, picture: av.VideoFrame) -> Iterator[av.VideoFrame | Lost]:
         """Take a picture; gives those whose turn has come."""
         stamp = picture.pts
         if picture.is_corrupt:
             self._trouble = True
         if not self._trouble or stamp is None:
-            self.tick(picture)
+            self.mark_given(picture)
             yield picture
             return
         self._there[stamp] = picture
-        yield from self.settled()
+        yield from self.ready()
 
-    def settled(self, *, ended: bool = False) -> Iterator[av.VideoFrame | Lost]:
+    def ready(self, *, ended: bool = False) -> Iterator[av.VideoFrame | Lost]:
         """Give pictures and losses before which nothing can come any more."""
         while self._trouble and self._waiting:
             stamp, number, duration = self._waiting[0]

@@ -57,7 +57,7 @@ def pictures_and_losses(
             else:
                 if packet.size:
                     seen += 1
-                    ledger.enter(packet)
+                    ledger.add_packet(packet)
                 pictures = packet.decode()
         except (av.FFmpegError, OSError, ValueError) as error:
             stamp = None if packet is None or flushed else stamp_of(packet)
@@ -67,11 +67,11 @@ def pictures_and_losses(
                 yield Lost(None, None, reason(error))
         for picture in pictures:
             for whole in deinterlacer.push(picture):
-                yield from ledger.leave(whole)
-        yield from ledger.settled()
+                yield from ledger.add_picture(whole)
+        yield from ledger.ready()
     for late in deinterlacer.end():
-        yield from ledger.leave(late)
-    yield from ledger.settled(ended=True)
+        yield from ledger.add_picture(late)
+    yield from ledger.ready(ended=True)
     with contextlib.suppress(av.FFmpegError, OSError, ValueError):
         for _ in packets:  # what the file's end has to say
             pass

@@ -22,8 +22,8 @@ def test_objects_are_added_renamed_and_deleted(project):
     project.mark(3, stroke(2, y=50))
     project.mark(5, stroke(1))
     project.delete_object(1)
-    assert [each.name for each in project.statement.objects] == ["a  fish"]
-    assert list(project.statement.frames) == [3]
+    assert [each.name for each in project.annotation.objects] == ["a  fish"]
+    assert list(project.annotation.frames) == [3]
     # results of the deleted one must not pass for the next one's
     assert project.add_object().id == 3
 
@@ -38,7 +38,7 @@ def test_names_are_one_line(project, name):
 def test_254_objects_are_the_most(project):
     for _ in range(254):
         project.add_object()
-    assert len({each.colour for each in project.statement.objects}) == 254
+    assert len({each.colour for each in project.annotation.objects}) == 254
     with pytest.raises(InputError, match="254"):
         project.add_object()
 
@@ -54,19 +54,19 @@ def test_every_step_can_be_taken_back_and_again(project):
         lambda: project.clear(0, 1),
         lambda: project.delete_object(1),
     ):
-        seen.append((project.statement.objects, project.shown(0)))
+        seen.append((project.annotation.objects, project.shown(0)))
         act()
-    seen.append((project.statement.objects, project.shown(0)))
+    seen.append((project.annotation.objects, project.shown(0)))
     revisions = {project.revision}
     for objects, labels in reversed(seen[:-1]):
         project.undo()
-        assert project.statement.objects == objects
+        assert project.annotation.objects == objects
         np.testing.assert_array_equal(project.shown(0), labels)
         revisions.add(project.revision)
     assert not project.can_undo
     for objects, labels in seen[1:]:
         project.redo()
-        assert project.statement.objects == objects
+        assert project.annotation.objects == objects
         np.testing.assert_array_equal(project.shown(0), labels)
         revisions.add(project.revision)
     assert not project.can_redo
@@ -78,7 +78,7 @@ def test_every_step_can_be_taken_back_and_again(project):
 
 def test_marks_that_fail_leave_no_trace(project):
     project.add_object()
-    before = project.statement
+    before = project.annotation
     for index, mark in (
         (0, Box(1, 900, 900, 5, 5)),
         (0, stroke(9)),
@@ -87,14 +87,14 @@ def test_marks_that_fail_leave_no_trace(project):
     ):
         with pytest.raises(InputError):
             project.mark(index, mark)
-    assert project.statement is before
+    assert project.annotation is before
 
 
 def test_masks_to_begin_with_bring_their_objects(tiny_clip):
     with open_source(tiny_clip.video) as source:
         masks = {4: tiny_clip.masks[4] * 38, 2: tiny_clip.masks[2]}
         project = Project(FrameReader(source), masks=masks, names={38: "crab"})
-        assert [(o.id, o.name) for o in project.statement.objects] == [
+        assert [(o.id, o.name) for o in project.annotation.objects] == [
             (1, "object 1"),
             (38, "crab"),
         ]

@@ -22,7 +22,7 @@ def test_what_is_saved_is_what_segment_takes(project, tmp_path):
     project.mark(6, stroke(1, y=50))
     session = SessionFolder(tmp_path / "a/b/session")
     assert not session.is_begun
-    session.save(project.statement, project.frames)
+    session.save(project.annotation, project.frames)
     masks = read_masks([session.path], source=project.frames.source)
     assert list(masks) == [1, 6]
     for index, mask in masks.items():
@@ -39,10 +39,10 @@ def test_only_what_has_changed_is_written_and_what_is_gone_is_removed(project, t
     session = SessionFolder(tmp_path)
     stranger = tmp_path / "mine.txt"
     stranger.write_text("x")
-    session.save(project.statement, project.frames)
+    session.save(project.annotation, project.frames)
     before = (tmp_path / "00001.png").stat().st_mtime_ns
     project.clear(2)
-    session.save(project.statement, project.frames)
+    session.save(project.annotation, project.frames)
     assert (tmp_path / "00001.png").stat().st_mtime_ns == before
     assert {path.name for path in tmp_path.iterdir()} == {"00001.png", "objects.json", "mine.txt"}
 
@@ -56,7 +56,7 @@ def test_masks_from_elsewhere_are_taken_over_under_their_frames_names(project, t
     assert names == {}
     with open_source(tiny_clip.video) as source:
         taken = Project(FrameReader(source), masks=masks, names=names)
-        session.save(taken.statement, taken.frames)
+        session.save(taken.annotation, taken.frames)
         taken.close()
     assert {path.name for path in tmp_path.iterdir()} == {"00003.png", "objects.json"}
     assert list(SessionFolder(tmp_path).load(project.frames)[0]) == [3]
@@ -67,7 +67,7 @@ def test_images_keep_their_names(tiny_clip, tmp_path):
         project = Project(FrameReader(source))
         project.add_object()
         project.mark(5, stroke(1))
-        SessionFolder(tmp_path).save(project.statement, project.frames)
+        SessionFolder(tmp_path).save(project.annotation, project.frames)
         project.close()
     assert (tmp_path / "00005.png").exists()
 
@@ -89,13 +89,13 @@ def test_a_full_disk_leaves_what_was_saved(project, full_disk, tmp_path):
     project.add_object("fish")
     project.mark(1, stroke(1))
     session = SessionFolder(tmp_path)
-    session.save(project.statement, project.frames)
+    session.save(project.annotation, project.frames)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     project.rename_object(1, "whale")
     project.mark(1, stroke(1, y=60))
     with full_disk(8), pytest.raises(OutputError, match="cannot write"):
-        session.save(project.statement, project.frames)
+        session.save(project.annotation, project.frames)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    session.save(project.statement, project.frames)
+    session.save(project.annotation, project.frames)
     assert json.loads((tmp_path / "objects.json").read_text())["objects"][0]["name"] == "whale"
     assert (tmp_path / "00001.png").read_bytes() != before["00001.png"]
