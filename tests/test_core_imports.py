@@ -61,6 +61,6 @@ def test_messages_of_the_core_name_no_option_of_the_program():
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and id(node) not in documentation:
                 text = node.value if isinstance(node.value, str) else ""
-                if re.search(r"(?<![\w-])--[a-z]{2}|'ddeal [a-z]", text):
+                if re.search(r"(?<![\w-])--[a-z]{2}|(?<![\w-])-o\b|'ddeal [a-z]", text):
                     named.append(f"{path.name}:{node.lineno}: {text}")
     assert named == []

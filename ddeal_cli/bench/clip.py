@@ -1,7 +1,7 @@
 """Frames to measure with: the sample clip at any size, or the user's own video."""
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ddeal_cli.sample import VIDEO, sample_labels
 from ddeal_core.errors import InputError, MediaError
-from ddeal_core.media.frame import Frame
 from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID, read_mask
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.writers import open_writer
@@ -79,12 +78,15 @@ class BenchClip:
         """Frames of a file beside the measured, the first and the counted one; None for any."""
         return None if self.video is None else len(self.images) - 2 - measured
 
-    def frames(self, count: int) -> Iterator[NDArray[np.uint8]]:
-        """``[H, W, 3]`` each, from first to last and back again."""
+    def frame(self, index: int) -> NDArray[np.uint8]:
+        """``[H, W, 3]``, of the images from first to last and back again, without end."""
         period = max(1, 2 * (len(self.images) - 1))
-        for index in range(count):
-            place = index % period
-            yield self.images[min(place, period - place)]
+        place = index % period
+        return np.asarray(self.images[min(place, period - place)], np.uint8)
+
+    def frames(self, count: int) -> Iterator[NDArray[np.uint8]]:
+        """The first frames, ``[H, W, 3]`` each."""
+        return map(self.frame, range(count))
 
     def resized(self, size: tuple[int, int]) -> "BenchClip":
         """The same at another height and width."""
@@ -113,24 +115,11 @@ class LoopedSource(ArraySource):
 
     def __init__(self, clip: BenchClip, count: int) -> None:
         super().__init__(clip.images)
-        self._clip, self._count = clip, count
+        self._clip = clip
+        self.info = replace(self.info, frame_count=count)
 
-    @property
-    def frame_count(self) -> int:
-        """As asked for."""
-        return self._count
-
-    def __iter__(self) -> Generator[Frame]:
-        """Give the frames."""
-        for index, image in enumerate(self._clip.frames(self._count)):
-            yield Frame(
-                image=image,
-                index=index,
-                pts=index,
-                duration=1,
-                time_base=self.time_base,
-                name=f"{index:05d}",
-            )
+    def _image(self, index: int) -> NDArray[np.uint8]:
+        return self._clip.frame(index)
 
 
 @cache

@@ -225,5 +225,5 @@ def _check_places(jobs: Iterable[Job]) -> None:
             if other != job.video:
                 raise InputError(
                     f"{other} and {job.video} would both be written to {path}: tell them apart, "
-                    "for instance by {parent} or {name} in -o"
+                    "for instance by {parent} or {name} in the output's name"
                 )

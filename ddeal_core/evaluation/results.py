@@ -115,7 +115,9 @@ def clear_masks(folder: Path) -> None:
             if not any(path.iterdir()):
                 path.rmdir()
     except OSError as error:
-        raise OutputError(f"cannot replace the masks in {folder} ({error}); choose -o") from error
+        raise OutputError(
+            f"cannot replace the masks in {folder} ({error}): name another folder"
+        ) from error
 
 
 def _runs(stems: Sequence[str], flags: Sequence[bool]) -> Iterable[str]:

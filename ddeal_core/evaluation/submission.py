@@ -91,7 +91,7 @@ def write_submission(
             for name, path in packed:
                 archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), path.read_bytes())
     except OSError as error:
-        raise OutputError(f"cannot write {place} ({error}); choose -o") from error
+        raise OutputError(f"cannot write {place} ({error}): name another folder") from error
     return place
 
 

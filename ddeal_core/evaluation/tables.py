@@ -83,7 +83,7 @@ def write_files(contents: Mapping[Path, str]) -> None:
             write_whole(path, text.encode("utf-8"))
         except OSError as error:
             raise OutputError(
-                f"cannot write results to {path.parent} ({error}); choose -o"
+                f"cannot write results to {path.parent} ({error}): name another folder"
             ) from error
 
 
@@ -125,7 +125,9 @@ def clear_tables(folder: str | Path, image_set: str) -> None:
         for file in stale:
             (Path(folder) / file).unlink(missing_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot replace results in {folder} ({error}); choose -o") from error
+        raise OutputError(
+            f"cannot replace results in {folder} ({error}): name another folder"
+        ) from error
 
 
 def _record(score: DatasetScore) -> dict[str, Any]:

@@ -48,16 +48,19 @@ class ArraySource(FrameSource):
 
     def __iter__(self) -> Generator[Frame]:
         """Give the frames."""
-        return self.part(0, len(self._images))
+        return self.part(0, self.exact_count or 0)
 
     def part(self, first: int, stop: int) -> Generator[Frame]:
         """Give some of the frames: see `FrameSource.part`."""
-        for index in range(first, min(stop, len(self._images))):
+        for index in range(first, min(stop, self.exact_count or 0)):
             yield Frame(
-                image=self._images[index],
+                image=self._image(index),
                 index=index,
                 pts=index,
                 duration=1,
                 time_base=self.time_base,
                 name=f"{index:05d}",
             )
+
+    def _image(self, index: int) -> NDArray[np.uint8]:
+        return np.asarray(self._images[index], np.uint8)
