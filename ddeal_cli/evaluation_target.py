@@ -8,7 +8,7 @@ from ddeal_core.choices import Protocol
 from ddeal_core.errors import InputError
 
 if TYPE_CHECKING:
-    from ddeal_core.datasets import Sequence as DatasetSequence
+    from ddeal_core.datasets import DatasetSequence
     from ddeal_core.evaluation import SequencePlan
 
 

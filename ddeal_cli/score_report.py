@@ -8,7 +8,7 @@ from ddeal_cli.console import emit_json, say
 from ddeal_cli.tables import show_table
 
 if TYPE_CHECKING:
-    from ddeal_core.datasets import Sequence as DatasetSequence
+    from ddeal_core.datasets import DatasetSequence
     from ddeal_core.evaluation import DatasetScore
 
 

@@ -14,8 +14,7 @@ from ddeal_core.text_files import parsing, read_json
 from ddeal_core.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from ddeal_core.datasets import Sequence as DatasetSequence
-    from ddeal_core.datasets import SyntheticConfig
+    from ddeal_core.datasets import DatasetSequence, SyntheticConfig
     from ddeal_core.training import TrainingData
 
 

@@ -2,7 +2,7 @@
 
 from ddeal_core.datasets.clip import IGNORE, Clip
 from ddeal_core.datasets.degradation import DegradationConfig
-from ddeal_core.datasets.layouts import DavisLayout, Sequence, YouTubeVosLayout
+from ddeal_core.datasets.layouts import DatasetSequence, DavisLayout, YouTubeVosLayout
 from ddeal_core.datasets.real import RealClips, RealConfig
 from ddeal_core.datasets.sources import Sources
 from ddeal_core.datasets.synthetic import SyntheticClips
@@ -11,11 +11,11 @@ from ddeal_core.datasets.synthetic_config import SyntheticConfig
 __all__ = [
     "IGNORE",
     "Clip",
+    "DatasetSequence",
     "DavisLayout",
     "DegradationConfig",
     "RealClips",
     "RealConfig",
-    "Sequence",
     "Sources",
     "SyntheticClips",
     "SyntheticConfig",

@@ -17,7 +17,7 @@ DEFAULT_SET = "train"
 
 
 @dataclass(frozen=True)
-class Sequence:
+class DatasetSequence:
     """One video of a dataset."""
 
     name: str  # folder name of the sequence
@@ -72,7 +72,7 @@ class DavisLayout:
         """Names of the image sets below ``ImageSets``, sorted."""
         return tuple(sorted({p.stem for p in (self.root / "ImageSets").rglob("*.txt")}))
 
-    def sequences(self, image_set: str | None = None) -> tuple[Sequence, ...]:
+    def sequences(self, image_set: str | None = None) -> tuple[DatasetSequence, ...]:
         """List the sequences, in the order of the image set, or by name without one.
 
         Args:
@@ -150,7 +150,7 @@ class YouTubeVosLayout:
                 raise ValueError("'videos' is no object")
         return videos
 
-    def sequences(self, image_set: str | None = None) -> tuple[Sequence, ...]:
+    def sequences(self, image_set: str | None = None) -> tuple[DatasetSequence, ...]:
         """List the videos: all that ``meta.json`` names, or all folders without it.
 
         Args:
@@ -171,7 +171,7 @@ class YouTubeVosLayout:
             raise DatasetError(f"{self._images} has no sequence folders")
         return tuple(self._sequence(name) for name in names)
 
-    def _sequence(self, name: str) -> Sequence:
+    def _sequence(self, name: str) -> DatasetSequence:
         categories: dict[int, str] = {}
         first_frames: dict[int, str] = {}
         path = self.root / "meta.json"
@@ -185,7 +185,7 @@ class YouTubeVosLayout:
         return _sequence(name, self._images / name, annotations, categories, first_frames)
 
 
-def find_sequences(root: str | Path, image_set: str | None = None) -> tuple[Sequence, ...]:
+def find_sequences(root: str | Path, image_set: str | None = None) -> tuple[DatasetSequence, ...]:
     """List the sequences of a folder in the layout of DAVIS or of YouTube-VOS.
 
     A folder with ``meta.json`` is YouTube-VOS; any other with ``JPEGImages`` is DAVIS, with or
@@ -229,7 +229,7 @@ def _sequence(
     annotations: Path,
     categories: Mapping[int, str] = MappingProxyType({}),
     first_frames: Mapping[int, str] = MappingProxyType({}),
-) -> Sequence:
+) -> DatasetSequence:
     if Path(name).is_absolute() or {"..", "."} & set(Path(name).parts) or not Path(name).parts:
         raise DatasetError(f"sequence {name!r} is no name of a folder in the dataset")
     try:
@@ -247,4 +247,4 @@ def _sequence(
     stems = {p.stem for p in frames}
     files = sorted(annotations.iterdir()) if annotations.is_dir() else []
     masks = {p.stem: p for p in files if p.suffix.lower() == ".png" and p.stem in stems}
-    return Sequence(name, frames, masks, dict(categories), dict(first_frames))
+    return DatasetSequence(name, frames, masks, dict(categories), dict(first_frames))

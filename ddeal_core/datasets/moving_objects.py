@@ -11,7 +11,7 @@ from ddeal_core.datasets.arrays import Array, Floats
 from ddeal_core.datasets.cached_files import CachedFiles
 from ddeal_core.datasets.clip import IGNORE, closed_up
 from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop, shown_ids
-from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.datasets.motion import folded
 from ddeal_core.datasets.pictures import MAX_SIDE, read_image
 from ddeal_core.datasets.real import RealConfig, read_annotation
@@ -79,7 +79,7 @@ class MovingObjects(CachedFiles[_Catalogue]):
         DatasetError: No sequence is left.
     """
 
-    def __init__(self, sequences: Iterable[Sequence]) -> None:
+    def __init__(self, sequences: Iterable[DatasetSequence]) -> None:
         self.sequences = tuple(s for s in sequences if len(s.annotations) >= _LEAST_RUN)
         if not self.sequences:
             raise DatasetError(
@@ -183,13 +183,13 @@ class MovingObjects(CachedFiles[_Catalogue]):
         return image, labels
 
 
-def _catalogue(sequence: Sequence) -> _Catalogue:
+def _catalogue(sequence: DatasetSequence) -> _Catalogue:
     frames = sequence.annotated_indices
     maps = [_labels(sequence, number) for number in frames]
     return _Catalogue(frames, tuple(map(scene_objects, maps)), maps[0].size)
 
 
-def _labels(sequence: Sequence, number: int) -> Array:
+def _labels(sequence: DatasetSequence, number: int) -> Array:
     labels = read_annotation(sequence, number)
     factor = MAX_SIDE / max(labels.shape)
     if factor < 1:

@@ -10,7 +10,7 @@ from ddeal_core.datasets.arrays import Floats
 from ddeal_core.datasets.clip import Clip, closed_up, shows_objects
 from ddeal_core.datasets.cropping import crop_image, crop_labels
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
-from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.datasets.pictures import read_image
 from ddeal_core.datasets.real import read_annotation
 from ddeal_core.datasets.stills import SceneObject, Still, Stills
@@ -56,7 +56,7 @@ class ObjectCrops:
     def __init__(
         self,
         stills: Iterable[Stills],
-        sequences: Iterable[Sequence],
+        sequences: Iterable[DatasetSequence],
         *,
         size: tuple[int, int],
         seed: int = 0,

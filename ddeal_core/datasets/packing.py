@@ -20,8 +20,7 @@ import numpy as np
 from ddeal_core.datasets.backgrounds import holds_videos, open_photographs, open_videos
 from ddeal_core.datasets.coco import open_coco
 from ddeal_core.datasets.cutouts import holds_turntables, open_cutouts, open_turntables
-from ddeal_core.datasets.layouts import DEFAULT_SET
-from ddeal_core.datasets.layouts import Sequence as DatasetSequence
+from ddeal_core.datasets.layouts import DEFAULT_SET, DatasetSequence
 from ddeal_core.datasets.packed_files import (
     Reduction,
     copy_file,

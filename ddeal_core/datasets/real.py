@@ -13,7 +13,7 @@ from ddeal_core.datasets.arrays import Array
 from ddeal_core.datasets.clip import IGNORE, Clip, ClipSize, closed_up, shows_objects
 from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop, shown_ids
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
-from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.datasets.motion import folded
 from ddeal_core.datasets.pictures import read_image
 from ddeal_core.errors import DatasetError, MaskError
@@ -70,7 +70,7 @@ class RealClips:
 
     def __init__(
         self,
-        sequences: Iterable[Sequence],
+        sequences: Iterable[DatasetSequence],
         *,
         size: tuple[int, int],
         frames: int,
@@ -118,7 +118,7 @@ class RealClips:
             "no object in an annotated frame; check their masks"
         )
 
-    def _frame_numbers(self, rng: np.random.Generator, sequence: Sequence) -> list[int]:
+    def _frame_numbers(self, rng: np.random.Generator, sequence: DatasetSequence) -> list[int]:
         """Frames to take, the first of them annotated; played to and fro where too few."""
         known = np.array(sequence.annotated_indices)
         total = len(sequence.frames)
@@ -138,7 +138,7 @@ class RealClips:
         return [int(pool[i]) for i in folded(place + offsets, last)]
 
     def _sample(
-        self, rng: np.random.Generator, sequence: Sequence, numbers: list[int], first: Array
+        self, rng: np.random.Generator, sequence: DatasetSequence, numbers: list[int], first: Array
     ) -> Clip | None:
         height, width = self.size
         config = self.config
@@ -176,7 +176,7 @@ class RealClips:
         return Clip(images, labels)
 
 
-def sampled_frames(sequence: Sequence) -> list[int]:
+def sampled_frames(sequence: DatasetSequence) -> list[int]:
     """Which frames `RealClips` needs to sample a sequence as it does now.
 
     One that is annotated here and there is sampled at its annotated frames alone. Between two of
@@ -204,7 +204,7 @@ def read_ids(path: Path) -> Array:
         raise DatasetError(error) from None
 
 
-def read_annotation(sequence: Sequence, number: int) -> Array:
+def read_annotation(sequence: DatasetSequence, number: int) -> Array:
     """Read the annotation of frame ``number``: ``[H, W]`` uint8 ids, 255 for unsure pixels.
 
     Raises:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ddeal_core.choices import HintMethod
 from ddeal_core.datasets.clip import IGNORE, shows_objects
-from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.datasets.object_crops import is_held_out
 from ddeal_core.datasets.pictures import read_image
 from ddeal_core.datasets.real import read_annotation
@@ -99,7 +99,7 @@ class FirstMaskScore:
         }
 
 
-def first_frames(sequences: Iterable[Sequence]) -> Iterator[MaskTask]:
+def first_frames(sequences: Iterable[DatasetSequence]) -> Iterator[MaskTask]:
     """Every object of the first annotated frame of each sequence."""
     for sequence in sequences:
         for number in sequence.annotated_indices[:1]:

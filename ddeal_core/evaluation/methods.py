@@ -1,8 +1,7 @@
 """Methods run on a dataset: a network or a baseline, sequence by sequence."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from collections.abc import Sequence as Several
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.evaluation.baselines import carry_along_flow, copy_first_mask
 from ddeal_core.evaluation.plan import GivenMask, SequencePlan, given_masks
 from ddeal_core.evaluation.scores import SequenceScore
@@ -55,7 +54,7 @@ class MethodRun:
 def run_method(
     method: Method,
     plan: SequencePlan,
-    sequence: Sequence,
+    sequence: DatasetSequence,
     *,
     masks: Path | None = None,
     progress: Callable[[], None] | None = None,
@@ -90,9 +89,9 @@ def run_method(
 
 def track_sequence(
     method: Method,
-    sequence: Sequence,
+    sequence: DatasetSequence,
     *,
-    given: Several[GivenMask] | None = None,
+    given: Sequence[GivenMask] | None = None,
     binary: bool = False,
     masks: Path | None = None,
     progress: Callable[[], None] | None = None,

@@ -45,7 +45,7 @@ from typing import get_args
 import numpy as np
 
 from ddeal_core.choices import Protocol
-from ddeal_core.datasets.layouts import Sequence as DatasetSequence
+from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.errors import ConfigError, DatasetError
 from ddeal_core.evaluation.categories import SEEN_CATEGORIES, normalize
 from ddeal_core.media.masks.label_images import ids_in, read_labels

@@ -5,8 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from ddeal_core.choices import Protocol
-from ddeal_core.datasets.layouts import DavisLayout, YouTubeVosLayout
-from ddeal_core.datasets.layouts import Sequence as DatasetSequence
+from ddeal_core.datasets.layouts import DatasetSequence, DavisLayout, YouTubeVosLayout
 from ddeal_core.errors import DatasetError
 from ddeal_core.evaluation.categories import SEEN_CATEGORIES
 from ddeal_core.evaluation.plan import (

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ddeal_core.datasets.layouts import Sequence as DatasetSequence
+from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.errors import DatasetError, MaskError, OutputError
 from ddeal_core.evaluation.plan import given_masks
 from ddeal_core.evaluation.results import find_missing, locate_results

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ddeal_core.datasets.clip import IGNORE, Clip
-from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.datasets.sources import Sources
 from ddeal_core.datasets.synthetic_config import SyntheticConfig
 from ddeal_core.errors import DdealError, InputError
@@ -21,11 +21,11 @@ from ddeal_core.training.clip_pass import ClipBatch
 class TrainingData:
     """What a run learns from."""
 
-    sequences: tuple[Sequence, ...] = ()  # real video with masks
+    sequences: tuple[DatasetSequence, ...] = ()  # real video with masks
     sources: Sources | None = None  # material for synthetic clips; None is without them
     # Sequences for validation, each annotated on three frames or more; without any, nothing is
     # validated and the last weights are the best.
-    held_out: tuple[Sequence, ...] = ()
+    held_out: tuple[DatasetSequence, ...] = ()
     synthetic: SyntheticConfig | None = None  # switches of the synthetic clips
     description: tuple[str, ...] = ()  # names of all this, for the provenance of the weights
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ddeal_core.datasets.layouts import Sequence
+from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.evaluation import DatasetScore, SequencePlan, plan_sequence
 from ddeal_core.evaluation.methods import as_method, run_method
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 class HeldOut:
     """A sequence to validate on, and what of it is scored."""
 
-    sequence: Sequence  # from its first annotated frame on
+    sequence: DatasetSequence  # from its first annotated frame on
     plan: SequencePlan  # by the rules of DAVIS 2017
 
     @classmethod
-    def of(cls, sequence: Sequence, *, max_frames: int | None = None) -> "HeldOut":
+    def of(cls, sequence: DatasetSequence, *, max_frames: int | None = None) -> "HeldOut":
         """Plan an annotated sequence, or so many frames of it from the first annotated one on.
 
         Raises:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ddeal_core.datasets.layouts import DavisLayout, Sequence, YouTubeVosLayout
+from ddeal_core.datasets.layouts import DatasetSequence, DavisLayout, YouTubeVosLayout
 from ddeal_core.errors import DatasetError
 
 
@@ -69,7 +69,7 @@ def test_davis_says_what_is_missing(tmp_path):
     with pytest.raises(DatasetError, match="is empty"):
         layout.sequences("val")
     with pytest.raises(DatasetError, match="no frames"):
-        Sequence("x", (), {})
+        DatasetSequence("x", (), {})
 
 
 def test_youtube_vos_reads_objects(tmp_path):

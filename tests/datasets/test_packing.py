@@ -12,7 +12,7 @@ from PIL import Image
 
 from ddeal_core.datasets.coco import open_coco
 from ddeal_core.datasets.cutouts import open_cutouts
-from ddeal_core.datasets.layouts import DavisLayout, Sequence
+from ddeal_core.datasets.layouts import DatasetSequence, DavisLayout
 from ddeal_core.datasets.packed_files import pack_cutout, pack_labels, pack_video
 from ddeal_core.datasets.packed_index import INDEX, read_index
 from ddeal_core.datasets.packing import PackConfig, Packing
@@ -310,9 +310,9 @@ def test_dropped_frames_change_no_choice():
         rng = np.random.default_rng(seed)
         known = np.flatnonzero(rng.random(14) < rng.uniform(0.1, 0.9))
         masks = {frames[i].stem: frames[i] for i in (known if len(known) else [3])}
-        whole = Sequence("s", frames, masks)
+        whole = DatasetSequence("s", frames, masks)
         kept = sampled_frames(whole)
-        part = Sequence("s", tuple(frames[i] for i in kept), masks)
+        part = DatasetSequence("s", tuple(frames[i] for i in kept), masks)
         clips = RealClips([whole], size=SIZE, frames=6)
         for draw in range(10):
             one = clips._frame_numbers(np.random.default_rng(draw), whole)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from waiting import HANG
 
-from ddeal_core.datasets.layouts import Sequence as DatasetSequence
+from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.errors import ConfigError, DatasetError, MaskError, OutputError
 from ddeal_core.evaluation import DatasetScore, ObjectScore, SequenceScore
 from ddeal_core.evaluation.paper_tables import TABLE_I

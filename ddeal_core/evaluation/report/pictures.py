@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ddeal_core.datasets.layouts import Sequence as DatasetSequence
+from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.errors import DatasetError, MaskError
 from ddeal_core.evaluation.scores import DatasetScore
 from ddeal_core.media.masks.label_images import read_foreground, read_labels
