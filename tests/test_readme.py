@@ -28,6 +28,7 @@ TINY_RUN = shlex.split("--steps 1 --size 48x32 --frames 3 --clips 1 --workers 0 
 FIRST_MASK_RUN = shlex.split("--steps 1 --size 64x64 --clips 1 --workers 0 --from-scratch")
 
 SMALLER = {"120=": "4=", "--jobs 2": "--jobs 1", "--clips 100": "--clips 2", "432x240": "96x64"}
+SMALLER["--objects 1 --objects 5"] = "--objects 2"
 
 
 def commands() -> dict[Path, list[str]]:

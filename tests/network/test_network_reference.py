@@ -201,21 +201,16 @@ ENTRIES = {"resnet18": 120, "resnet50": 318, "resnet101": 624}
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
-def test_backbones_have_torchvisions_names(name):
-    with torch.device("meta"):
-        state = ResNet(name).state_dict()
-    assert len(state) == ENTRIES[name]
-    for entry, shape in TORCHVISION[name].items():
-        assert tuple(state[entry].shape) == shape, entry
-
-
-@pytest.mark.parametrize("name", TORCHVISION)
-def test_backbones_have_strides_4_8_and_16(name):
+def test_backbones_have_torchvisions_names_and_strides_4_8_and_16(name):
     with torch.device("meta"):
         backbone = ResNet(name)
         features = backbone(torch.empty(2, 3, 96, 160))
     for stride, x in zip((4, 8, 16), features, strict=True):
         assert x.shape == (2, backbone.channels[f"s{stride}"], 96 // stride, 160 // stride)
+    state = backbone.state_dict()
+    assert len(state) == ENTRIES[name]
+    for entry, shape in TORCHVISION[name].items():
+        assert tuple(state[entry].shape) == shape, entry
 
 
 def test_torchvisions_file_loads_as_it_is():
