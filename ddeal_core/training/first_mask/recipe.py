@@ -27,6 +27,9 @@ class FirstMaskRecipe:
     # Steps over which the rate rises from nothing.
     warmup_steps: Annotated[int, Range(0, 1_000_000_000)] = 30
     weight_decay: Annotated[float, Range(0, 1000)] = 0.02  # of the optimiser
+    # Stages of the backbone that learn, from the last one; the others keep their ImageNet weights.
+    backbone_stages: Annotated[int, Range(0, 8)] = 4
+    backbone_rate: Share = 0.15  # factor on the learning rate for the backbone
     real_share: Share = 0.25  # share of crops of video, where there are stills too
     # Decay a round of the averaged weights, which are those that are kept.
     ema: Annotated[float, Range(0, 1, below=True)] = 0.997

@@ -11,7 +11,8 @@ from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, bounds
 from ddeal_core.interaction.simulated_user import next_click
 
 # What is given first, and how often.
-_KINDS = {"box": 0.45, "box and click": 0.1, "click": 0.3, "strokes": 0.07, "mask": 0.08}
+_KINDS = {"box": 0.4, "box and click": 0.1, "click": 0.35, "strokes": 0.07, "mask": 0.08}
+_LONG = 0.3  # how often clicks come first in a longer row, of which one says little
 _MORE = (0.15, 0.65, 0.12, 0.08)  # how often 0, 1, 2 and 3 clicks come after a mask
 _SHOWN = 0.75  # how often the network is shown the mask that is corrected
 
@@ -41,6 +42,9 @@ class HintingUser:
             self._box = self._draw_box()
         if kind.endswith("click"):
             self._click(np.zeros_like(truth))
+        if kind == "click" and rng.random() < _LONG:
+            for _ in range(int(rng.integers(1, 8))):
+                self._scatter()
         if kind == "strokes":
             self._stroke(truth, OBJECT)
             if rng.random() < 0.5:
@@ -74,6 +78,22 @@ class HintingUser:
         click = next_click(said, self._truth, self._known, rng)
         if click is not None:
             mark(self._marks, *click)
+
+    def _scatter(self) -> None:
+        """A click anywhere on the object, or beside it, where masks go wrong."""
+        if self._rng.random() < 0.5:
+            where, kind = self._truth, OBJECT
+        else:
+            left, top, right, bottom = bounds(self._truth)
+            radius = max(3, max(right - left, bottom - top) // 3)
+            kernel = np.ones((2 * radius + 1,) * 2, np.uint8)
+            near = cv2.dilate(self._truth.view(np.uint8), kernel) > 0
+            where, kind = near & ~self._truth, NOT_OBJECT
+        depth = cv2.distanceTransform((where & self._known).view(np.uint8), cv2.DIST_L2, 3)
+        places = np.flatnonzero(depth > 2)
+        if len(places):
+            place = int(self._rng.choice(places))
+            mark(self._marks, (place % where.shape[1], place // where.shape[1]), kind)
 
     def _stroke(self, where: Bools, kind: int) -> None:
         """A line through the region, of which what leaves it is lifted."""
