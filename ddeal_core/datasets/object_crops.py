@@ -19,7 +19,8 @@ from ddeal_core.errors import DatasetError
 _ATTEMPTS = 250
 _SMALLEST = 300  # pixels: smaller objects have masks too coarse to learn edges from
 _LARGEST = 0.9  # of the picture
-_NEAR = 0.6  # of the crops are of about the size that a box around the object gives
+_NEAR = 0.5  # of the crops are of about the size that a box around the object gives
+_NEARER = 0.2  # show a part of the object alone, as large as a closer look shows it
 _DEGRADATION = DegradationConfig(
     colour_probability=0.6,
     drift_probability=0.0,
@@ -124,15 +125,18 @@ def _draw_region(
     extents = np.array([shape[1], shape[0]], np.float64)
     low, high = np.array(box[:2], np.float64), np.array(box[2:], np.float64)
     sides = high - low
-    if rng.random() < _NEAR:
+    how = rng.random()
+    if how < _NEAR:
         factor = rng.uniform(1.15, 1.8)
+    elif how < _NEAR + _NEARER:
+        factor = rng.uniform(0.5, 1.1)
     else:  # up to the whole picture
         factor = np.exp(rng.uniform(np.log(1.4), np.log(max(1.5, *(extents / sides)))))
     wanted = sides * factor * np.exp(rng.normal(size=2) * 0.05)
     # Towards a square of the crop's shape, as far as the picture goes.
     wanted = np.maximum(wanted, wanted.max() * rng.uniform(0.6, 1.0))
     wanted = np.minimum(np.maximum(wanted, 32), extents)
-    off = rng.uniform(-0.5, 0.5, size=2) * np.maximum(wanted - sides, 0.1 * sides)
+    off = rng.uniform(-0.5, 0.5, size=2) * np.maximum(abs(wanted - sides), 0.1 * sides)
     start = np.clip((low + high) / 2 + off - wanted / 2, 0, extents - wanted)
     scale = wanted / (size[1], size[0])
     matrix = np.zeros((2, 3))

@@ -15,6 +15,7 @@ _KINDS = {"box": 0.4, "box and click": 0.1, "click": 0.35, "strokes": 0.07, "mas
 _LONG = 0.3  # how often clicks come first in a longer row, of which one says little
 _MORE = (0.15, 0.65, 0.12, 0.08)  # how often 0, 1, 2 and 3 clicks come after a mask
 _SHOWN = 0.75  # how often the network is shown the mask that is corrected
+_COARSE = 0.3  # how often that comes from a look from farther away
 
 Bools = NDArray[np.bool_]
 
@@ -51,6 +52,8 @@ class HintingUser:
                 self._stroke(~truth & known, NOT_OBJECT)
         if kind == "mask":
             self._previous = _spoiled(truth, rng).astype(np.float32)
+            if rng.random() < 0.5:
+                self._previous = _coarse(self._previous, rng)
             self._click(self._previous > 0.5)
 
     def maps(self) -> NDArray[np.float32]:
@@ -62,7 +65,8 @@ class HintingUser:
         found = probability > 0.5
         union = ((found | self._truth) & self._known).sum()
         self.jaccard = float((found & self._truth & self._known).sum() / union) if union else 1.0
-        self._previous = probability
+        coarse = self._rng.random() < _COARSE
+        self._previous = _coarse(probability, self._rng) if coarse else probability
         self._shown = bool(self._rng.random() < _SHOWN)
         more = int(self._rng.choice(len(_MORE), p=_MORE))
         if more and self._rng.random() < 0.1:
@@ -131,3 +135,12 @@ def _spoiled(truth: Bools, rng: np.random.Generator) -> Bools:
     kernel = np.ones((int(rng.integers(1, 6)),) * 2, np.uint8)
     grow = rng.random() < 0.5
     return np.asarray((cv2.dilate(mask, kernel) if grow else cv2.erode(mask, kernel)) > 0)
+
+
+def _coarse(probability: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """What is left of a map at a size at which thin things and holes are lost."""
+    height, width = probability.shape
+    factor = rng.uniform(1.5, 6)
+    size = max(1, round(width / factor)), max(1, round(height / factor))
+    small = cv2.resize(probability, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (width, height)), np.float32)
