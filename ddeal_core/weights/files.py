@@ -26,6 +26,7 @@ from ddeal_core.whole_files import write_whole
 
 _FORMAT = "ddeal-1"
 _MOST_BYTES = 8_000_000_000
+_ZIP = b"PK\x03\x04"  # what the files of torch.save begin with
 _MOST_PARAMETERS = 1_000_000_000  # the largest preset has 65 million
 
 
@@ -135,6 +136,12 @@ def opened_weights(
             f"{path} has {size / 1e9:.0f} GB, more than the weights of any network here"
         )
     try:
+        with path.open("rb") as opened:
+            if opened.read(len(_ZIP)) == _ZIP:
+                raise WeightsError(
+                    f"{path} is a file of torch.save, not a .safetensors file: a training run has "
+                    "its weights beside its checkpoint, the authors' have to be converted first"
+                )
         with safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get("format") != format_:
                 raise WeightsError(otherwise, remedy=remedy)

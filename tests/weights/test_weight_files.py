@@ -96,6 +96,12 @@ def test_missing(tmp_path):
     refuses(tmp_path, "no weights")
 
 
+def test_a_file_of_torch_save(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"step": 1}, path)
+    refuses(path, "torch.save, not a .safetensors file")
+
+
 def test_truncated_and_other_files(path):
     content = path.read_bytes()
     for length in (0, 7, 8, 100, len(content) // 2, len(content) - 1):
