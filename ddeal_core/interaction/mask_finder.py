@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +25,9 @@ from ddeal_core.interaction.window import Crop
 from ddeal_core.media.matting.edges import refine_alpha
 
 _MARGIN = 0.2  # of a box's sides, on every side: what is looked at around it
-_CLOSER = 0.7  # of the frame: a crop smaller than that is worth a second look
+_SIDE = 288  # pixels: the root of a crop's area at the first look
+_CLOSE_SIDE = 288  # at the second look
+_CLOSER = 0.7  # of the first look's crop: the second look is at the mask's place if that is smaller
 _KEPT = 12  # crops of a picture whose features are kept, and answers
 _SPECK = 0.01  # of the largest piece: smaller ones without a mark on them are dropped
 
@@ -100,18 +103,19 @@ class Picture:
         box = grown_box(hints[number], marks)
         previous = old.astype(np.float32) if old.any() else None
         if box is not None:
-            crop = Crop.around(box, _MARGIN, self.size)
+            crop = Crop.around(box, _MARGIN, self.size, _SIDE)
         elif previous is not None:
-            crop = Crop.around(bounds(old | (marks == OBJECT)), _MARGIN, self.size)
+            crop = Crop.around(bounds(old | (marks == OBJECT)), _MARGIN, self.size, _SIDE)
         else:
-            crop = Crop.whole(self.size)
+            crop = Crop.whole(self.size, _SIDE)
         found = self._look(crop, hints, number, box, previous)
         near = _pieces(found > 0.5, marks) if box is None else found > 0.5
         if near.any():
-            closer = crop
+            closer = replace(crop, side=_CLOSE_SIDE)
             if box is None and previous is None:
-                closer = Crop.around(bounds(near | (marks == OBJECT)), _MARGIN, self.size)
-                closer = closer if closer.area < _CLOSER * crop.area else crop
+                place = bounds(near | (marks == OBJECT))
+                smaller = Crop.around(place, _MARGIN, self.size, _CLOSE_SIDE)
+                closer = smaller if smaller.area < _CLOSER * crop.area else closer
             found = self._look(closer, hints, number, box, found)
             crop = closer
         if max(crop.scale) < 1:

@@ -16,7 +16,6 @@ from ddeal_core.interaction.hint_maps import STRIDE, mark
 from ddeal_core.interaction.hints import NOT_OBJECT, OBJECT, Hints
 
 _LONG_SIDE = 200  # pixels of a region: the graph cut takes most of the time, and more did no better
-_SIDE = 288  # pixels: the root of a crop's area as the network sees it
 _MOST_ASPECT = 2.0  # of a crop
 _ROOM = 8  # pixels of surroundings at the least
 _GRID = 16  # steps, over a crop's side, to which its corners are rounded outwards
@@ -114,8 +113,10 @@ class Region(_Window):
 class Crop(_Window):
     """What the network for first masks looks at; its sides are multiples of `STRIDE`."""
 
+    side: int  # pixels: the root of the area of the picture
+
     @classmethod
-    def around(cls, box: Box, margin: float, frame_size: tuple[int, int]) -> Crop:
+    def around(cls, box: Box, margin: float, frame_size: tuple[int, int], side: int) -> Crop:
         """Take a box (left, top, right, bottom) with a margin, as far as the frame goes.
 
         The margin is a share of the box's sides, on every side. The corners lie on a grid, so that
@@ -134,12 +135,13 @@ class Crop(_Window):
             min(frame_size[1], math.ceil((right + more_x) / step) * step),
             min(frame_size[0], math.ceil((bottom + more_y) / step) * step),
             frame_size,
+            side,
         )
 
     @classmethod
-    def whole(cls, frame_size: tuple[int, int]) -> Crop:
+    def whole(cls, frame_size: tuple[int, int], side: int) -> Crop:
         """Take all of the frame."""
-        return cls(0, 0, frame_size[1], frame_size[0], frame_size)
+        return cls(0, 0, frame_size[1], frame_size[0], frame_size, side)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -147,7 +149,8 @@ class Crop(_Window):
         aspect = (self.right - self.left) / (self.bottom - self.top)
         root = math.sqrt(min(max(aspect, 1 / _MOST_ASPECT), _MOST_ASPECT))
         height, width = (
-            max(STRIDE, round(side / STRIDE) * STRIDE) for side in (_SIDE / root, _SIDE * root)
+            max(STRIDE, round(side / STRIDE) * STRIDE)
+            for side in (self.side / root, self.side * root)
         )
         return height, width
 
