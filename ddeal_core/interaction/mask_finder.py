@@ -25,8 +25,8 @@ from ddeal_core.interaction.window import Crop
 from ddeal_core.media.matting.edges import refine_alpha
 
 _MARGIN = 0.2  # of a box's sides, on every side: what is looked at around it
-_SIDE = 288  # pixels: the root of a crop's area at the first look
-_CLOSE_SIDE = 288  # at the second look
+_SIDE = 320  # pixels: the root of a crop's area at the first look
+_CLOSE_SIDE = 448  # at the second look
 _CLOSER = 0.7  # of the first look's crop: the second look is at the mask's place if that is smaller
 _KEPT = 12  # crops of a picture whose features are kept, and answers
 _SPECK = 0.01  # of the largest piece: smaller ones without a mark on them are dropped
