@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.directional import DirectionalEmbedding, DirectionalFeatures, unit
 
-__all__ = ["AppearanceModel"]
-
 
 class AppearanceModel(nn.Module):
     """Scores, estimates and updates the mixture; holds its concentration, not its means.

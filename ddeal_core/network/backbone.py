@@ -6,8 +6,6 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-__all__ = ["Backbone", "BackboneFeatures"]
-
 
 class BackboneFeatures(NamedTuple):
     """Features of a batch of frames at three strides.

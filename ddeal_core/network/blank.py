@@ -9,8 +9,6 @@ from torch.overrides import TorchFunctionMode
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 
-__all__ = ["blank_network"]
-
 
 def blank_network(config: NetworkConfig, device: str = "cpu") -> Ddeal:
     """Make a network without the work of drawing its initial weights, which are undefined.

@@ -7,15 +7,6 @@ from typing import Annotated, Any, Literal
 from ddeal_core.errors import ConfigError
 from ddeal_core.settings import Name, Range, check_settings, read_settings
 
-__all__ = [
-    "DEFAULT_PRESET",
-    "PRESETS",
-    "Ablation",
-    "BackboneName",
-    "NetworkConfig",
-    "TrackerConfig",
-]
-
 BackboneName = Literal["resnet18", "resnet50", "resnet101", "efficientnet-lite0"]
 Channels = Annotated[int, Range(1, 4096)]
 

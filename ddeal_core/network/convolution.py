@@ -6,8 +6,6 @@ from itertools import accumulate
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["ConcatConv2d", "initialise"]
-
 
 class ConcatConv2d(nn.Module):
     """``conv(cat(parts))`` as the sum of one convolution a part.

@@ -7,8 +7,6 @@ from torch import Tensor
 
 from ddeal_core.network.config import Ablation
 
-__all__ = ["Cues"]
-
 
 class Cues(NamedTuple):
     """Maps of K objects in G videos; class order (background, object).

@@ -23,8 +23,6 @@ from ddeal_core.network.resnet import ResNet
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Projections, Reference
 from ddeal_core.network.upsampling import Upsampling
 
-__all__ = ["STRIDE", "Ddeal"]
-
 STRIDE = 16
 """Frame sides are multiples of this; the tracker pads them."""
 

@@ -7,8 +7,6 @@ from torch import Tensor, nn
 
 from ddeal_core.network.convolution import initialise
 
-__all__ = ["DirectionalEmbedding", "DirectionalFeatures", "unit"]
-
 
 def unit(x: Tensor, dim: int, eps: float) -> Tensor:
     """Scale vectors along ``dim`` to length one: ``x / (eps + |x|)``; zero stays zero."""

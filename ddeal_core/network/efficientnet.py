@@ -17,8 +17,6 @@ from ddeal_core.network.backbone import Backbone, BackboneFeatures
 from ddeal_core.network.directional import unit
 from ddeal_core.network.upsampling import enlarge
 
-__all__ = ["EfficientNetLite0", "InvertedResidual", "SameConv2d", "join_scales"]
-
 
 class _Stage(NamedTuple):
     """Some blocks of one shape: expansion of the channels, kernel, stride of the first block."""

@@ -7,8 +7,6 @@ from torch import Tensor, nn
 from ddeal_core.network.convolution import initialise
 from ddeal_core.network.dense.context import ContextBlock
 
-__all__ = ["Fusion"]
-
 
 class Fusion(nn.Module):
     """Figure 1, "fusion module": two 3 x 3 convolutions over all cues, then a 1 x 1 predictor.

@@ -4,8 +4,6 @@ from torch import Tensor
 
 from ddeal_core.operators.masked_maximum import masked_maximum
 
-__all__ = ["match"]
-
 
 def match(query: Tensor, kernels: Tensor, masks: Tensor) -> Tensor:
     """Best cosine under the object's mask and under the background's, per pixel.

@@ -6,8 +6,6 @@ from torch import Tensor, nn
 
 from ddeal_core.network.convolution import ConcatConv2d, initialise
 
-__all__ = ["MaskPropagation"]
-
 _FRAME, _FIRST, _LAST_MASK, _FIRST_MASK = range(4)
 
 

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from ddeal_core.network.backbone import Backbone, BackboneFeatures
 
-__all__ = ["ResNet"]
-
 
 class _BasicBlock(nn.Module):
     expansion = 1

@@ -11,8 +11,6 @@ from ddeal_core.network.dense.matching import unlike
 from ddeal_core.network.dense.memory import Memory
 from ddeal_core.network.directional import DirectionalFeatures
 
-__all__ = ["FrameEncoding", "ObjectState", "Prediction", "Projections", "Reference"]
-
 _MOST_FRAMES = 8
 
 

@@ -6,8 +6,6 @@ from torch import Tensor, nn
 
 from ddeal_core.network.convolution import ConcatConv2d, initialise
 
-__all__ = ["Upsampling", "enlarge"]
-
 _SKIP, _OBJECT, _EXTRA = range(3)
 
 

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from ddeal_core.network.convolution import initialise
 
-__all__ = ["ContextBlock"]
-
 
 class ContextBlock(nn.Module):
     """A residual block: filter each channel with 7 x 7, then mix them with two 1 x 1.

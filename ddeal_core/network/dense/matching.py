@@ -18,8 +18,6 @@ from ddeal_core.network.directional import unit
 from ddeal_core.network.upsampling import enlarge
 from ddeal_core.operators.masked_maximum import masked_maximum
 
-__all__ = ["RENAMED", "SAME_SHARE", "DenseMatching", "unlike"]
-
 RENAMED = {"log_reach": "log_sigma"}
 """Parameters by the names that they had in earlier checkpoints."""
 

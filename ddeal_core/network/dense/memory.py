@@ -6,8 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["UNKNOWN", "Memory", "pad_to_bucket"]
-
 UNKNOWN = -1e4
 """Log-mask where nothing is known of an object: no score comes near it."""
 
