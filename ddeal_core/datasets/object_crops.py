@@ -88,8 +88,11 @@ class ObjectCrops:
                 for item in still.objects
                 if _SMALLEST <= item.area <= _LARGEST * still.labels.size
             ]
-            if items:
-                return self._crop(rng, still, items[int(rng.integers(len(items)))])
+            if not items:
+                continue
+            clip = self._crop(rng, still, items[int(rng.integers(len(items)))])
+            if shows_objects(clip.labels[0]):  # the middle of a ring does not
+                return clip
         raise DatasetError(f"{_ATTEMPTS} pictures drawn for a crop show no object; check them")
 
     def _draw(self, rng: np.random.Generator) -> Still:
