@@ -131,8 +131,7 @@ class FirstMaskTrainer(TrainingRun[FirstMaskRecipe, FirstMaskNetwork]):
             loss = _loss(fine, coarse, target, known)
             self._optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            learning = [p for p in self._decoder.parameters() if p.grad is not None]
-            nn.utils.clip_grad_norm_(learning, recipe.clip_gradient)
+            nn.utils.clip_grad_norm_(self._decoder.parameters(), recipe.clip_gradient)
             if turn == recipe.rounds - 1:
                 self._learn_features(seen, features)
             self._optimiser.step()
