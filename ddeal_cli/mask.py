@@ -83,8 +83,8 @@ def mask(
         raise InputError(f"frames are counted from 0: there is no frame {frame}")
     begun = time.monotonic()
     with open_source(video, start=frame) as source:
-        height, width = source.size
-        old = None if given is None else read_mask(given, size=source.size)
+        height, width = source.info.size
+        old = None if given is None else read_mask(given, size=source.info.size)
         if old is not None:
             say(f"mask: {old.understood}", quiet=quiet)
         hints = hint_options.hints_of(
@@ -92,7 +92,7 @@ def mask(
             point,
             not_point,
             scribble,
-            size=source.size,
+            size=source.info.size,
             known=() if old is None else old.object_ids,
         )
         if not hints and old is None:

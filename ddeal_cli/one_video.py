@@ -141,14 +141,14 @@ class _Shown:
         if run.is_complete:
             say("every output is whole already: nothing is left to do", quiet=self._quiet)
             return
-        self._stack.enter_context(_ctrl_c(self.stop, is_live=run.source.is_live))
+        self._stack.enter_context(_ctrl_c(self.stop, is_live=run.source.info.is_live))
         if run.restored:
             say(f"{run.restored} frames are kept from before", quiet=self._quiet)
             self._restoring = True
             self._begin("restore", total=run.restored)
         else:
             what = "segment" if run.request.track else "render"
-            self._begin(what, total=run.source.frame_count)
+            self._begin(what, total=run.source.info.frame_count)
 
     def went_back(self, done: int, total: int) -> None:
         assert self._line is not None

@@ -113,7 +113,7 @@ def _segmenter() -> Segmenter:
 
 def _segment(segmenter: Segmenter, clip: Path, folder: Path, note: Callable[[int], None]) -> None:
     with open_source(clip) as source:
-        labels = np.zeros(source.size, np.uint8)
+        labels = np.zeros(source.info.size, np.uint8)
         labels[4:14, 2:12], labels[20:28, 30:40] = 1, 2
         writers = open_outputs([folder / name for name in _OUTPUTS], source=source, overwrite=True)
         for progress in segment_video(segmenter, source, labels, writers):

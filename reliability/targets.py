@@ -47,7 +47,7 @@ def _video(path: Path, choice: int) -> None:
         last: Fraction | None = None
         if choice % 4:
             for count, frame in enumerate(source):
-                assert frame.size == source.size
+                assert frame.size == source.info.size
                 last = frame.time if last is None else last
                 if count > 200:
                     break

@@ -4,12 +4,14 @@ import ast
 import pkgutil
 import re
 import sys
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 
 from forked import Forked
 
 import ddeal_core
+from ddeal_core.runs.request import CutOutOptions, OutputOptions, VideoRequest
 
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -45,6 +47,14 @@ def test_packages_import_only_from_those_below_them_in_the_picture():
             above = {n for n in named if n != name and floor.get(n, -100) >= floor[name]}
             wrong += [f"{path.name} imports {other}" for other in above]
     assert wrong == []
+
+
+def test_cut_out_takes_every_option_of_requests_and_outputs():
+    wanted = {
+        each.name: each.type for kind in (VideoRequest, OutputOptions) for each in fields(kind)
+    }
+    typed = {name: hint.__forward_arg__ for name, hint in CutOutOptions.__annotations__.items()}
+    assert typed == {n: hint for n, hint in wanted.items() if n not in ("video", "masks", "names")}
 
 
 def test_messages_of_the_core_name_no_option_of_the_program():

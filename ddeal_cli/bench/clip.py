@@ -58,7 +58,7 @@ class BenchClip:
     def read(cls, video: str, mask: Path, *, frames: int) -> "BenchClip":
         """The first frames of a video, and the mask of its first one."""
         with open_source(video, end=frames) as source:
-            labels = read_mask(mask, size=source.size).labels
+            labels = read_mask(mask, size=source.info.size).labels
             images = [frame.image for frame in source]
         if not images:
             raise MediaError(f"{video} has no frame")

@@ -57,7 +57,7 @@ def masks_in(folder: Path, source: FrameSource) -> list[str]:
         return [str(images[0])]
     consecutive = list(files) == list(range(source.start, source.start + len(files)))
     if consecutive and len(files) > 1:
-        count = source.exact_count
+        count = source.info.exact_count
         if len(files) >= (sum(1 for _ in source) if count is None else count):
             return [str(files[source.start])]
     return [str(folder)]

@@ -26,6 +26,7 @@ from ddeal_core.media.outputs.video_recipes import WRITTEN_ENDINGS, recipe_for
 from ddeal_core.media.outputs.video_writer import VideoWriter
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.network.config import NetworkConfig
+from ddeal_core.tracking.frame_cues import FrameCues
 
 _log = logging.getLogger(__name__)
 
@@ -174,11 +175,12 @@ class _ChosenFrames(FolderWriter):
     def write(self, frame: Frame, cutout: Cutout) -> None:
         """Write the frame's files, if it was chosen and anything was predicted on it."""
         self._seen += 1
-        if self._frames.holds(frame.index, start=self._start) and cutout.cues is not None:
-            self._show(frame, cutout)
+        cues = cutout.cues
+        if self._frames.holds(frame.index, start=self._start) and isinstance(cues, FrameCues):
+            self._show(frame, cutout, cues)
 
     @abstractmethod
-    def _show(self, frame: Frame, cutout: Cutout) -> None: ...
+    def _show(self, frame: Frame, cutout: Cutout, cues: FrameCues) -> None: ...
 
     def finish(self) -> None:
         """Say so if no frame was chosen on which there was something to show."""
@@ -204,7 +206,7 @@ class CueFolderWriter(_ChosenFrames):
         frames: FrameChoice,
     ) -> None:
         super().__init__(path, source.start, frames)
-        self._figure = CueFigure(source.size, dense_maps=_dense_maps(config))
+        self._figure = CueFigure(source.info.size, dense_maps=_dense_maps(config))
         self._starts = _Starts(masks, self._figure)
 
     def write(self, frame: Frame, cutout: Cutout) -> None:
@@ -212,19 +214,14 @@ class CueFolderWriter(_ChosenFrames):
         self._starts.see(frame)
         super().write(frame, cutout)
 
-    def _show(self, frame: Frame, cutout: Cutout) -> None:
-        assert cutout.cues is not None
-        for object_id in cutout.cues.object_ids:
+    def _show(self, frame: Frame, cutout: Cutout, cues: FrameCues) -> None:
+        for object_id in cues.object_ids:
             picture = self._figure.draw(
-                frame.image,
-                cutout.labels,
-                cutout.cues,
-                [object_id],
+                *(frame.image, cutout.labels, cues, [object_id]),
                 index=frame.index,
                 given=self._starts.of([object_id]),
             )
-            name = f"{object_id}/{frame.name}.png"
-            self._put(name, encode_png(picture))
+            self._put(f"{object_id}/{frame.name}.png", encode_png(picture))
 
 
 class CueArrayWriter(_ChosenFrames):
@@ -232,11 +229,10 @@ class CueArrayWriter(_ChosenFrames):
 
     _pattern = "*.npz"
 
-    def _show(self, frame: Frame, cutout: Cutout) -> None:
-        assert cutout.cues is not None
+    def _show(self, frame: Frame, cutout: Cutout, cues: FrameCues) -> None:
+        del cutout
         buffer = BytesIO()
-        arrays: dict[str, NDArray[np.generic]] = cutout.cues.arrays()
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        np.savez_compressed(buffer, allow_pickle=False, **cues.arrays())
         self._put(f"{frame.name}.npz", buffer.getvalue())
 
 
@@ -256,7 +252,9 @@ class CueVideoWriter(VideoWriter):
         frames: FrameChoice,
     ) -> None:
         self._object_ids = sorted({i for mask in masks.values() for i in mask.object_ids})
-        self._figure = _fitting_figure(source.size, self._object_ids, _dense_maps(config), path)
+        self._figure = _fitting_figure(
+            source.info.size, self._object_ids, _dense_maps(config), path
+        )
         self._starts = _Starts(masks, self._figure)
         self._frames, self._start = frames, source.start
         recipe = recipe_for(path.suffix, "overlay", size=self._figure.size)
@@ -271,11 +269,9 @@ class CueVideoWriter(VideoWriter):
             super().write(frame, cutout)
 
     def _composite(self, frame: Frame, cutout: Cutout) -> NDArray[np.uint8]:
+        cues = cutout.cues if isinstance(cutout.cues, FrameCues) else None
         return self._figure.draw(
-            frame.image,
-            cutout.labels,
-            cutout.cues,
-            self._object_ids,
+            *(frame.image, cutout.labels, cues, self._object_ids),
             index=frame.index,
             given=self._starts.of(self._object_ids),
         )

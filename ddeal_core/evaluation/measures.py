@@ -60,12 +60,8 @@ def boundary_radius(height: int, width: int) -> int:
     return max(1, math.ceil(_TOLERANCE * math.sqrt(height * height + width * width)))
 
 
-def count_pair(
-    annotation: Labels, prediction: Labels, *, object_id: int, radius: int | None = None
-) -> PairCounts:
+def count_pair(annotation: Labels, prediction: Labels, *, object_id: int) -> PairCounts:
     """Compare where two label maps ``[H, W]`` uint8 hold ``object_id``.
-
-    `radius` is that of the disk that boundaries are dilated with, in pixels; None for that of F.
 
     Raises:
         MaskError: The maps are not of one size.
@@ -87,7 +83,7 @@ def count_pair(
     truths, guesses = cv2.countNonZero(truth), cv2.countNonZero(guess)
     if not truths or not guesses:
         return PairCounts(intersection, union, truths, guesses, 0, 0)
-    disk = _disk(radius or boundary_radius(*annotation.shape))
+    disk = _disk(boundary_radius(*annotation.shape))
     found = cv2.countNonZero(cv2.bitwise_and(truth, cv2.dilate(guess, disk)))
     right = cv2.countNonZero(cv2.bitwise_and(guess, cv2.dilate(truth, disk)))
     return PairCounts(intersection, union, truths, guesses, found, right)

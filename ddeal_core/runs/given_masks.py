@@ -33,7 +33,7 @@ def check_direction(direction: Direction, source: FrameSource) -> None:
     """
     if direction not in get_args(Direction):
         raise InputError(f"a direction is {', '.join(get_args(Direction))}, not {direction!r}")
-    if direction != "forward" and source.is_live:
+    if direction != "forward" and source.info.is_live:
         raise InputError(
             f"{source.path} comes once, so objects can only be followed forward in it: record it "
             "to a file first"
@@ -91,7 +91,7 @@ def given_masks(request: VideoRequest, source: FrameSource) -> dict[int, Mask]:
     elif words:
         masks = read_masks(words, source=source, objects=request.objects, at=frame)
     known = masks[frame].object_ids if frame in masks else ()
-    hints = request.hints(source.size, known) if callable(request.hints) else request.hints
+    hints = request.hints(source.info.size, known) if callable(request.hints) else request.hints
     if hints:
         image = image_at(source, frame)
         masks[frame] = mask_from_hints(image, hints, masks.get(frame), method=request.method)
@@ -114,8 +114,8 @@ def check_masks(
     """
     if not masks:
         raise MaskError("no mask is given: at least one object must begin somewhere")
-    height, width = source.size
-    promised = None if source.exact_count is None else source.start + source.exact_count
+    height, width = source.info.size
+    promised = None if source.info.exact_count is None else source.start + source.info.exact_count
     given: dict[int, NDArray[np.integer]] = {}
     for index, mask in sorted(masks.items()):
         labels = labels_of(mask)
@@ -158,7 +158,7 @@ def add_references(
     there a mask counts from its frame on.
     """
     told = references(given)
-    if not told or source.is_live or source.on_error != "stop":
+    if not told or source.info.is_live or source.on_error != "stop":
         return
     with suppress(MediaError):  # raised when its turn comes, and what lies behind is not reached
         for frame in source.part(min(told), max(told) + 1):

@@ -58,7 +58,7 @@ class KnownMasks:
         self._used: set[int] = set()
         if len(words) == 1 and Path(words[0]).suffix.lower() == SOFT_ENDING:
             self._paths = [Path(words[0])]
-            self._log = ResultLog.of_soft_file(self._paths[0], source.size)
+            self._log = ResultLog.of_soft_file(self._paths[0], source.info.size)
             self.understood = f"soft masks of {len(self._log)} frames"
             self._check_range(self._log.frames, request)
         else:
@@ -86,9 +86,9 @@ class KnownMasks:
     def _check_range(self, frames: tuple[int, ...], request: VideoRequest) -> None:
         """Refuse masks that are not of this video, or are numbered in another way."""
         source = self._source
-        if source.exact_count is None:
+        if source.info.exact_count is None:
             return
-        stop = source.start + source.exact_count
+        stop = source.start + source.info.exact_count
         inside = [frame for frame in frames if source.start <= frame < stop]
         first = frames[0] + request.numbered_from
         if not inside:
@@ -97,7 +97,12 @@ class KnownMasks:
                 f"{stop - 1}: does {first} stand for frame 0?",
                 remedy="numbered_from",
             )
-        if source.is_video and stop in frames and frames[0] == source.start + 1 and not self._log:
+        if (
+            source.info.is_video
+            and stop in frames
+            and frames[0] == source.start + 1
+            and not self._log
+        ):
             raise InputError(
                 f"frame {source.start} has no mask, and mask {stop} no frame: does {first} stand "
                 f"for frame 0? Else remove mask {stop}",

@@ -142,7 +142,7 @@ class RunOutputs:
         """Write the manifest of a finished output, if it wants one."""
         if writer.settings is None:
             return
-        time_base = self._source.time_base
+        time_base = self._source.info.time_base
         manifest = Manifest(
             is_folder=writer.path.is_dir(),
             settings=output_settings(self.settings, writer),

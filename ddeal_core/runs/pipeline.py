@@ -50,6 +50,7 @@ def segment_video(
     writers: Sequence[ResultWriter] = (),
     *,
     direction: Direction = "forward",
+    settings: Settings | None = None,
     on_back: Callable[[int, int], None] = lambda *_: None,
     journal: Journal | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -79,6 +80,7 @@ def segment_video(
         writers: Outputs, opened on `source`.
         direction: Which way objects are followed: see `VideoRequest`. Results come in the video's
             order in any case.
+        settings: What manifests say of the run, where `run_settings` was asked for that before.
         on_back: Called after each frame of the backward pass, all of which come before the first
             result, with how many are done and how many there are.
         journal: Where results are kept until the outputs are whole, see `open_journal`; what it
@@ -104,7 +106,7 @@ def segment_video(
         check_direction(direction, source)
         by_frame = masks if isinstance(masks, Mapping) else {anchor(direction, source): masks}
         given = check_masks(by_frame, source)
-        outputs.settings = run_settings(segmenter, source, given, direction, finishing)
+        outputs.settings = settings or run_settings(segmenter, source, given, direction, finishing)
     except BaseException:
         outputs.abandon()
         raise
@@ -150,7 +152,7 @@ def render_video(
 
     def compute(frames: Iterator[Frame]) -> Generator[Progress]:
         for done, frame in enumerate(frames, start=1):
-            yield outputs.prepared(Progress(frame, results(frame), done, source.frame_count))
+            yield outputs.prepared(Progress(frame, results(frame), done, source.info.frame_count))
         if isinstance(results, KnownMasks):
             results.finish()
 
@@ -167,7 +169,7 @@ def _written(
     done = 0
     try:
         with ExitStack() as stack:
-            run = _one_by_one if source.is_live else _side_by_side
+            run = _one_by_one if source.info.is_live else _side_by_side
             for step in run(source, prepare(stack), outputs, stop):
                 done = step.done
                 yield step
@@ -278,7 +280,7 @@ def _forward(
     kept: Pass | None,
     frames: Iterator[Frame],
 ) -> Generator[Progress]:
-    done, total = 0, source.frame_count
+    done, total = 0, source.info.frame_count
     last = source.start - 1
     before_objects = min(given) - source.start if given else sys.maxsize
     result: Result | None = None
@@ -293,7 +295,7 @@ def _forward(
             if done == kept.done:
                 break
         kept.restore(tracker)
-    count = 1 if source.is_live else segmenter.look_ahead
+    count = 1 if source.info.is_live else segmenter.look_ahead
     pairs = encoded(
         tracker,
         frames,

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict
 
 from ddeal_core.choices import (
     DeviceName,
@@ -144,6 +144,35 @@ class OutputOptions:
     def cue_names(self) -> tuple[str, ...]:
         """Names of the outputs of cues."""
         return _names(self.cues)
+
+
+class CutOutOptions(TypedDict, total=False):
+    """What `cut_out` takes by name: all else of `VideoRequest` and `OutputOptions`."""
+
+    hints: Mapping[int, Hints] | HintReader | None
+    method: HintMethod
+    objects: Collection[int] | None
+    direction: Direction
+    at: int | None
+    start: int | None
+    end: int | None
+    track: bool
+    numbered_from: int
+    frame_rate: Fraction | None
+    on_error: OnError
+    max_pixels: int | None
+    kind: OutputKind | None
+    background: Named | Colour | Background | None
+    hard: bool
+    depth: Literal[8, 16] | None
+    finishing: Finishing
+    sound: bool
+    cues: Named | Sequence[Named]
+    cue_frames: str | None
+    keep: Sequence[Path]
+    overwrite: bool
+    resume: bool
+    resumable: bool
 
 
 @dataclass(frozen=True, slots=True)

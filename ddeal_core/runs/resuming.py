@@ -82,9 +82,9 @@ def open_journal(
         OutputError: The disk does not take it.
     """
     paths = [writer.path for writer in writers]
-    if source.is_live and resume:
+    if source.info.is_live and resume:
         raise InputError(f"{source.path} comes once only: a run on it cannot be resumed")
-    if source.is_live or segmenter.keep_cues:
+    if source.info.is_live or segmenter.keep_cues:
         if not overwrite:
             check_free(paths)
         return None

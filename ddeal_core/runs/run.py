@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 
 from ddeal_core.errors import InputError
 from ddeal_core.media.frame import Frame
@@ -24,7 +24,13 @@ from ddeal_core.media.pixel_limit import limited_pixels
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.media.sources.opening import open_source
 from ddeal_core.runs.given_masks import given_masks, named_mask_files
-from ddeal_core.runs.request import Named, NetworkOptions, OutputOptions, VideoRequest
+from ddeal_core.runs.request import (
+    CutOutOptions,
+    Named,
+    NetworkOptions,
+    OutputOptions,
+    VideoRequest,
+)
 from ddeal_core.whole_files import journal_folder
 
 if TYPE_CHECKING:
@@ -143,6 +149,7 @@ class Run:
         return segment_video(
             *(self.segmenter, self.source, self.masks, self.writers),
             direction=self.request.direction,
+            settings=self.settings,
             on_back=on_back,
             journal=self.journal,
             stop=stop,
@@ -314,7 +321,7 @@ def run_video(
             restored=restored,
             seconds=time.monotonic() - began,
             damaged=run.source.damage.count,
-            size=run.source.size,
+            size=run.source.info.size,
             object_ids=run.object_ids,
             outputs=tuple(writer.path for writer in run.writers),
             device=None if run.segmenter is None else str(run.segmenter.device),
@@ -330,7 +337,7 @@ def cut_out(
     *,
     segmenter: Segmenter | None = None,
     on_frame: Callable[[Progress], None] = lambda _: None,
-    **options: Any,
+    **options: Unpack[CutOutOptions],
 ) -> int:
     """Cut objects out of a video and write all outputs in one pass, as ``ddeal segment`` does.
 
@@ -347,7 +354,8 @@ def cut_out(
         outputs: The names of `OutputOptions`.
         segmenter: Weights and device; the bundled weights if None.
         on_frame: Called after each frame.
-        **options: All other attributes of `VideoRequest` and `OutputOptions`.
+        **options: All other attributes of `VideoRequest` and `OutputOptions`, which say what they
+            mean.
 
     Returns:
         How many frames were written; 0 where all outputs were whole already.
@@ -357,8 +365,9 @@ def cut_out(
         InputError: Something that was named cannot be used; nothing was written.
         OutputError: An output cannot be written.
     """
-    of_outputs = {each.name for each in fields(OutputOptions)} & options.keys()
-    output_options = OutputOptions(outputs, **{name: options.pop(name) for name in of_outputs})
-    request = VideoRequest(video, masks, **options)
-    summary = run_video(request, output_options, segmenter, on_progress=on_frame)
+    for_outputs = {each.name for each in fields(OutputOptions)}
+    of_outputs: dict[str, Any] = {n: value for n, value in options.items() if n in for_outputs}
+    others: dict[str, Any] = {n: value for n, value in options.items() if n not in for_outputs}
+    request, into = VideoRequest(video, masks, **others), OutputOptions(outputs, **of_outputs)
+    summary = run_video(request, into, segmenter, on_progress=on_frame)
     return 0 if summary.was_complete else summary.frames

@@ -16,20 +16,14 @@ Mask = np.ndarray
 
 
 def slow_boundary(mask: Mask) -> Mask:
-    height, width = mask.shape
-    result = np.zeros((height, width), bool)
-    for y in range(height):
-        for x in range(width):
-            if y == height - 1 and x == width - 1:
-                near = []
-            elif y == height - 1:
-                near = [(y, x + 1)]
-            elif x == width - 1:
-                near = [(y + 1, x)]
-            else:
-                near = [(y, x + 1), (y + 1, x), (y + 1, x + 1)]
-            result[y, x] = any(mask[n] != mask[y, x] for n in near)
-    return result
+    beyond = np.pad(mask, ((0, 1), (0, 1)), "edge")
+    south, east, south_east = beyond[1:, :-1], beyond[:-1, 1:], beyond[1:, 1:]
+    return (south != mask) | (east != mask) | (south_east != mask)
+
+
+def widened(mask: Mask, radius: int) -> Mask:
+    """The mask at the left of a frame so wide that boundaries are matched within this radius."""
+    return np.pad(mask, ((0, 0), (0, max(0, 125 * radius - 60 - mask.shape[1]))))
 
 
 def slow_matched(points: Mask, others: Mask, radius: int) -> int:
@@ -40,7 +34,8 @@ def slow_matched(points: Mask, others: Mask, radius: int) -> int:
     return int((squares.min(axis=1) <= radius * radius).sum())
 
 
-def slow_counts(truth: Mask, guess: Mask, radius: int) -> PairCounts:
+def slow_counts(truth: Mask, guess: Mask) -> PairCounts:
+    radius = math.ceil(0.008 * float(np.linalg.norm(truth.shape)))
     t, g = slow_boundary(truth), slow_boundary(guess)
     return PairCounts(
         intersection=int((truth & guess).sum()),
@@ -53,8 +48,7 @@ def slow_counts(truth: Mask, guess: Mask, radius: int) -> PairCounts:
 
 
 def slow_f(truth: Mask, guess: Mask) -> float:
-    radius = math.ceil(0.008 * float(np.linalg.norm(truth.shape)))
-    counts = slow_counts(truth, guess, radius)
+    counts = slow_counts(truth, guess)
     if counts.prediction_boundary == 0 and counts.annotation_boundary > 0:
         precision, recall = 1.0, 0.0
     elif counts.prediction_boundary > 0 and counts.annotation_boundary == 0:
@@ -98,9 +92,10 @@ def two_masks(draw: st.DrawFn) -> tuple[Mask, Mask]:
 @given(two_masks(), st.integers(1, 20))
 @settings(max_examples=30, deadline=None)
 def test_counts_are_those_of_the_plain_rules(pair: tuple[Mask, Mask], radius: int) -> None:
+    pair = widened(pair[0], radius), widened(pair[1], radius)
     truth, guess = (mask.view(np.uint8) for mask in pair)
-    counted = count_pair(truth, guess, object_id=1, radius=radius)
-    assert counted == slow_counts(*pair, radius) or (
+    counted = count_pair(truth, guess, object_id=1)
+    assert counted == slow_counts(*pair) or (
         # Nothing is matched, and nothing is looked for, where a boundary is empty.
         0 in (counted.annotation_boundary, counted.prediction_boundary)
         and counted.annotation_matched == counted.prediction_matched == 0
@@ -123,8 +118,10 @@ def test_the_disk_has_no_holes_and_no_corners(radius: int, width: int) -> None:
     for column in (0, width // 2):
         pixel = np.zeros((56, width), bool)
         pixel[28, column] = True
-        counts = count_pair(pixel.view(np.uint8), others.view(np.uint8), object_id=1, radius=radius)
-        assert counts == slow_counts(pixel, others, radius)
+        one, many = widened(pixel, radius), widened(others, radius)
+        assert boundary_radius(*one.shape) == radius
+        counts = count_pair(one.view(np.uint8), many.view(np.uint8), object_id=1)
+        assert counts == slow_counts(one, many)
 
 
 def test_f_by_hand() -> None:
@@ -142,13 +139,13 @@ def test_f_by_hand() -> None:
 
 def test_unequal_boundaries_by_hand() -> None:
     # One pixel at (4, 4) has the boundary (3, 3), (3, 4), (4, 3), (4, 4); the bottom row of
-    # the frame has that of row 6, 9 pixels. Of a full frame nothing is boundary.
-    pixel, row, full = np.zeros((3, 8, 9), bool)
+    # the frame has that of row 6, 190 pixels. Of a full frame nothing is boundary. Radius 2.
+    pixel, row, full = np.zeros((3, 8, 190), bool)
     pixel[4, 4] = row[7] = full[:] = True
-    counts = count_pair(pixel.view(np.uint8), row.view(np.uint8), object_id=1, radius=2)
+    counts = count_pair(pixel.view(np.uint8), row.view(np.uint8), object_id=1)
     # (4, 3) and (4, 4) are 2 above row 6; of that row only columns 3 and 4 are straight below.
-    assert counts == PairCounts(0, 10, 4, 9, 2, 2)
-    assert counts.f == 2 * (2 / 9) * (2 / 4) / (2 / 9 + 2 / 4)
+    assert counts == PairCounts(0, 191, 4, 190, 2, 2)
+    assert counts.f == 2 * (2 / 190) * (2 / 4) / (2 / 190 + 2 / 4)
     assert contour_accuracy(full, full) == 1
     assert contour_accuracy(full, pixel) == 0
 

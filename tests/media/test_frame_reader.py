@@ -36,7 +36,7 @@ def test_any_order_gives_the_frames_of_iterating(kind, make_clip, tiny_clip, tmp
         order = [*range(0, 32, 5), *range(31, 0, -4), *random.Random(5).sample(range(32), 8)]
         for index in order:
             np.testing.assert_array_equal(reader.read(index), expected[index])
-        assert reader.size == source.size
+        assert reader.size == source.info.size
         assert reader.name(7) == "00007"
 
 

@@ -46,9 +46,9 @@ def test_a_pipe_gives_what_the_file_gives(stream):
     thread = threading.Thread(target=pour)
     thread.start()
     with Pipe(reading) as end, open_source(stream) as file, open_source(end) as pipe:
-        assert pipe.size == file.size
-        assert pipe.is_live
-        assert pipe.frame_count is None
+        assert pipe.info.size == file.info.size
+        assert pipe.info.is_live
+        assert pipe.info.frame_count is None
         for a, b in zip(file, pipe, strict=True):
             assert (a.index, a.time, a.name) == (b.index, b.time, b.name)
             assert np.array_equal(a.image, b.image)
@@ -90,7 +90,7 @@ def test_it_comes_once(stream):
 
 def test_a_range(stream):
     with stream.open("rb") as file, open_source(file, start=2, end=5) as source:
-        assert source.frame_count == 3
+        assert source.info.frame_count == 3
         assert [frame.index for frame in source] == [2, 3, 4]
     with (
         stream.open("rb") as file,
@@ -113,7 +113,7 @@ def test_stopping_ends_it_without_an_error(stream):
 def test_a_device():
     """FFmpeg's own test picture stands in for a camera: it is opened the same way."""
     with LiveSource("testsrc=size=64x48:rate=10", named="camera", file_format="lavfi", end=3) as s:
-        assert s.size == (48, 64)
+        assert s.info.size == (48, 64)
         assert [frame.index for frame in s] == [0, 1, 2]
 
 

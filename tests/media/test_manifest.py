@@ -95,7 +95,7 @@ def test_a_folder_with_its_manifest_still_serves_as_masks(made, tiny_clip):
     with open_source(tiny_clip.video) as source:
         assert list(read_masks([made[0] / "masks"], source=source)) == list(range(8))
     with open_source(made[0] / "masks") as source:
-        assert source.frame_count == 8
+        assert source.info.frame_count == 8
 
 
 def flip(path):

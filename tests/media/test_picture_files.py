@@ -101,7 +101,7 @@ def test_coded_videos_are_held_to_the_limit(tmp_path, make_clip, tiny_clip):
     with pytest.raises(MediaError, match=r"128x96.*more than the limit"):
         open_source(tiny_clip.video)
     set_max_pixels(96 * 128)
-    assert open_source(tiny_clip.video).size == (96, 128)
+    assert open_source(tiny_clip.video).info.size == (96, 128)
 
 
 def test_videos_are_held_to_the_limit_as_displayed(tmp_path, make_clip, tiny_clip):

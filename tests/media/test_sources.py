@@ -50,10 +50,10 @@ def refuse(path, *, match, **options):
 
 def test_mp4_gives_every_frame(tiny_clip):
     source, frames = read(tiny_clip.video)
-    assert source.size == (96, 128)
-    assert source.frame_count == 8
-    assert source.frame_rate == 24
-    assert source.is_video
+    assert source.info.size == (96, 128)
+    assert source.info.frame_count == 8
+    assert source.info.frame_rate == 24
+    assert source.info.is_video
     assert [f.index for f in frames] == list(range(8))
     assert [f.name for f in frames] == [f"{i:05d}" for i in range(8)]
     assert [f.time for f in frames] == [Fraction(i, 24) for i in range(8)]
@@ -72,19 +72,19 @@ def test_source_can_be_read_twice_and_left_half_way(tiny_clip):
 def test_start_and_end_keep_the_index(tiny_clip):
     _, whole = read(tiny_clip.video)
     source, part = read(tiny_clip.video, start=3, end=6)
-    assert source.frame_count == 3
+    assert source.info.frame_count == 3
     assert [(f.index, f.pts, f.name) for f in part] == [
         (f.index, f.pts, f.name) for f in whole[3:6]
     ]
     assert all(np.array_equal(a.image, b.image) for a, b in zip(part, whole[3:6], strict=True))
     source, part = read(tiny_clip.images, start=3, end=6)
-    assert source.frame_count == 3
+    assert source.info.frame_count == 3
     assert [(f.index, f.name) for f in part] == [(3, "00003"), (4, "00004"), (5, "00005")]
 
 
 def test_end_beyond_the_video_gives_what_there_is(tiny_clip):
     source, frames = read(tiny_clip.video, start=6, end=100)
-    assert (len(frames), source.frame_count) == (2, 2)
+    assert (len(frames), source.info.frame_count) == (2, 2)
 
 
 @pytest.mark.parametrize(("start", "end"), [(-1, None), (3, 3), (5, 2), (None, 0)])
@@ -112,7 +112,7 @@ def test_start_beyond_the_end(tiny_clip, tmp_path, make_clip):
 def test_rotation_is_applied(tmp_path, make_clip, rotation, expected, size):
     clip = make_clip(tmp_path / "turned.mp4", [quadrants()] * 2, rotation=rotation)
     source, frames = read(clip)
-    assert source.size == size
+    assert source.info.size == size
     assert frames[0].size == size
     assert corners(frames[1].image) == expected
 
@@ -140,7 +140,7 @@ def test_sample_aspect_ratio_is_applied(tmp_path, make_clip):
         path = tmp_path / f"{rotation}.mp4"
         clip = make_clip(path, [quadrants()] * 2, aspect=Fraction(4, 3), rotation=rotation)
         source, frames = read(clip)
-        assert source.size == frames[0].size == size
+        assert source.info.size == frames[0].size == size
         assert corners(frames[0].image) == seen
 
 
@@ -148,7 +148,7 @@ def test_sample_aspect_ratio_is_applied(tmp_path, make_clip):
 def test_odd_sizes(tmp_path, make_clip, size):
     clip = make_clip(tmp_path / "odd.webm", [quadrants(*size)] * 2, codec="libvpx-vp9")
     source, frames = read(clip)
-    assert source.size == frames[0].size == size
+    assert source.info.size == frames[0].size == size
     assert corners(frames[0].image) == (0, 1, 2, 3)
 
 
@@ -158,7 +158,7 @@ PTS = [0, 3000, 9000, 12000, 30000, 33000]
 def test_variable_rate_keeps_time_stamps(tmp_path, make_clip):
     clip = make_clip(tmp_path / "vfr.mp4", [quadrants()] * 6, time_base=Fraction(1, 90000), pts=PTS)
     source, frames = read(clip)
-    assert source.time_base == Fraction(1, 90000)
+    assert source.info.time_base == Fraction(1, 90000)
     assert [f.pts for f in frames] == PTS
     assert [f.duration for f in frames] == [3000, 6000, 3000, 18000, 3000, 3000]
 
@@ -166,13 +166,13 @@ def test_variable_rate_keeps_time_stamps(tmp_path, make_clip):
 def test_webm_does_not_say_its_frame_count(tmp_path, make_clip):
     clip = make_clip(tmp_path / "a.webm", [quadrants()] * 5, codec="libvpx-vp9")
     source, frames = read(clip)
-    assert source.frame_count is None
+    assert source.info.frame_count is None
     assert len(frames) == 5
 
 
 def test_one_frame(tmp_path, make_clip):
     source, frames = read(make_clip(tmp_path / "one.mp4", [quadrants()]))
-    assert (len(frames), source.frame_count) == (1, 1)
+    assert (len(frames), source.info.frame_count) == (1, 1)
 
 
 def test_b_frames_come_in_order_of_display(tmp_path, make_clip):
@@ -405,9 +405,9 @@ def test_folder_in_natural_order(tmp_path):
     source, frames = read(tmp_path)
     assert [f.name for f in frames] == ["shot1", "shot2", "shot9", "shot10"]
     assert [f.image[0, 0, 0] for f in frames] == [1, 2, 9, 10]
-    assert (source.size, source.frame_count, source.frame_rate) == ((6, 8), 4, 24)
+    assert (source.info.size, source.info.frame_count, source.info.frame_rate) == ((6, 8), 4, 24)
     assert [f.time for f in frames] == [Fraction(i, 24) for i in range(4)]
-    assert not source.is_video
+    assert not source.info.is_video
 
 
 def test_frame_rate_of_images(tiny_clip):
@@ -436,7 +436,7 @@ def test_exif_orientation_is_applied(tmp_path, orientation, expected):
     exif[0x0112] = orientation
     Image.fromarray(quadrants()).save(tmp_path / "a.jpg", exif=exif, quality=95)
     source, frames = read(tmp_path)
-    assert source.size == frames[0].size
+    assert source.info.size == frames[0].size
     assert corners(frames[0].image) == expected
 
 

@@ -198,7 +198,7 @@ def test_overlay_of_any_size(tmp_path, make_clip, ending, size):
     clip = lossless_clip(make_clip, tmp_path / "in.mkv", frames, pix_fmt="yuv444p")
     out = segment(clip, tmp_path / f"o.{ending}", labels, alphas)
     with open_source(out) as source:
-        assert source.size == size
+        assert source.info.size == size
         for frame, image, label in zip(source, frames, labels, strict=True):
             expected = ddeal_core.media.overlay(image, label)
             assert np.abs(frame.image.astype(int) - expected).mean() < 7
@@ -245,7 +245,7 @@ def test_rotated_input_gives_upright_output(tmp_path, make_clip):
     _, labels, alphas = scene(3, 96, 64)
     out = segment(clip, tmp_path / "o.mp4", labels, alphas, writer_options={"opacity": 0.0})
     with open_source(clip) as before, open_source(out) as after:
-        assert before.size == after.size == (96, 64)
+        assert before.info.size == after.info.size == (96, 64)
         a, b = next(iter(before)), next(iter(after))
     outside = cv2.dilate(labels[0], np.ones((9, 9), np.uint8)) == 0
     assert np.abs(a.image.astype(int) - b.image)[outside].mean() < 6

@@ -3,6 +3,7 @@
 import signal
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,10 +73,9 @@ class BreaksAt(ArraySource):
 class Live(ArraySource):
     """Frames that come once, counted as they are taken."""
 
-    is_live = True
-
     def __init__(self, images):
         super().__init__(images)
+        self.info = replace(self.info, is_live=True)
         self.taken = 0
 
     def __iter__(self):

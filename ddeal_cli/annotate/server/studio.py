@@ -121,7 +121,7 @@ class Studio:
         project, job = self.project, self.jobs.current
         now = project.annotation
         source = project.frames.source
-        rate = source.frame_rate
+        rate = source.info.frame_rate
         return {
             "video": source.path.name or str(source.path),
             "frames": len(project.frames),

@@ -1,6 +1,6 @@
 """The report: one page, section by section. All that is not ours in it is escaped."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,7 @@ from ddeal_core.settings import Range, check_value
 
 _J, _F = "<i>J</i>", "<i>F</i>"
 _BOTH = f"{_J}&amp;{_F}"
+_PICTURES = 12
 _COLUMNS = ("frames", _BOTH, "mean", "recall", "decay", "mean", "recall", "decay")
 
 
@@ -24,8 +25,6 @@ def write_report(
     frames: PictureLoader | None = None,
     seconds_per_frame: float | None = None,
     title: str | None = None,
-    facts: Mapping[str, str] | None = None,
-    pictures: int = 12,
 ) -> Path:
     """Write a score as a self-contained HTML page; the same input makes the same bytes.
 
@@ -40,28 +39,21 @@ def write_report(
             the worst frames only. None leaves the pictures out.
         seconds_per_frame: Time a frame of the method, in seconds; None if not known.
         title: Heading; None makes one of the protocol and the set.
-        facts: More to tell in the head, text by name (``{"weights": "compact"}``).
-        pictures: Most pictures to show.
 
     Returns:
         The path.
 
     Raises:
-        ConfigError: The time is not a number above 0, or fewer than 0 pictures are wanted.
+        ConfigError: The time is not a number above 0.
         OutputError: The file cannot be written.
         DdealError: What `frames` raises.
     """
     seconds = Annotated[float, Range(0, 1e9, above=True)] | None
     check_value("seconds a frame", seconds_per_frame, seconds)
-    check_value("pictures", pictures, Annotated[int, Range(0, 1_000_000)])
     heading = title or f"{score.protocol}, {score.image_set}"
-    sections = [
-        _head(score, heading, seconds_per_frame, facts or {}),
-        _table(score),
-        _courses(score),
-    ]
-    if frames is not None and pictures:
-        sections.append(_worst(score, worst(score, count=pictures), frames))
+    sections = [_head(score, heading, seconds_per_frame), _table(score), _courses(score)]
+    if frames is not None:
+        sections.append(_worst(score, worst(score, count=_PICTURES), frames))
     if seconds_per_frame is not None or score.protocol == "davis2016":
         sections.append(_speed(score, seconds_per_frame))
     sections.append(
@@ -72,9 +64,7 @@ def write_report(
     return write_document(heading, sections, path)
 
 
-def _head(
-    score: DatasetScore, heading: str, seconds: float | None, facts: Mapping[str, str]
-) -> str:
+def _head(score: DatasetScore, heading: str, seconds: float | None) -> str:
     objects, sequences = score.objects, score.sequences
     scored = sum(len({f for o in s.objects for f in o.frames}) for s in sequences)
     told = [
@@ -83,7 +73,6 @@ def _head(
         ("", counted(len(sequences), "sequence")),
         ("", counted(len(objects), "object")),
         ("", counted(scored, "scored frame")),
-        *facts.items(),
     ]
     line = " · ".join(escape(f"{name} {value}".strip()) for name, value in told)
     numbers = [

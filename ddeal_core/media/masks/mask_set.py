@@ -70,7 +70,7 @@ def _in_folder(folder: Path, source: FrameSource, first: int) -> dict[int, Path]
     unnamed: list[str] = []
     for path in images:
         index = source.frame_named(path.stem)
-        if index is None and source.is_video:
+        if index is None and source.info.is_video:
             numbers = re.findall(r"[0-9]+", path.stem)
             index = int(numbers[-1][:18]) - first if numbers else None
         if index is None:
@@ -88,7 +88,9 @@ def _in_folder(folder: Path, source: FrameSource, first: int) -> dict[int, Path]
         if index >= source.start and (source.end is None or index < source.end)
     }
     if not inside:
-        how = "by the number of its frame" if source.is_video else "like the image it belongs to"
+        how = (
+            "by the number of its frame" if source.info.is_video else "like the image it belongs to"
+        )
         raise InputError(
             f"the folder {folder} holds no mask for these frames: name each {how}, as in 00012.png"
             + (f" (found {unnamed[0]})" if unnamed else "")
@@ -123,7 +125,7 @@ def read_masks(
     seen: set[int] = set()
     for index, path in mask_files(words, source=source, at=at).items():
         try:
-            mask = read_mask(path, size=source.size)
+            mask = read_mask(path, size=source.info.size)
         except EmptyMaskError:
             if path.parent in folders:
                 continue

@@ -127,7 +127,7 @@ class PictureBackground(Background):
 
     def _timeline(self) -> Generator[tuple[Fraction, Frame]]:
         """Give pictures, each with the time at which it appears; a video begins anew at its end."""
-        step = 1 / (self._source.frame_rate or Fraction(24))
+        step = 1 / (self._source.info.frame_rate or Fraction(24))
         began, frames = Fraction(0), 0
         while frames != 1:
             first: Fraction | None = None

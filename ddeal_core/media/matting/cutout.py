@@ -66,7 +66,7 @@ class Cutout:
         self._deep: dict[bool, Cutout] = {}
         self._shallow: Cutout | None = None
         self._ask: Callable[[], NDArray[np.float32]] | None = None
-        self._ask_cues: Callable[[], Any] = lambda: None
+        self._ask_cues: Callable[[], object] = lambda: None
         self._is_final = False
         self.record: Callable[[], bytes] = lambda: b""
 
@@ -80,7 +80,7 @@ class Cutout:
         *,
         is_final: bool = False,
         record: Callable[[], bytes] = lambda: b"",
-        cues: Callable[[], Any] = lambda: None,
+        cues: Callable[[], object] = lambda: None,
     ) -> Cutout:
         """Take a `Result` of the tracker.
 
@@ -120,8 +120,8 @@ class Cutout:
         return self._deep[hdr]
 
     @cached_property
-    def cues(self) -> Any:
-        """What led the network to it, for the writers of `ddeal_core.cues`; None where unknown."""
+    def cues(self) -> object:
+        """The `FrameCues` that led to it, for the writers of `ddeal_core.cues`; else None."""
         return self._ask_cues()
 
     @cached_property

@@ -91,8 +91,8 @@ class VideoWriter(ResultWriter):
         self._sound = source.sound() if sound else None
         self._sound_track: SoundTrack | None = None
         self._cut_short = source.end is not None
-        self._size = source.size
-        self._picture_size = picture_size or source.size
+        self._size = source.info.size
+        self._picture_size = picture_size or source.info.size
         self._deep = deep and recipe.bits > 8
         if deep and recipe.codec == "libvpx-vp9":
             _log.warning("%s: VP9 is written with 8 bits; .mov and .mp4 keep more", path)
@@ -105,8 +105,8 @@ class VideoWriter(ResultWriter):
         self._full = self._deep and source.info.full_range and recipe.codec != "prores_ks"
         self._shift_to_zero = source.start > 0
         self._zero = source.info.zero
-        self._rate = (source.frame_rate or _DEFAULT_RATE).limit_denominator(1001)
-        self._time_base = source.time_base or 1 / self._rate
+        self._rate = (source.info.frame_rate or _DEFAULT_RATE).limit_denominator(1001)
+        self._time_base = source.info.time_base or 1 / self._rate
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._alpha_encoder: VideoCodecContext | None = None

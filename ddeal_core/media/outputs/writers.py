@@ -112,7 +112,7 @@ def open_writer(
     if own == "coco":
         return CocoWriter(where, source=source)
     if own == "soft":
-        return SoftWriter(where, size=source.size)
+        return SoftWriter(where, size=source.info.size)
     for ending, other in _FILES.items():
         if kind == other:
             raise OutputError(f"{where} cannot hold {kind}: give a name that ends in {ending}")
@@ -120,7 +120,9 @@ def open_writer(
         raise OutputError(f"the overlay's opacity is 0 to 1, not {opacity}")
     if kind is None and background is not None and where.suffix.lower() in (".mp4", ".mkv"):
         kind = "background"
-    recipe = recipe_for(where.suffix, cast("VideoKind | None", kind), size=source.size, deep=deep)
+    recipe = recipe_for(
+        where.suffix, cast("VideoKind | None", kind), size=source.info.size, deep=deep
+    )
     behind = None
     if recipe.kind == "background":
         behind = as_background(GREEN if background is None else background)
@@ -158,7 +160,7 @@ def fits(kind: OutputKind, path: Path) -> bool:
 
 def is_input(path: Path, source: FrameSource) -> bool:
     """Whether a place is the video's own, or that of its images."""
-    own = [source.path] if source.is_video else [source.path, source.path.parent]
+    own = [source.path] if source.info.is_video else [source.path, source.path.parent]
     with suppress(OSError):
         return any(path.samefile(place) for place in own if place.exists())
     return any(same_place(path, place) for place in own)

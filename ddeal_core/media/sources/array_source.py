@@ -42,23 +42,23 @@ class ArraySource(FrameSource):
     def _identify(self) -> Settings:
         return {
             "name": self.path.name,
-            "rate": str(self.frame_rate),
+            "rate": str(self.info.frame_rate),
             "sha256": sha256_of_array(self._images),
         }
 
     def __iter__(self) -> Generator[Frame]:
         """Give the frames."""
-        return self.part(0, self.exact_count or 0)
+        return self.part(0, self.info.exact_count or 0)
 
     def part(self, first: int, stop: int) -> Generator[Frame]:
         """Give some of the frames: see `FrameSource.part`."""
-        for index in range(first, min(stop, self.exact_count or 0)):
+        for index in range(first, min(stop, self.info.exact_count or 0)):
             yield Frame(
                 image=self._image(index),
                 index=index,
                 pts=index,
                 duration=1,
-                time_base=self.time_base,
+                time_base=self.info.time_base,
                 name=f"{index:05d}",
             )
 

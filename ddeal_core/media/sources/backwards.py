@@ -33,8 +33,8 @@ def last_frame(source: FrameSource) -> int:
         MediaError: A frame cannot be read.
     """
     _check_not_live(source)
-    if source.exact_count is not None:
-        return source.start + source.exact_count - 1
+    if source.info.exact_count is not None:
+        return source.start + source.info.exact_count - 1
     last = source.start
     for frame in source:
         last = frame.index
@@ -59,7 +59,7 @@ def backwards(
         MediaError: A frame cannot be read, or the file changed while it was read.
     """
     _check_not_live(source)
-    height, width = source.size
+    height, width = source.info.size
     size = max(1, chunk_bytes // (3 * height * width))
     sought = _SoughtChunks(source, stop) if isinstance(source, VideoSource) else None
     try:
@@ -79,7 +79,7 @@ def backwards(
 
 
 def _check_not_live(source: FrameSource) -> None:
-    if source.is_live:
+    if source.info.is_live:
         raise InputError(
             f"{source.path} comes once, so it cannot be followed backwards: record it to a file "
             "first"

@@ -46,11 +46,11 @@ class FrameReader:
     """
 
     def __init__(self, source: FrameSource, *, cache: int = 96 << 20) -> None:
-        if source.is_live:
+        if source.info.is_live:
             raise InputError(f"{source.path} comes once: only files can be read in any order")
         self.source = source
         self._cache: OrderedDict[int, Image] = OrderedDict()
-        self._room = max(1, cache // (3 * source.size[0] * source.size[1]))
+        self._room = max(1, cache // (3 * source.info.size[0] * source.info.size[1]))
         self._lock = threading.Lock()
         self._seeker: _ByStamp | None = None
         self._counter: _Counter | None = None
@@ -64,7 +64,7 @@ class FrameReader:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the frames as displayed."""
-        return self.source.size
+        return self.source.info.size
 
     def __len__(self) -> int:
         """How many frames there are, exactly."""

@@ -61,6 +61,11 @@ class SourceInfo:
     hdr: ColourTags | None = None
     full_range: bool = False
 
+    @property
+    def exact_count(self) -> int | None:
+        """How many frames there are, or None where only reading them would tell."""
+        return self.frame_count if self.frame_count_is_exact else None
+
 
 class FrameSource(ABC):
     """Frames in order of display, one decoded at a time; close it, or use it with `with`.
@@ -70,7 +75,7 @@ class FrameSource(ABC):
 
     Attributes:
         path: What was opened.
-        info: Its size, rate, and so on.
+        info: Its size, rate, number of frames and so on.
         start: First frame given, as an index in the whole video.
         end: Index after the last frame given, or None for all.
         on_error: What is done about frames that cannot be read.
@@ -99,41 +104,6 @@ class FrameSource(ABC):
         self._known: Settings | None = None
         self.on_error: OnError = on_error
         self.damage = DamageRecord(path, on_error)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the frames as displayed; this and what follows are `SourceInfo`'s."""
-        return self.info.size
-
-    @property
-    def frame_rate(self) -> Fraction | None:
-        """Average frames a second, or None."""
-        return self.info.frame_rate
-
-    @property
-    def time_base(self) -> Fraction | None:
-        """Seconds per unit of the frames' time stamps, or None."""
-        return self.info.time_base
-
-    @property
-    def frame_count(self) -> int | None:
-        """How many frames are promised, or None."""
-        return self.info.frame_count
-
-    @property
-    def exact_count(self) -> int | None:
-        """How many frames there are, or None where only reading them would tell."""
-        return self.info.frame_count if self.info.frame_count_is_exact else None
-
-    @property
-    def is_video(self) -> bool:
-        """Whether the frames come from one video rather than from image files."""
-        return self.info.is_video
-
-    @property
-    def is_live(self) -> bool:
-        """Whether frames come once only."""
-        return self.info.is_live
 
     def sound(self) -> Sound | None:
         """The sound that belongs to the frames, or None."""
@@ -172,7 +142,7 @@ class FrameSource(ABC):
         return self._known
 
     def _identify(self) -> Settings:
-        return {"name": self.path.name, "live": self.is_live}
+        return {"name": self.path.name, "live": self.info.is_live}
 
     def stop(self) -> None:  # noqa: B027 - files end by themselves
         """Let a live source end after the frame it is at, as if there were no more."""

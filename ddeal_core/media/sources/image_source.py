@@ -173,7 +173,7 @@ class ImageSource(FrameSource):
         return {
             "name": self.path.name,
             "images": len(files),
-            "rate": str(self.frame_rate),
+            "rate": str(self.info.frame_rate),
             "sampled_sha256": identity_of_files(files, MediaError),
         }
 
@@ -196,7 +196,7 @@ class ImageSource(FrameSource):
             held = False
             try:
                 image = read_image(file)
-                if image.shape[:2] != self.size:
+                if image.shape[:2] != self.info.size:
                     raise MediaError(f"{file} changed its size while it was in use")
                 last = image
                 deep = _DeepImage(file) if index in self._deep else None
@@ -213,7 +213,7 @@ class ImageSource(FrameSource):
                 index=index,
                 pts=index,
                 duration=1,
-                time_base=self.time_base,
+                time_base=self.info.time_base,
                 name=file.stem,
                 held=held,
                 deep=deep,
