@@ -167,25 +167,25 @@ class ScoreReport:
             rows.append([several[0].name, *_digits(values)])
         totals = [v for s in scores for v in (s.region.mean, s.contour.mean, s.j_and_f)]
         rows += [[], ["all objects", *_digits(totals)]]
-        four = [score.seen_unseen for score in scores if score.seen_unseen is not None]
+        four = [score.seen_unseen for score in scores if score.seen_unseen]
         if four:
-            seen = [cell for f in four for cell in (*_digits([f.j_seen, f.f_seen]), "")]
-            unseen = [cell for f in four for cell in (*_digits([f.j_unseen, f.f_unseen]), "")]
-            overall = [cell for f in four for cell in ("", "", *_digits([f.overall]))]
-            rows += [["seen", *seen], ["unseen", *unseen], ["G", *overall]]
+            for kind in ("Seen", "Unseen"):
+                pairs = [_digits([f[f"J-{kind}"], f[f"F-{kind}"]]) for f in four]
+                rows.append([kind.lower(), *(cell for pair in pairs for cell in (*pair, ""))])
+            rows.append(["G", *(cell for f in four for cell in ("", "", *_digits([f["G"]])))])
         if self._rates:
             rates = [f"{self._rates[name]:.1f}" for name in self._scores]
             rows.append(["frames/s", *(cell for rate in rates for cell in ("", "", rate))])
         show_table(header, rows, stderr=self.json)
 
     def _record(self, name: str) -> dict[str, Any]:
-        from ddeal_core.evaluation.tables import global_row, seen_unseen_row
+        from ddeal_core.evaluation.tables import global_row
 
         score = self._scores[name]
         return {
             "output": str(self._folders[name]),
             "frames_per_second": self._rates.get(name),
-            "global": {**seen_unseen_row(score), **global_row(score)},
+            "global": {**score.seen_unseen, **global_row(score)},
             "sequences": {
                 s.name: {"J-Mean": s.j_mean, "F-Mean": s.f_mean, "J&F-Mean": s.j_and_f}
                 for s in score.sequences

@@ -19,7 +19,6 @@ from ddeal_core.finishing import UNFINISHED, Finisher, Finishing
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.matting.background import GREEN
 from ddeal_core.media.matting.composites import over
-from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.opening import check_free
 from ddeal_core.media.outputs.result_writer import FolderWriter
 from ddeal_core.runs import OutputOptions, VideoRequest, open_run
@@ -87,16 +86,8 @@ class Exporter:
         if result is None or not np.array_equal(result.labels, shown):  # marked since
             ids = tuple(int(i) for i in np.unique(shown) if i)
             result = Result.of_labels(shown, index=index, object_ids=ids)
-        found = result
-        cutout = Finisher(replace(finishing, steady=False)).finish(
-            Cutout.of(
-                project.frames.read(index),
-                found.labels,
-                lambda: found.probabilities,
-                found.object_ids,
-                is_final=found.is_final,
-            )
-        )
+        finisher = Finisher(replace(finishing, steady=False))
+        cutout = finisher.finish(result.cutout(project.frames.read(index)))
         return over(cutout.paint(hard=hard), cutout.opacity(hard=hard), GREEN)
 
     def steps(

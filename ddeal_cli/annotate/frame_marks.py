@@ -7,15 +7,16 @@ eraser. The upper one wins, so that a further click does not undo what was paint
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_cli.annotate.label_map import LabelMap
 from ddeal_cli.annotate.marks import Box, Click, Mark, Point, Stroke
 from ddeal_core.interaction import Hints, first_mask
 
@@ -27,6 +28,31 @@ Labels = NDArray[np.uint8]
 
 _ERASED = 255
 _INSIDE, _OUTSIDE = 1, 2  # of a scribble
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMap:
+    """A label map of (height, width), compressed row by row; equal where all pixels are."""
+
+    size: tuple[int, int]
+    packed: bytes
+
+    @classmethod
+    def of(cls, labels: Labels) -> LabelMap:
+        """Compress HxW uint8."""
+        if labels.ndim != 2 or labels.dtype != np.uint8:
+            raise ValueError(f"labels are HxW uint8, not {labels.shape} {labels.dtype}")
+        packed = zlib.compress(np.ascontiguousarray(labels).tobytes(), 1)
+        return cls((labels.shape[0], labels.shape[1]), packed)
+
+    def labels(self) -> Labels:
+        """HxW uint8, a new array."""
+        return np.frombuffer(bytearray(zlib.decompress(self.packed)), np.uint8).reshape(self.size)
+
+    @property
+    def digest(self) -> str:
+        """Stands for the pixels: other pixels have another one."""
+        return sha256(repr(self.size).encode() + self.packed).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

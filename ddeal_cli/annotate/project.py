@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_cli.annotate.frame_marks import FrameMarks
-from ddeal_cli.annotate.history import Annotation, History
+from ddeal_cli.annotate.history import AnnotatedObject, Annotation, History, added, renamed
 from ddeal_cli.annotate.marks import Mark, Stroke
-from ddeal_cli.annotate.object_list import AnnotatedObject, added, renamed
 from ddeal_cli.annotate.result_store import GivenMasks, ResultStore
 from ddeal_core.errors import InputError
 from ddeal_core.media.sources.frame_reader import FrameReader
@@ -33,6 +32,10 @@ class Project:
         names: Of objects, by id.
         on_change: Called after every change, from the thread that made it.
 
+    Attributes:
+        history: Objects and marks, now and before.
+        results: Of the frames, so far.
+
     Raises:
         InputError: A mask is for a frame that is not there, or of another size.
     """
@@ -48,8 +51,8 @@ class Project:
         self.frames = frames
         self.on_change = on_change
         self._lock = threading.RLock()
-        self._history = History(_beginning(frames, masks or {}, names or {}))
-        self._used = {each.id for each in self._history.now.objects}
+        self.history = History(_beginning(frames, masks or {}, names or {}))
+        self._used = {each.id for each in self.history.now.objects}
         self._given: tuple[Annotation, GivenMasks] | None = None
         self._marked: tuple[int, Picture] | None = None
         self.results = ResultStore(len(frames), frames.size)
@@ -57,28 +60,13 @@ class Project:
     @property
     def annotation(self) -> Annotation:
         """Objects and marks as they stand."""
-        return self._history.now
-
-    @property
-    def revision(self) -> int:
-        """Another number after every change of objects or marks."""
-        return self._history.changes
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a step to take back."""
-        return self._history.can_undo
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether a step was taken back."""
-        return self._history.can_redo
+        return self.history.now
 
     @property
     def given(self) -> GivenMasks:
         """The masks that the network would be given now."""
         with self._lock:
-            now = self._history.now
+            now = self.history.now
             if self._given is None or self._given[0] is not now:
                 self._given = (now, GivenMasks(now.given))
             return self._given[1]
@@ -91,14 +79,14 @@ class Project:
             MediaError: The frame cannot be read.
         """
         by_hand = isinstance(mark, Stroke) and mark.tool in ("brush", "eraser")
-        image = _nothing(self.frames.size) if by_hand else self._picture(index)
+        image = np.zeros((*self.frames.size, 3), np.uint8) if by_hand else self._picture(index)
         with self._lock:
             self._check(index, mark.object_id)
-            now = self._history.now
+            now = self.history.now
             before = now.frames.get(index) or FrameMarks(self.frames.size)
             found = self.results.labels(index)
             seen = np.zeros(self.frames.size, np.uint8) if found is None else found
-            self._history.put(now.with_frame(index, before.marked(mark, image, seen)))
+            self.history.put(now.with_frame(index, before.marked(mark, image, seen)))
         self.on_change()
 
     def clear(self, index: int, object_id: int | None = None) -> None:
@@ -109,12 +97,12 @@ class Project:
         """
         image = self._picture(index)
         with self._lock:
-            now = self._history.now
+            now = self.history.now
             before = now.frames.get(index)
             if before is None or (object_id is not None and object_id not in before.objects):
                 return
             after = None if object_id is None else before.without(object_id, image)
-            self._history.put(now.with_frame(index, after))
+            self.history.put(now.with_frame(index, after))
         self.on_change()
 
     def add_object(self, name: str | None = None) -> AnnotatedObject:
@@ -124,10 +112,10 @@ class Project:
             InputError: There are too many, or the name is none.
         """
         with self._lock:
-            now = self._history.now
+            now = self.history.now
             objects = added(now.objects, name, used=self._used)
             self._used.add(objects[-1].id)
-            self._history.put(now.with_objects(objects))
+            self.history.put(now.with_objects(objects))
         self.on_change()
         return objects[-1]
 
@@ -139,8 +127,8 @@ class Project:
         """
         with self._lock:
             self._check(0, object_id)
-            now = self._history.now
-            self._history.put(now.with_objects(renamed(now.objects, object_id, name)))
+            now = self.history.now
+            self.history.put(now.with_objects(renamed(now.objects, object_id, name)))
         self.on_change()
 
     def delete_object(self, object_id: int) -> None:
@@ -151,24 +139,24 @@ class Project:
         """
         with self._lock:
             self._check(0, object_id)
-            after = self._history.now
+            after = self.history.now
             for index, marks in list(after.frames.items()):
                 if object_id in marks.objects:
                     after = after.with_frame(index, marks.without(object_id))
             kept = tuple(each for each in after.objects if each.id != object_id)
-            self._history.put(after.with_objects(kept))
+            self.history.put(after.with_objects(kept))
         self.on_change()
 
     def undo(self) -> None:
         """Take the last step back."""
         with self._lock:
-            self._history.undo()
+            self.history.undo()
         self.on_change()
 
     def redo(self) -> None:
         """Take a step again that was taken back."""
         with self._lock:
-            self._history.redo()
+            self.history.redo()
         self.on_change()
 
     def shown(self, index: int) -> Labels:
@@ -181,7 +169,7 @@ class Project:
             raise InputError(f"there is no frame {index}: they go to {len(self.frames) - 1}")
         found = self.results.labels(index)
         labels = np.zeros(self.frames.size, np.uint8) if found is None else found
-        now = self._history.now
+        now = self.history.now
         marks = now.frames.get(index)
         if marks is not None:
             labels[np.isin(labels, marks.objects)] = 0
@@ -217,12 +205,8 @@ class Project:
     def _check(self, index: int, object_id: int) -> None:
         if not 0 <= index < len(self.frames):
             raise InputError(f"there is no frame {index}: they go to {len(self.frames) - 1}")
-        if all(each.id != object_id for each in self._history.now.objects):
+        if all(each.id != object_id for each in self.history.now.objects):
             raise InputError(f"there is no object {object_id}: add one first")
-
-
-def _nothing(size: tuple[int, int]) -> NDArray[np.uint8]:
-    return np.zeros((*size, 3), np.uint8)
 
 
 def _beginning(

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_cli.annotate.history import Annotation
-from ddeal_cli.annotate.label_map import LabelMap
-from ddeal_cli.annotate.object_list import checked_name
+from ddeal_cli.annotate.frame_marks import LabelMap
+from ddeal_cli.annotate.history import Annotation, checked_name
 from ddeal_core.errors import InputError
 from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID, write_mask
 from ddeal_core.media.masks.mask_set import mask_files, read_masks

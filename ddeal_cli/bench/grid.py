@@ -15,7 +15,7 @@ from ddeal_cli.bench.clip import BenchClip, LoopedSource
 from ddeal_cli.bench.model import load_model, make_segmenter, network_size
 from ddeal_cli.bench.passes import time_against, time_command, time_model
 from ddeal_cli.bench.peaks import measure_peaks
-from ddeal_cli.bench.stage_pass import time_stages
+from ddeal_cli.bench.stages import time_stages
 from ddeal_cli.bench.timing import PeakMemory, Tell, resident_bytes, summarize
 from ddeal_core.errors import InputError
 from ddeal_core.media.outputs.writers import open_writer

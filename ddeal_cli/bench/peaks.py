@@ -12,7 +12,6 @@ from ddeal_cli.bench.timing import synchronise
 
 _TRIES = 5
 _LONG_ENOUGH = 0.04  # seconds
-_LARGEST_SIDE = 8192
 _COPY_BYTES = 128 << 20
 
 
@@ -40,31 +39,40 @@ def measure_peaks(device: torch.device, dtype: torch.dtype, threads: int) -> dic
 
 
 def _product(device: torch.device, dtype: torch.dtype) -> float:
-    """Operations a second of a product, large enough for its time to say something."""
-    side = 512
-    while True:
+    """Operations a second of a product of square matrices."""
+
+    def seconds(side: int) -> float:
         a = torch.randn(side, side, device=device).to(dtype)
         b = torch.randn(side, side, device=device).to(dtype)
-        product = torch.empty_like(a)
-        seconds = _best(device, partial(torch.mm, a, b, out=product))
-        if seconds > _LONG_ENOUGH or side >= _LARGEST_SIDE:
-            return 2 * side**3 / seconds
-        side *= 2
+        return _best(device, partial(torch.mm, a, b, out=torch.empty_like(a)))
+
+    side, taken = _long_enough(seconds, 512, 8192)
+    return 2 * side**3 / taken
 
 
 @torch.inference_mode()
 def _convolution(device: torch.device, dtype: torch.dtype) -> float:
     """Operations a second of a 3 x 3 convolution of 256 channels, packed as the network's are."""
-    channels, side = 256, 32
-    weight = torch.randn(channels, channels, 3, 3, device=device).to(dtype)
-    weight = weight.contiguous(memory_format=torch.channels_last)
-    while True:
-        x = torch.randn(1, channels, side, side, device=device).to(dtype)
-        x = x.contiguous(memory_format=torch.channels_last)
-        seconds = _best(device, partial(F.conv2d, x, weight, padding=1))
-        if seconds > _LONG_ENOUGH or side >= _LARGEST_SIDE // 16:
-            return 2 * channels**2 * 9 * side**2 / seconds
+    channels = 256
+
+    def packed(*shape: int) -> torch.Tensor:
+        x = torch.randn(*shape, device=device).to(dtype)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    weight = packed(channels, channels, 3, 3)
+
+    def seconds(side: int) -> float:
+        return _best(device, partial(F.conv2d, packed(1, channels, side, side), weight, padding=1))
+
+    side, taken = _long_enough(seconds, 32, 512)
+    return 2 * channels**2 * 9 * side**2 / taken
+
+
+def _long_enough(seconds: Callable[[int], float], side: int, largest: int) -> tuple[int, float]:
+    """Double a side until the time of its work says something; give both."""
+    while (taken := seconds(side)) <= _LONG_ENOUGH and side < largest:
         side *= 2
+    return side, taken
 
 
 def _best(device: torch.device, work: Callable[[], object]) -> float:

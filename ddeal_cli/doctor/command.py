@@ -32,10 +32,7 @@ def doctor(
     json_: Json = False,
 ) -> None:
     """Check that all that ddeal needs is there and works; for bug reports."""
-    from ddeal_cli.doctor.codecs import check_codecs
-    from ddeal_cli.doctor.machine import check_machine
-    from ddeal_cli.doctor.packages import check_packages
-    from ddeal_cli.doctor.places import check_places
+    from ddeal_cli.doctor.checks import check_codecs, check_machine, check_packages, check_places
     from ddeal_cli.doctor.self_test import check_by_running
 
     checks: dict[str, Callable[[], Iterable[Finding]]] = {

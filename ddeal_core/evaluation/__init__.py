@@ -23,7 +23,6 @@ from ddeal_core.evaluation.plan import (
 from ddeal_core.evaluation.scores import (
     DatasetScore,
     ObjectScore,
-    SeenUnseen,
     SequenceScore,
     Statistics,
     summarize,
@@ -43,7 +42,6 @@ __all__ = [
     "GivenMask",
     "ObjectScore",
     "Protocol",
-    "SeenUnseen",
     "SequencePlan",
     "SequenceScore",
     "Statistics",

@@ -8,7 +8,7 @@ from typing import Any
 
 from ddeal_core.evaluation.paper_tables import TABLE_V
 from ddeal_core.evaluation.scores import DatasetScore
-from ddeal_core.evaluation.tables import csv_text, global_row, seen_unseen_row, write_files
+from ddeal_core.evaluation.tables import csv_text, global_row, write_files
 from ddeal_core.network.config import Ablation
 
 
@@ -103,8 +103,7 @@ def ablation_record(line: AblationLine) -> dict[str, Any]:
 
 
 def _measured(score: DatasetScore) -> dict[str, float | None]:
-    four = seen_unseen_row(score)
-    if four:
+    if four := score.seen_unseen:
         return {name: four[name] for name in ("J-Seen", "F-Seen", "J-Unseen", "F-Unseen", "G")}
     row = global_row(score)
     return {name: row[name] for name in ("J-Mean", "F-Mean", "J&F-Mean")}

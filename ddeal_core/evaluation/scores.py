@@ -148,22 +148,6 @@ class SequenceScore:
 
 
 @dataclass(frozen=True)
-class SeenUnseen:
-    """Means over objects of seen and unseen categories; None where there is none of that kind."""
-
-    j_seen: float | None
-    f_seen: float | None
-    j_unseen: float | None
-    f_unseen: float | None
-
-    @property
-    def overall(self) -> float | None:
-        """G, the mean of the four; None if one is missing."""
-        four = (self.j_seen, self.f_seen, self.j_unseen, self.f_unseen)
-        return None if None in four else float(np.mean(four))  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
 class DatasetScore:
     """Scores of a dataset. Every object counts the same, however many its sequence has.
 
@@ -202,22 +186,23 @@ class DatasetScore:
         return (self.region.mean + self.contour.mean) / 2
 
     @cached_property
-    def seen_unseen(self) -> SeenUnseen | None:
-        """J and F of seen and unseen categories; None where objects are not marked so."""
+    def seen_unseen(self) -> dict[str, float | None]:
+        """G, the mean of the four, and J and F of seen and unseen categories, by name.
+
+        None where there is no object of the kind; empty where objects are not marked (not
+        ``ytvos``).
+        """
         marked = [o for o in self.objects if o.seen is not None]
         if not marked:
-            return None
-
-        def mean(measure: str, *, seen: bool) -> float | None:
-            values = [getattr(o, measure).mean for o in marked if o.seen == seen]
-            return float(np.mean(values)) if values else None
-
-        return SeenUnseen(
-            mean("region", seen=True),
-            mean("contour", seen=True),
-            mean("region", seen=False),
-            mean("contour", seen=False),
-        )
+            return {}
+        four: dict[str, float | None] = {}
+        for kind, seen in (("Seen", True), ("Unseen", False)):
+            of_kind = [o for o in marked if o.seen == seen]
+            for name, measure in (("J", "region"), ("F", "contour")):
+                values = [getattr(o, measure).mean for o in of_kind]
+                four[f"{name}-{kind}"] = float(np.mean(values)) if values else None
+        known = [value for value in four.values() if value is not None]
+        return {"G": float(np.mean(known)) if len(known) == 4 else None, **four}
 
 
 def _mean_over_objects(statistics: list[Statistics]) -> Statistics:

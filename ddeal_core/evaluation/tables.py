@@ -24,27 +24,13 @@ def global_row(score: DatasetScore | ObjectScore) -> dict[str, float]:
     return row
 
 
-def seen_unseen_row(score: DatasetScore) -> dict[str, float | None]:
-    """Return G and its four parts by name; empty where objects are not marked (not ``ytvos``)."""
-    four = score.seen_unseen
-    if four is None:
-        return {}
-    return {
-        "G": four.overall,
-        "J-Seen": four.j_seen,
-        "F-Seen": four.f_seen,
-        "J-Unseen": four.j_unseen,
-        "F-Unseen": four.f_unseen,
-    }
-
-
 def global_table(score: DatasetScore) -> str:
     """Return the text of ``global_results-<set>.csv``: one row, three decimals.
 
     The columns of davis2017-evaluation; by ``ytvos`` G and its four parts come first, empty
     where there is no object of the kind.
     """
-    row = {**seen_unseen_row(score), **global_row(score)}
+    row = {**score.seen_unseen, **global_row(score)}
     return csv_text([tuple(row), ["" if v is None else f"{v:.3f}" for v in row.values()]])
 
 
@@ -134,7 +120,7 @@ def _record(score: DatasetScore) -> dict[str, Any]:
     return {
         "protocol": score.protocol,
         "set": score.image_set,
-        "global": {**seen_unseen_row(score), **global_row(score)},
+        "global": {**score.seen_unseen, **global_row(score)},
         "sequences": {
             sequence.name: {
                 "J-Mean": sequence.j_mean,

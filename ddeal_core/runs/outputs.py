@@ -101,15 +101,8 @@ class RunOutputs:
         return replace(step, cutout=cutout)
 
     def _cutout(self, frame: Frame, result: Result) -> Cutout:
-        cutout = Cutout.of(
-            frame.image,
-            result.labels,
-            lambda: result.probabilities,
-            result.object_ids,
-            is_final=result.is_final,
-            record=cache(lambda: encode_result(result)),  # the journal's and a soft output's
-            cues=lambda: result.cues,
-        )
+        cutout = result.cutout(frame.image)
+        cutout.record = cache(lambda: encode_result(result))  # the journal's and a soft output's
         return cutout if self._finisher is None else self._finisher.finish(cutout)
 
     def finish(self) -> None:

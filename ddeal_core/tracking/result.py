@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.tracking.frame_cues import FrameCues
 from ddeal_core.tracking.maps import Given, Maps
 from ddeal_core.tracking.merging import soft_aggregation
@@ -30,12 +31,7 @@ class Result:
         maps: Probabilities at the network's size.
         labels: ``[H, W]`` uint8, id of the most probable object, 0 for the background.
 
-    Args:
-        maps: As above.
-        index: As above.
-        object_ids: As above.
         is_final: Whether the edges are as they shall be: a matte, not the network's answer.
-        read_cues: Reads the cues of the frame; None where there are none.
     """
 
     def __init__(
@@ -60,7 +56,7 @@ class Result:
 
         Args:
             labels: ``[H, W]``.
-            index: See the class.
+            index: Position of the frame.
             object_ids: Of all objects known by now, those that `labels` does not show included.
         """
         merged = torch.zeros(1, 1 + len(object_ids), 1, 1)
@@ -77,7 +73,7 @@ class Result:
 
         Args:
             mattes: ``[K, H, W]`` float32, 0 to 1; where they add up to more, each gives way.
-            index: See the class.
+            index: Position of the frame.
             object_ids: The K ids.
         """
         objects = torch.from_numpy(mattes)[None]
@@ -154,6 +150,14 @@ class Result:
             odds[:, mine] = torch.lerp(odds[:, mine], theirs[:, its], share)
         maps = Maps(quantise(soft_aggregation(odds)), self.labels.shape, self.maps.given)
         return Result(maps, index=self.index, object_ids=self.object_ids, read_cues=self._read_cues)
+
+    def cutout(self, image: NDArray[np.uint8]) -> Cutout:
+        """What outputs of the frame ``[H, W, 3]`` are made of."""
+        return Cutout.of(
+            *(image, self.labels, lambda: self.probabilities, self.object_ids),
+            is_final=self.is_final,
+            cues=lambda: self.cues,
+        )
 
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:

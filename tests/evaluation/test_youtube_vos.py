@@ -104,21 +104,19 @@ def test_objects_are_scored_after_their_own_first_frame(split: Split) -> None:
     assert zeppelin.frames == ("00010", "00015")
     assert zeppelin.j == zeppelin.f == (1, 0)
     four = score.seen_unseen
-    assert four is not None
-    assert four.j_seen == pytest.approx(2.5 / 3, abs=1e-15)
-    assert four.f_seen == pytest.approx((2 + half) / 3, abs=1e-15)
-    assert (four.j_unseen, four.f_unseen) == (0.5, 0.5)
-    assert four.overall == pytest.approx((2.5 / 3 + (2 + half) / 3 + 1) / 4, abs=1e-15)
+    assert four["J-Seen"] == pytest.approx(2.5 / 3, abs=1e-15)
+    assert four["F-Seen"] == pytest.approx((2 + half) / 3, abs=1e-15)
+    assert (four["J-Unseen"], four["F-Unseen"]) == (0.5, 0.5)
+    assert four["G"] == pytest.approx((2.5 / 3 + (2 + half) / 3 + 1) / 4, abs=1e-15)
 
 
 def test_seen_counts_objects_and_not_videos(split: Split) -> None:
     split.meta({1: ("person", STEMS), 2: ("Giant Panda", STEMS[1:])})
     split.predict("00015", scene())
     four = score_results(split.data, split.results, protocol="ytvos").seen_unseen
-    assert four is not None
-    assert four.j_seen == (1 + 0.5) / 2
-    assert four.j_unseen is None
-    assert four.overall is None
+    assert four["J-Seen"] == (1 + 0.5) / 2
+    assert four["J-Unseen"] is None
+    assert four["G"] is None
 
 
 def test_tables_say_g(split: Split, tmp_path: Path) -> None:

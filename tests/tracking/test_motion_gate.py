@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ddeal_cli.bench.plain.motion_gate import without_jumps as plainly
+from ddeal_cli.bench.plain.network import without_jumps as plainly
 from ddeal_core.tracking.motion_gate import apply_motion_gate
 
 HEIGHT, WIDTH = 64, 96

@@ -146,9 +146,9 @@ class Studio:
             "fresh": spans(project.fresh()),
             "doubts": [[s.first, s.last + 1] for s in project.results.doubts(project.given)],
             "there": spans(project.results.there()),
-            "revision": project.revision,
-            "undo": project.can_undo,
-            "redo": project.can_redo,
+            "revision": project.history.changes,
+            "undo": project.history.can_undo,
+            "redo": project.history.can_redo,
             "job": None if job is None else {**asdict(job), "rate": round(job.rate, 2)},
             "exports": [
                 {"key": e.key, "name": e.name, "title": e.title, "written": e.key in written}

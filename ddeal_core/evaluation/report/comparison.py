@@ -8,7 +8,7 @@ from urllib.parse import quote
 from ddeal_core.evaluation.ablation import AblationLine, ablation_lines, paper_setting
 from ddeal_core.evaluation.report.document import counted, or_dash, signed, write_document
 from ddeal_core.evaluation.scores import DatasetScore
-from ddeal_core.evaluation.tables import global_row, seen_unseen_row
+from ddeal_core.evaluation.tables import global_row
 
 
 def write_comparison(
@@ -64,7 +64,7 @@ def _shown(name: str) -> str:
 def _totals(
     scores: Mapping[str, DatasetScore], links: Mapping[str, str], rates: Mapping[str, float]
 ) -> str:
-    rows = {n: {**seen_unseen_row(s), **global_row(s)} for n, s in scores.items()}
+    rows = {n: {**s.seen_unseen, **global_row(s)} for n, s in scores.items()}
     columns = list(next(iter(rows.values())))
     body = ""
     for name, row in rows.items():

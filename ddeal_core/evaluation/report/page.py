@@ -98,17 +98,14 @@ def _head(score: DatasetScore, heading: str, seconds: float | None) -> str:
 
 def _overall(score: DatasetScore) -> list[str]:
     """Make the box of G and its four parts, where objects are of seen and unseen categories."""
-    four = score.seen_unseen
-    if four is None:
+    if not (four := score.seen_unseen):
         return []
+    shown = {name: or_dash(value) for name, value in four.items()}
     more = "<br>".join(
-        f"{name} {_J} <b>{or_dash(j)}</b> {_F} <b>{or_dash(f)}</b>"
-        for name, j, f in (
-            ("seen", four.j_seen, four.f_seen),
-            ("unseen", four.j_unseen, four.f_unseen),
-        )
+        f"{kind.lower()} {_J} <b>{shown[f'J-{kind}']}</b> {_F} <b>{shown[f'F-{kind}']}</b>"
+        for kind in ("Seen", "Unseen")
     )
-    return [_number("main", "<i>G</i>", or_dash(four.overall), more)]
+    return [_number("main", "<i>G</i>", shown["G"], more)]
 
 
 def _number(kind: str, name: str, value: str, more: str) -> str:

@@ -31,12 +31,11 @@ class Background(ABC):
     """Gives what is behind the objects in each frame, in order."""
 
     @abstractmethod
-    def behind(self, frame: Frame, cutout: Cutout, *, seconds: Fraction) -> NDArray[Any] | Colour:
+    def behind(self, cutout: Cutout, *, seconds: Fraction) -> NDArray[Any] | Colour:
         """Give a HxWx3 picture, uint8 or of the cut-out's type, or one colour of 0 to 255.
 
         Args:
-            frame: The frame.
-            cutout: What was found in it, in 8 bits or in 16.
+            cutout: What was found in the frame, in 8 bits or in 16.
             seconds: Since the first frame.
         """
 
@@ -67,9 +66,9 @@ class FlatBackground(Background):
         """The colour."""
         return "#{:02x}{:02x}{:02x}".format(*self._colour)
 
-    def behind(self, frame: Frame, cutout: Cutout, *, seconds: Fraction) -> Colour:
+    def behind(self, cutout: Cutout, *, seconds: Fraction) -> Colour:
         """Give the colour."""
-        del frame, cutout, seconds
+        del cutout, seconds
         return self._colour
 
 
@@ -80,9 +79,9 @@ class BlurredBackground(Background):
         """Always the same."""
         return "blur"
 
-    def behind(self, frame: Frame, cutout: Cutout, *, seconds: Fraction) -> NDArray[Any]:
+    def behind(self, cutout: Cutout, *, seconds: Fraction) -> NDArray[Any]:
         """Blur the frame around the objects."""
-        del frame, seconds
+        del seconds
         return blurred_background(cutout.image, cutout.alpha)
 
 
@@ -106,9 +105,8 @@ class PictureBackground(Background):
         """The image or video."""
         return self._source.identity()
 
-    def behind(self, frame: Frame, cutout: Cutout, *, seconds: Fraction) -> NDArray[Any]:
+    def behind(self, cutout: Cutout, *, seconds: Fraction) -> NDArray[Any]:
         """Give the picture on screen `seconds` after the first frame."""
-        del frame
         while self._next is not None and self._next[0] <= seconds:
             self._frame = self._next[1]
             self._shown.clear()

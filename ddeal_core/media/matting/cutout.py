@@ -30,12 +30,8 @@ class Cutout:
         object_ids: Ids of the objects known by now, whether in this frame or not.
         record: Gives what `SoftWriter` keeps of the frame.
 
-    Args:
-        image: See above.
-        labels: See above.
-        alpha: HxW of the image's type, 0 background to 255 (65535) object; None for that of the
-            labels, hard.
-        object_ids: Those in `labels` if None.
+    `object_ids` are those in `labels` if left out; `alpha` is HxW of the image's type, 0 background
+    to 255 (65535) object, or None for that of the labels, hard.
 
     Raises:
         ValueError: Shapes or types do not fit.
@@ -79,10 +75,9 @@ class Cutout:
         object_ids: tuple[int, ...],
         *,
         is_final: bool = False,
-        record: Callable[[], bytes] = lambda: b"",
         cues: Callable[[], object] = lambda: None,
     ) -> Cutout:
-        """Take a `Result` of the tracker.
+        """Take what was found: see `Result.cutout`.
 
         Args:
             image: HxWx3 uint8 RGB.
@@ -91,16 +86,13 @@ class Cutout:
                 output wants more than labels.
             object_ids: The K ids, in the order of the probabilities.
             is_final: Whether edges stay as they are: the probabilities are mattes.
-            record: Gives what `SoftWriter` keeps of the result.
             cues: Gives the frame's cues; called if an output wants them.
 
         Raises:
             ValueError: Shapes do not fit.
         """
         cutout = cls(image, labels, object_ids=object_ids)
-        cutout._ask = probabilities
-        cutout._is_final, cutout.record = is_final, record
-        cutout._ask_cues = cues
+        cutout._ask, cutout._is_final, cutout._ask_cues = probabilities, is_final, cues
         return cutout
 
     def deep(self, picture: DeepPicture | None, *, hdr: bool = False) -> Cutout:
@@ -185,15 +177,13 @@ class Cutout:
         self, labels: NDArray[np.uint8], probabilities: Callable[[], NDArray[np.float32]]
     ) -> Cutout:
         """The same frame with other labels and probabilities: see `of`."""
-        return Cutout.of(
-            self.image,
-            labels,
-            probabilities,
-            self.object_ids,
+        other = Cutout.of(
+            *(self.image, labels, probabilities, self.object_ids),
             is_final=self._is_final,
-            record=self.record,
             cues=self._ask_cues,
         )
+        other.record = self.record
+        return other
 
     @cached_property
     def colours(self) -> NDArray[Any]:

@@ -291,7 +291,7 @@ class VideoWriter(ResultWriter):
         if self._background is None:
             raise OutputError(f"{self.path} needs a background")
         first = self._first_seconds
-        behind = self._background.behind(frame, cutout, seconds=self._seconds(frame) - first)
+        behind = self._background.behind(cutout, seconds=self._seconds(frame) - first)
         return over(cutout.paint(hard=self._hard), alpha, behind)
 
     def _encode(self, frame: Frame, cutout: Cutout) -> None:

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from ddeal_cli.annotate.frame_marks import FrameMarks
-from ddeal_cli.annotate.label_map import LabelMap
+from ddeal_cli.annotate.frame_marks import FrameMarks, LabelMap
 from ddeal_cli.annotate.marks import Box, Click, Stroke
 from ddeal_core.errors import InputError
 

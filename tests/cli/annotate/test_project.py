@@ -57,23 +57,23 @@ def test_every_step_can_be_taken_back_and_again(project):
         seen.append((project.annotation.objects, project.shown(0)))
         act()
     seen.append((project.annotation.objects, project.shown(0)))
-    revisions = {project.revision}
+    revisions = {project.history.changes}
     for objects, labels in reversed(seen[:-1]):
         project.undo()
         assert project.annotation.objects == objects
         np.testing.assert_array_equal(project.shown(0), labels)
-        revisions.add(project.revision)
-    assert not project.can_undo
+        revisions.add(project.history.changes)
+    assert not project.history.can_undo
     for objects, labels in seen[1:]:
         project.redo()
         assert project.annotation.objects == objects
         np.testing.assert_array_equal(project.shown(0), labels)
-        revisions.add(project.revision)
-    assert not project.can_redo
+        revisions.add(project.history.changes)
+    assert not project.history.can_redo
     assert len(revisions) == 2 * len(seen) - 1
     project.undo()
     project.add_object()
-    assert not project.can_redo
+    assert not project.history.can_redo
 
 
 def test_marks_that_fail_leave_no_trace(project):
@@ -108,7 +108,7 @@ def test_masks_to_begin_with_bring_their_objects(tiny_clip):
 
 def test_every_change_is_told(project):
     told = []
-    project.on_change = lambda: told.append(project.revision)
+    project.on_change = lambda: told.append(project.history.changes)
     project.add_object()
     project.mark(0, stroke(1))
     project.undo()

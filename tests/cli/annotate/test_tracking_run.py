@@ -60,7 +60,7 @@ def test_what_is_marked_gives_the_bytes_of_segment(longer, segmenter, tmp_path):
     longer.mark(2, stroke(1, 30, 40))
     longer.mark(6, stroke(1, 50, 40))
     assert stale(longer) == list(range(2, 16))
-    run.run(longer, RunRange(longer))
+    list(run.steps(longer, RunRange(longer)))
     expected = segmented(longer, segmenter, tmp_path, "first")
     assert files_of(longer) == {i: expected[i] for i in range(2, 16)}
     assert not longer.shown(1).any()
@@ -81,7 +81,7 @@ def test_what_is_marked_gives_the_bytes_of_segment(longer, segmenter, tmp_path):
     # the way back, and a mask before all others
     longer.undo()
     longer.mark(0, stroke(2, 20, 70))
-    run.run(longer, RunRange(longer))
+    list(run.steps(longer, RunRange(longer)))
     expected = segmented(longer, segmenter, tmp_path, "before")
     found = files_of(longer)
     assert {i: found[i] for i in range(6)} == {i: expected[i] for i in range(6)}
@@ -111,14 +111,14 @@ def test_a_mark_while_it_runs_makes_the_rest_stale(longer, segmenter, tmp_path):
         if frame == 5:
             longer.mark(10, stroke(1, 50, 50))
     assert not longer.fresh().any()  # the one before it has a neighbour now
-    run.run(longer, RunRange(longer))
+    list(run.steps(longer, RunRange(longer)))
     assert files_of(longer) == segmented(longer, segmenter, tmp_path, "whole")
 
 
 def test_what_is_taken_back_is_fresh_again(longer, segmenter):
     run = TrackingRun(segmenter)
     longer.mark(0, stroke(1, 30, 40))
-    run.run(longer, RunRange(longer))
+    list(run.steps(longer, RunRange(longer)))
     longer.mark(6, stroke(1, 30, 40))
     assert not longer.fresh().any()
     longer.undo()
@@ -134,7 +134,7 @@ def test_snapshots_are_few_whatever_the_length(make_clip, tiny_clip, segmenter, 
         project.add_object()
         project.mark(0, Stroke(1, "brush", 6, ((12, 12),)))
         run = TrackingRun(segmenter)
-        run.run(project, RunRange(project))
+        list(run.steps(project, RunRange(project)))
         places = [each.before for each in run._snapshots._kept]
         assert 4 <= len(places) <= 12
         assert max(places) > 90

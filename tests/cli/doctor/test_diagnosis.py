@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ddeal_cli.doctor.codecs import check_codecs
+from ddeal_cli.doctor.checks import _writable, check_codecs, check_places
 from ddeal_cli.doctor.command import examine
 from ddeal_cli.doctor.finding import Finding, without_personal_names
-from ddeal_cli.doctor.places import _writable, check_places
 from ddeal_core.media.outputs import sound_track, video_recipes
 from ddeal_core.weights import BUNDLED
 

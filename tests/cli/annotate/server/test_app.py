@@ -334,7 +334,7 @@ def test_many_at_once_find_whole_answers(page):
     for thread in threads:
         thread.join()
     assert not failures
-    assert page.studio.project.revision == 1 + 4 * 8
+    assert page.studio.project.history.changes == 1 + 4 * 8
 
 
 def test_names_that_are_no_text_do_not_stop_the_page(serve, tiny_clip, tmp_path):

@@ -60,7 +60,7 @@ def test_nothing_is_read_without_the_token(path, page):
 
 @pytest.mark.parametrize("path", WRITES)
 def test_nothing_is_written_by_others(path, page):
-    client, before = page.client, page.studio.project.revision
+    client, before = page.client, page.studio.project.history.changes
     good = f"http://127.0.0.1:{client.port}"
     for headers in (
         {"Cookie": None},
@@ -79,7 +79,7 @@ def test_nothing_is_written_by_others(path, page):
     for kind in (None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
         assert client.ask("POST", path, {}, {"Content-Type": kind}).status == 415
     assert client.ask("POST", f"{path}?token={client.token}", {}, {"Cookie": None}).status == 403
-    assert page.studio.project.revision == before
+    assert page.studio.project.history.changes == before
     assert page.studio.jobs.current is None
 
 
@@ -148,7 +148,7 @@ def test_no_path_leads_out(path, page):
 
 
 def test_requests_have_a_largest_size(page):
-    before = page.studio.project.revision
+    before = page.studio.project.history.changes
     many = [[i % 100, 5] for i in range(200_000)]
     mark = {"kind": "brush", "object": 1, "radius": 3, "points": many}
     answer = page.client.ask("POST", "/api/frames/0/mark", mark)
@@ -175,7 +175,7 @@ def test_requests_have_a_largest_size(page):
     else:
         assert connection.getresponse().status == 413
     connection.close()
-    assert page.studio.project.revision == before
+    assert page.studio.project.history.changes == before
 
 
 NONSENSE = [
@@ -216,7 +216,7 @@ def test_nonsense_is_answered_in_one_line(page):
         assert answer.status == 400, outputs
     for name in (7, ["x"], "", "\u202e", None):
         assert page.client.ask("POST", "/api/objects/1/rename", {"name": name}).status == 400
-    assert page.studio.project.revision == before
+    assert page.studio.project.history.changes == before
 
 
 def test_other_methods_and_protocols_are_refused(page):
