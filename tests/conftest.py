@@ -237,6 +237,13 @@ def narrow_presets(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(PRESETS, name, small)
 
 
+@pytest.fixture
+def quick_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ddeal bench` measures what the device can do on the smallest products and a short copy."""
+    monkeypatch.setattr("ddeal_cli.bench.peaks._LONG_ENOUGH", 0.0)
+    monkeypatch.setattr("ddeal_cli.bench.peaks._COPY_BYTES", 1 << 20)
+
+
 def make_tiny_network(preset: str = "compact", *, seed: int = 0, **changes: Any) -> Ddeal:
     """Make a preset's network with few channels and random numbers in all its entries."""
     from ddeal_core.network import NetworkConfig

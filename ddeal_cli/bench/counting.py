@@ -37,6 +37,10 @@ class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.stage = stage
         self.counts: dict[str, Counts] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled here, and importing torch's compiler takes seconds
+
     def __torch_dispatch__(
         self,
         func: Any,

@@ -19,7 +19,8 @@ def davis(tiny_clip, tmp_path):
     return root
 
 
-def test_what_is_trained_is_measured_beside_grabcut(ddeal, davis):
+def test_what_is_trained_is_measured_beside_grabcut(ddeal, davis, monkeypatch):
+    monkeypatch.setattr("ddeal_core.evaluation.first_masks.MOST_CLICKS", 4)
     words = ["train", davis, "-o", "run", "--recipe", "first-mask", "--workers", "0"]
     few = ["--steps", "1", "--size", "64x64", "--clips", "2", "--from-scratch"]
     run = ddeal(*words, *few, "--json")

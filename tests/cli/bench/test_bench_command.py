@@ -13,7 +13,7 @@ BRIEF = ("--frames", 3, "--warm-up", 1, "--device", "cpu", "--threads", 1)
 
 
 @pytest.fixture
-def bench(ddeal, tiny_weights):
+def bench(ddeal, tiny_weights, quick_peaks):
     """`bench(*words) -> Run` on tiny weights."""
 
     def call(*words):
@@ -90,7 +90,9 @@ def test_speed_of_a_grid_with_its_files_and_two_files_side_by_side(bench, ddeal,
         assert words in run.complaint
 
 
-def test_a_video_of_ones_own_is_measured_as_far_as_it_goes(ddeal, tiny_weights, tiny_clip):
+def test_a_video_of_ones_own_is_measured_as_far_as_it_goes(
+    ddeal, tiny_weights, tiny_clip, quick_peaks
+):
     run = ddeal(
         *("bench", tiny_clip.video, "--mask", tiny_clip.first_mask, "--weights", tiny_weights),
         *("--device", "cpu", "--threads", 1, "--write", "mp4", "--json"),
