@@ -6,6 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import typer
+
 from ddeal_cli.app import options_in
 from ddeal_core.choices import DeviceName
 from ddeal_core.errors import InputError
@@ -46,6 +48,14 @@ def video_there(video: str | None) -> str | None:
     return video
 
 
+VideoArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="VIDEO",
+        callback=video_there,
+        help="Video file, folder of images, or pattern such as 'shots/*.jpg'.",
+    ),
+]
 WeightsOption = Annotated[
     Path | None,
     _network(

@@ -7,7 +7,7 @@ import typer
 from ddeal_cli import segment_options as own
 from ddeal_cli.app import app, epilog
 from ddeal_cli.one_video import run_and_tell
-from ddeal_cli.options import DeviceOption, Json, Overwrite, Quiet, video_there
+from ddeal_cli.options import DeviceOption, Json, Overwrite, Quiet, VideoArgument
 from ddeal_cli.segment import parse_objects
 
 
@@ -20,14 +20,7 @@ from ddeal_cli.segment import parse_objects
     ),
 )
 def render(
-    video: Annotated[
-        str,
-        typer.Argument(
-            metavar="VIDEO",
-            callback=video_there,
-            help="Video file, folder of images, or pattern such as 'shots/*.jpg'.",
-        ),
-    ],
+    video: VideoArgument,
     masks: Annotated[
         list[str],
         typer.Option(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from ddeal_core.errors import OutputError
 
 _AT_ONCE = 16  # a disk joins what waits for it: many files take little longer than one
 
@@ -123,3 +126,37 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(number)
     finally:
         os.close(number)
+
+
+def output_error(path: Path, error: Exception) -> OutputError:
+    """Say in one line why `path` cannot be written."""
+    code = getattr(error, "errno", None)
+    if code == errno.ENOSPC:
+        return OutputError(f"cannot write {path}: the disk is full; free some space and try again")
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return OutputError(f"cannot write {path}: {reason}")
+
+
+@contextlib.contextmanager
+def writing(path: Path, *others: type[Exception]) -> Iterator[None]:
+    """Turn what the disk refuses, and other errors of these kinds, into one about `path`.
+
+    Raises:
+        OutputError: The block failed so.
+    """
+    caught: tuple[type[Exception], ...] = (OSError, *others)
+    try:
+        yield
+    except caught as error:
+        raise output_error(path, error) from None
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all; folders above it are made.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)

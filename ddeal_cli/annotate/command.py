@@ -17,11 +17,11 @@ from ddeal_cli.options import (
     PrecisionOption,
     Quiet,
     ResolutionOption,
+    VideoArgument,
     WeightsOption,
     WithoutOption,
     ablation_of,
     parse_resolution,
-    video_there,
 )
 from ddeal_core.errors import InputError
 
@@ -32,14 +32,7 @@ if TYPE_CHECKING:
 
 @app.command("annotate", epilog="Example: ddeal annotate clip.mp4")
 def annotate(
-    video: Annotated[
-        str,
-        typer.Argument(
-            metavar="VIDEO",
-            callback=video_there,
-            help="Video file, folder of images, or pattern such as 'shots/*.jpg'.",
-        ),
-    ],
+    video: VideoArgument,
     mask: Annotated[
         list[str] | None,
         typer.Option(

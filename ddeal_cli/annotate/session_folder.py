@@ -19,9 +19,9 @@ from ddeal_cli.annotate.history import Annotation, checked_name
 from ddeal_core.errors import InputError
 from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID, write_mask
 from ddeal_core.media.masks.mask_set import mask_files, read_masks
-from ddeal_core.media.outputs.result_writer import output_error, write_output
 from ddeal_core.media.sources.frame_reader import FrameReader
 from ddeal_core.text_files import parsing, read_json
+from ddeal_core.whole_files import output_error, write_output
 
 Labels = NDArray[np.uint8]
 

@@ -1,12 +1,12 @@
 """Records as pictures."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from ddeal_cli.bench.record import highest, in_threads, launching
-from ddeal_core.errors import OutputError
-from ddeal_core.whole_files import written_whole
+from ddeal_core.whole_files import write_output
 
 Case = dict[str, Any]
 
@@ -48,12 +48,9 @@ def draw_record(record: dict[str, Any], path: Path) -> None:
         seconds, memory = figure.subplots(1, 2)
         _draw_growth(seconds, memory, record["kind"].removeprefix("growth "), cases)
     figure.suptitle(_title(record), fontsize=10, color="#555555")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as part:
-            figure.savefig(part, dpi=110, format="png")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=110, format="png")
+    write_output(path, drawn.getvalue())
 
 
 def _draw_stages(axes: Any, cases: Sequence[Case]) -> None:

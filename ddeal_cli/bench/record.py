@@ -6,8 +6,8 @@ from typing import Any
 
 from ddeal_cli.bench.machine import describe_machine
 from ddeal_core.errors import InputError
-from ddeal_core.media.outputs.result_writer import write_output
 from ddeal_core.text_files import read_json
+from ddeal_core.whole_files import write_output
 
 _SCHEMA = "ddeal-bench-1"
 

@@ -9,7 +9,7 @@ import cv2
 import torch
 
 from ddeal_core.batch.job import Job, OnProgress, Outcome, Position
-from ddeal_core.batch.mask_rule import masks_in
+from ddeal_core.batch.plan import masks_in
 from ddeal_core.errors import DdealError, InputError
 from ddeal_core.media.pixel_limit import limited_pixels
 from ddeal_core.media.sources.opening import open_source

@@ -8,8 +8,9 @@ from typing import Any
 
 from ddeal_core.evaluation.paper_tables import TABLE_V
 from ddeal_core.evaluation.scores import DatasetScore
-from ddeal_core.evaluation.tables import csv_text, global_row, write_files
+from ddeal_core.evaluation.tables import csv_text, global_row
 from ddeal_core.network.config import Ablation
+from ddeal_core.whole_files import write_output
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,9 @@ def write_ablation(scores: Mapping[int, DatasetScore], folder: str | Path) -> No
         "paper": paper_setting(first.protocol),
         "lines": [ablation_record(line) for line in lines],
     }
-    write_files(
-        {
-            Path(folder, "ablation.csv"): csv_text(
-                [tuple(rows[0]), *(tuple(row.values()) for row in rows)]
-            ),
-            Path(folder, "ablation.json"): json.dumps(whole, indent=1) + "\n",
-        }
-    )
+    table = csv_text([tuple(rows[0]), *(tuple(row.values()) for row in rows)])
+    write_output(Path(folder, "ablation.csv"), table.encode())
+    write_output(Path(folder, "ablation.json"), f"{json.dumps(whole, indent=1)}\n".encode())
 
 
 def paper_setting(protocol: str) -> str:

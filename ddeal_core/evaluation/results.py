@@ -5,7 +5,8 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ddeal_core.errors import DatasetError, OutputError
+from ddeal_core.errors import DatasetError
+from ddeal_core.whole_files import writing
 
 _LOG = logging.getLogger(__name__)
 
@@ -108,16 +109,12 @@ def clear_masks(folder: Path) -> None:
     Raises:
         OutputError: They cannot be removed.
     """
-    try:
+    with writing(folder):
         for path in folder.glob("*/*.png"):
             path.unlink()
         for path in folder.glob("*/"):
             if not any(path.iterdir()):
                 path.rmdir()
-    except OSError as error:
-        raise OutputError(
-            f"cannot replace the masks in {folder} ({error}): name another folder"
-        ) from error
 
 
 def _runs(stems: Sequence[str], flags: Sequence[bool]) -> Iterable[str]:

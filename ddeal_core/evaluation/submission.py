@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ddeal_core.datasets.layouts import DatasetSequence
-from ddeal_core.errors import DatasetError, MaskError, OutputError
+from ddeal_core.errors import DatasetError, MaskError
 from ddeal_core.evaluation.plan import given_masks
 from ddeal_core.evaluation.results import find_missing, locate_results
 from ddeal_core.media.masks.label_images import ids_in, read_labels
 from ddeal_core.text_files import parsing, read_json
-from ddeal_core.whole_files import written_whole
+from ddeal_core.whole_files import writing, written_whole
 
 _LOG = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def write_submission(
                 ", ".join(map(str, sorted(unknown))),
             )
     place = Path(target)
-    try:
+    with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         # PNG is packed already; a fixed date keeps the bytes the same.
         with (
@@ -90,8 +90,6 @@ def write_submission(
         ):
             for name, path in packed:
                 archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), path.read_bytes())
-    except OSError as error:
-        raise OutputError(f"cannot write {place} ({error}): name another folder") from error
     return place
 
 

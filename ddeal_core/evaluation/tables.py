@@ -4,13 +4,12 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ddeal_core.errors import OutputError
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore
-from ddeal_core.whole_files import write_whole
+from ddeal_core.whole_files import write_output, writing
 
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|[-+]?(nan|inf)")
 
@@ -48,29 +47,9 @@ def write_tables(score: DatasetScore, folder: str | Path) -> None:
     """
     target = Path(folder)
     name = Path(score.image_set).name  # "2017/val" is "val", as in the official names
-    write_files(
-        {
-            target / f"global_results-{name}.csv": global_table(score),
-            target / f"per-sequence_results-{name}.csv": sequence_table(score),
-            target / "results.json": json.dumps(_record(score), indent=1) + "\n",
-        }
-    )
-
-
-def write_files(contents: Mapping[Path, str]) -> None:
-    """Write texts, each whole or not at all; folders on the way are made.
-
-    Raises:
-        OutputError: They cannot be written.
-    """
-    for path, text in contents.items():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, text.encode("utf-8"))
-        except OSError as error:
-            raise OutputError(
-                f"cannot write results to {path.parent} ({error}): name another folder"
-            ) from error
+    write_output(target / f"global_results-{name}.csv", global_table(score).encode())
+    write_output(target / f"per-sequence_results-{name}.csv", sequence_table(score).encode())
+    write_output(target / "results.json", f"{json.dumps(_record(score), indent=1)}\n".encode())
 
 
 def csv_text(rows: Iterable[Sequence[str]]) -> str:
@@ -107,13 +86,9 @@ def clear_tables(folder: str | Path, image_set: str) -> None:
         "ablation.csv",
         "ablation.json",
     )
-    try:
+    with writing(Path(folder)):
         for file in stale:
             (Path(folder) / file).unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot replace results in {folder} ({error}): name another folder"
-        ) from error
 
 
 def _record(score: DatasetScore) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor
 
-from ddeal_core.errors import DdealError, InputError, OutputError
+from ddeal_core.errors import DdealError, InputError
 from ddeal_core.export.graphs import Graph, graphs_of
 from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.weights.files import Checkpoint
-from ddeal_core.whole_files import write_whole
+from ddeal_core.whole_files import write_output
 
 OPSET = 18
 _FORMAT = "ddeal-onnx-1"
@@ -79,11 +79,7 @@ def export_onnx(checkpoint: Checkpoint, path: Path) -> list[Path]:
             },
         )
         onnx.checker.check_model(model)
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(file, model.SerializeToString(deterministic=True))
-        except OSError as error:
-            raise OutputError(f"cannot write {file}: {error.strerror or error}") from None
+        write_output(file, model.SerializeToString(deterministic=True))
     return files
 
 

@@ -32,13 +32,12 @@ import torch
 
 from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.outputs.result_writer import writing
 from ddeal_core.runs.result_log import ResultLog
 from ddeal_core.tracking.batches import is_out_of_memory
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker import Tracker
 from ddeal_core.tracking.tracker_state import TrackerState, pack, unpack
-from ddeal_core.whole_files import write_whole
+from ddeal_core.whole_files import write_whole, writing
 
 _RUN, _FINISHING, _LOCK = "run.json", "finishing", "lock"
 _BACK, _FORWARD = "back", "forward"

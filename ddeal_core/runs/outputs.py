@@ -11,7 +11,7 @@ from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.manifest import FrameRecord, Manifest, write_manifest
-from ddeal_core.media.outputs.result_writer import ResultWriter, output_error, writing
+from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.journal import Journal
 from ddeal_core.runs.records import output_settings, versions
@@ -19,6 +19,7 @@ from ddeal_core.runs.result_log import encode_result
 from ddeal_core.tracking.doubt import DoubtMeter
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker_state import TrackerState
+from ddeal_core.whole_files import output_error, writing
 
 
 @dataclass(frozen=True, slots=True)

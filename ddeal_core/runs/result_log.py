@@ -21,13 +21,13 @@ import torch
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, OutputError
-from ddeal_core.media.outputs.result_writer import output_error
 from ddeal_core.media.outputs.soft_writer import HEADER, RECORD, check_header, framed
 from ddeal_core.media.pixel_limit import check_pixels
 from ddeal_core.tracking.maps import Given, Maps
 from ddeal_core.tracking.quantisation import from_uint16, to_uint16
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker_state import are_ids
+from ddeal_core.whole_files import output_error
 
 _LEVEL = 1  # of zlib: others take longer than they save
 

@@ -13,12 +13,12 @@ from ddeal_core.errors import InputError
 from ddeal_core.media.identity import Settings
 from ddeal_core.media.outputs.manifest import is_complete
 from ddeal_core.media.outputs.opening import check_free
-from ddeal_core.media.outputs.result_writer import ResultWriter, writing
+from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.journal import Journal
 from ddeal_core.runs.records import output_settings, versions
 from ddeal_core.tracking.segmenter import Segmenter
-from ddeal_core.whole_files import journal_folder, remove_leftovers
+from ddeal_core.whole_files import journal_folder, remove_leftovers, writing
 
 _log = logging.getLogger(__name__)
 

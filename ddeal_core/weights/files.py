@@ -15,14 +15,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
 
-from ddeal_core.errors import ConfigError, OutputError, Remedy, WeightsError
+from ddeal_core.errors import ConfigError, Remedy, WeightsError
 from ddeal_core.network.blank import blank_network
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.dense.matching import RENAMED
 from ddeal_core.text_files import parse_json
 from ddeal_core.weights.bundled import weights_file
-from ddeal_core.whole_files import write_whole
+from ddeal_core.whole_files import write_output
 
 _FORMAT = "ddeal-1"
 _MOST_BYTES = 8_000_000_000
@@ -77,11 +77,7 @@ def write_safetensors(
         if not torch.isfinite(value).all():
             raise WeightsError(f"{name} holds values that are not finite; nothing was written")
         stored[name] = value
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, _in_order(serialize(stored, metadata)))
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+    write_output(path, _in_order(serialize(stored, metadata)))
 
 
 def _in_order(data: bytes) -> bytes:

@@ -1,6 +1,6 @@
 import pytest
 
-from ddeal_core.batch.mask_rule import masks_in
+from ddeal_core.batch.plan import masks_in
 from ddeal_core.errors import InputError
 from ddeal_core.media import open_source, write_mask
 

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from ddeal_core import InputError, Segmenter, cut_out
-from ddeal_core.cues.frame_choice import FrameChoice
-from ddeal_core.cues.writers import open_cue_writer
+from ddeal_core.cues.writers import FrameChoice, open_cue_writer
 from ddeal_core.media import Mask, open_source, open_writer, read_image
 from ddeal_core.runs.pipeline import segment_video
 

@@ -331,7 +331,7 @@ def test_no_room_is_one_line(tmp_path, make_clip, name):
 
 def test_a_full_disk_is_named(tmp_path):
     error = OSError(28, "No space left on device")
-    from ddeal_core.media.outputs.result_writer import output_error
+    from ddeal_core.whole_files import output_error
 
     assert "disk is full" in str(output_error(tmp_path / "o.mov", error))
 

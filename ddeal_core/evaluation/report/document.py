@@ -5,8 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from ddeal_core.errors import OutputError
-from ddeal_core.whole_files import write_whole
+from ddeal_core.whole_files import write_output
 
 
 def write_document(title: str, sections: list[str], path: str | Path) -> Path:
@@ -19,14 +18,9 @@ def write_document(title: str, sections: list[str], path: str | Path) -> Path:
     """
     template = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
     page = template.substitute(title=escape(title), body="\n".join(sections))
-    target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # File names may hold what is no text; those bytes are shown as escapes.
-        write_whole(target, page.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise OutputError(f"cannot write the report {target} ({error}); name another") from error
-    return target
+    # File names may hold what is no text; those bytes are shown as escapes.
+    write_output(Path(path), page.encode("utf-8", "backslashreplace"))
+    return Path(path)
 
 
 def counted(number: int, noun: str) -> str:

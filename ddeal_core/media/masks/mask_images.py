@@ -23,9 +23,8 @@ from ddeal_core.media.masks.mask_kinds import (
     from_indices,
 )
 from ddeal_core.media.masks.palette import davis_palette
-from ddeal_core.media.outputs.result_writer import writing
 from ddeal_core.media.picture_files import opened_picture
-from ddeal_core.whole_files import write_whole
+from ddeal_core.whole_files import write_whole, writing
 
 MAX_OBJECT_ID = 254
 """Ids go from 1 to this; 0 is the background and 255 means "ignore" in the field's data sets."""

@@ -12,7 +12,7 @@ from typing import Unpack, get_args
 from ddeal_core.choices import OutputKind
 from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.outputs.manifest import is_manifest, manifest_path
-from ddeal_core.media.outputs.result_writer import ResultWriter, output_error
+from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.outputs.video_writer import VideoWriter
 from ddeal_core.media.outputs.writers import (
     OutputLook,
@@ -22,7 +22,7 @@ from ddeal_core.media.outputs.writers import (
     same_place,
 )
 from ddeal_core.media.sources.frame_source import FrameSource
-from ddeal_core.whole_files import part_of
+from ddeal_core.whole_files import output_error, part_of
 
 
 def open_outputs(

@@ -21,7 +21,8 @@ from ddeal_core.media.identity import Settings
 from ddeal_core.media.masks.mask_images import encode_mask
 from ddeal_core.media.matting.composites import straight_alpha
 from ddeal_core.media.matting.cutout import Cutout
-from ddeal_core.media.outputs.result_writer import FolderWriter, check_size, write_output
+from ddeal_core.media.outputs.result_writer import FolderWriter, check_size
+from ddeal_core.whole_files import write_output
 
 _JPEG_QUALITY = 92
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -16,43 +14,9 @@ from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings, sha256_of_file
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.manifest import FileRecord, manifest_path
-from ddeal_core.whole_files import part_of, publish, sync_files, write_whole
+from ddeal_core.whole_files import part_of, publish, sync_files, write_whole, writing
 
 _log = logging.getLogger(__name__)
-
-
-def output_error(path: Path, error: Exception) -> OutputError:
-    """Say in one line why `path` cannot be written."""
-    code = getattr(error, "errno", None)
-    if code == errno.ENOSPC:
-        return OutputError(f"cannot write {path}: the disk is full; free some space and try again")
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return OutputError(f"cannot write {path}: {reason}")
-
-
-@contextmanager
-def writing(path: Path, *others: type[Exception]) -> Iterator[None]:
-    """Turn what the disk refuses, and other errors of these kinds, into one about `path`.
-
-    Raises:
-        OutputError: The block failed so.
-    """
-    caught: tuple[type[Exception], ...] = (OSError, *others)
-    try:
-        yield
-    except caught as error:
-        raise output_error(path, error) from None
-
-
-def write_output(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all; folders above it are made.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
 
 
 class ResultWriter(ABC):

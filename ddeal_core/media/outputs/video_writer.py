@@ -33,7 +33,7 @@ from ddeal_core.media.identity import Settings
 from ddeal_core.media.matting.background import Background
 from ddeal_core.media.matting.composites import over, overlay, straight_alpha
 from ddeal_core.media.matting.cutout import Cutout
-from ddeal_core.media.outputs.result_writer import ResultWriter, check_size, writing
+from ddeal_core.media.outputs.result_writer import ResultWriter, check_size
 from ddeal_core.media.outputs.sound_track import SoundTrack
 from ddeal_core.media.outputs.video_recipes import (
     LOSSLESS_ALPHA,
@@ -42,7 +42,7 @@ from ddeal_core.media.outputs.video_recipes import (
     VideoRecipe,
 )
 from ddeal_core.media.sources.frame_source import FrameSource
-from ddeal_core.whole_files import part_of
+from ddeal_core.whole_files import part_of, writing
 
 _log = logging.getLogger(__name__)
 _DEFAULT_RATE = Fraction(24)

@@ -15,8 +15,8 @@ from dataclasses import replace
 
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.sources.frame_reader import Seeker
 from ddeal_core.media.sources.frame_source import FrameSource
-from ddeal_core.media.sources.seeking import Seeker
 from ddeal_core.media.sources.video_source import VideoSource
 
 _CHUNK_BYTES = 256 << 20

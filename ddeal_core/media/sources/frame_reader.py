@@ -5,19 +5,21 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Self
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media.frame import Frame
-from ddeal_core.media.sources.decoding import open_container, video_stream
+from ddeal_core.media.sources.decoding import open_container, pictures_of, video_stream
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.media.sources.image_source import ImageSource, read_image
 from ddeal_core.media.sources.opening import open_source
-from ddeal_core.media.sources.seeking import Seeker
 from ddeal_core.media.sources.video_source import VideoSource
 
 Image = NDArray[np.uint8]
@@ -126,6 +128,52 @@ class FrameReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Seeker:
+    """Decodes a file from the middle, again and again; close it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._video: tuple[InputContainer, VideoStream] | None = None
+
+    def pictures_from(self, pts: int) -> Iterator[av.VideoFrame]:
+        """Decode from the last key frame that the container knows before a time stamp.
+
+        A container that cannot seek is decoded from its beginning. Whether a picture is what
+        decoding from the beginning gives depends on the stream: the first ones may refer to what
+        was passed over.
+
+        Args:
+            pts: In the container's own time, in units of the source's `time_base`.
+
+        Yields:
+            Pictures as they are coded, until the next call.
+
+        Raises:
+            MediaError: The file cannot be opened, or a picture cannot be decoded.
+        """
+        container, stream = self._opened()
+        try:
+            container.seek(pts, stream=stream)
+        except (av.FFmpegError, OSError, ValueError):
+            self.close()
+            container, stream = self._opened()
+        return pictures_of(container.demux(stream), stream, named=self._path, checked=False)
+
+    def _opened(self) -> tuple[InputContainer, VideoStream]:
+        if self._video is None:
+            container = open_container(self._path)
+            stream = video_stream(container, named=self._path)
+            stream.thread_type = "AUTO"
+            self._video = container, stream
+        return self._video
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._video is not None:
+            self._video[0].close()
+            self._video = None
 
 
 class _ByStamp:
