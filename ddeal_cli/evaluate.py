@@ -329,9 +329,7 @@ def _run(
             return
         runs = [
             run_method(
-                *(method, plan, by_name[plan.name]),
-                masks=masks / plan.name,
-                progress=line.advance,
+                *(method, plan, by_name[plan.name]), masks=masks / plan.name, progress=line.advance
             )
             for plan in subject.plans
         ]

@@ -13,10 +13,7 @@ from ddeal_core.errors import InputError
 
 @app.command(
     "export",
-    epilog=epilog(
-        "ddeal export default.onnx",
-        "ddeal export mine.onnx --weights mine.safetensors",
-    ),
+    epilog=epilog("ddeal export default.onnx", "ddeal export mine.onnx --weights mine.safetensors"),
 )
 def export(
     output: Annotated[

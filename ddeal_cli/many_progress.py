@@ -80,10 +80,7 @@ class ManyProgress:
             what = "complete before"
             if outcome.status == "done":
                 what = f"{outcome.frames} frames, {outcome.frame_rate:.1f} frames/s"
-            say(
-                f"{self._ended}/{self._total} {outcome.job.video}: {what}",
-                quiet=self._quiet,
-            )
+            say(f"{self._ended}/{self._total} {outcome.job.video}: {what}", quiet=self._quiet)
         self._tell_all()
 
     def _tell_all(self) -> None:

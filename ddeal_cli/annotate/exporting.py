@@ -127,11 +127,7 @@ class Exporter:
         return self._steps(project, given, wanted, outputs)
 
     def _steps(
-        self,
-        project: Project,
-        given: GivenMasks,
-        wanted: Sequence[Export],
-        outputs: OutputOptions,
+        self, project: Project, given: GivenMasks, wanted: Sequence[Export], outputs: OutputOptions
     ) -> Generator[int]:
         paths = {each.key: self.folder / each.name for each in wanted}
         if not self._overwrite:

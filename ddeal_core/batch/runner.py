@@ -73,11 +73,7 @@ class Runner:
             if done.was_complete:
                 return replace(outcome, status="complete")
             outcome = replace(
-                outcome,
-                status="done",
-                size=done.size,
-                objects=done.object_ids,
-                doubts=done.doubts,
+                outcome, status="done", size=done.size, objects=done.object_ids, doubts=done.doubts
             )
         return replace(outcome, frames=frames, seconds=time.monotonic() - began)
 

@@ -77,12 +77,7 @@ def folded(places: NDArray[Any], span: Any) -> NDArray[Any]:
 
 
 def object_shapes(
-    rng: np.random.Generator,
-    times: Floats,
-    *,
-    rotation: float,
-    zoom: float,
-    stretch: float,
+    rng: np.random.Generator, times: Floats, *, rotation: float, zoom: float, stretch: float
 ) -> Floats:
     """Changing linear maps ``[T, 2, 2]``: rotation times shear times unequal scale, 1 at first.
 

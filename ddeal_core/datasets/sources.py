@@ -8,12 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ddeal_core.datasets.arrays import Array, Floats
-from ddeal_core.datasets.backgrounds import (
-    VideoPlates,
-    holds_videos,
-    open_photographs,
-    open_videos,
-)
+from ddeal_core.datasets.backgrounds import VideoPlates, holds_videos, open_photographs, open_videos
 from ddeal_core.datasets.cached_files import CachedFiles
 from ddeal_core.datasets.coco import open_coco
 from ddeal_core.datasets.cutouts import holds_turntables, open_cutouts, open_turntables

@@ -9,12 +9,7 @@ from ddeal_core.datasets.camera import Camera, fit_plate, make_camera
 from ddeal_core.datasets.clip import closed_up
 from ddeal_core.datasets.compositions import add_occluders
 from ddeal_core.datasets.inpainting import fill_behind
-from ddeal_core.datasets.motion import (
-    deformation_field,
-    log_uniform,
-    object_path,
-    object_shapes,
-)
+from ddeal_core.datasets.motion import deformation_field, log_uniform, object_path, object_shapes
 from ddeal_core.datasets.moving_background import LocalMotion, MovingBackground, reduced
 from ddeal_core.datasets.object_sampling import ObjectSampler
 from ddeal_core.datasets.rendering import Layer, apply, invert

@@ -159,12 +159,7 @@ def answering(
 
 
 def _clicking(
-    answer: Answer,
-    task: MaskTask,
-    hints: Hints,
-    most: int,
-    enough: float,
-    seconds: list[float],
+    answer: Answer, task: MaskTask, hints: Hints, most: int, enough: float, seconds: list[float]
 ) -> list[float]:
     """J after the hints, if there are any, and after each click more."""
     found = np.zeros_like(task.truth)

@@ -28,9 +28,7 @@ def locate_results(folder: Path, names: Sequence[str], *, loose: bool = False) -
 
 
 def check_results(
-    folder: Path,
-    folders: Mapping[str, Path],
-    annotations: Mapping[str, Sequence[tuple[str, Path]]],
+    folder: Path, folders: Mapping[str, Path], annotations: Mapping[str, Sequence[tuple[str, Path]]]
 ) -> None:
     """Make sure that every scored frame has a result, and that it is no ground truth.
 

@@ -8,12 +8,7 @@ from ddeal_core.choices import Protocol
 from ddeal_core.datasets.layouts import DatasetSequence, DavisLayout, YouTubeVosLayout
 from ddeal_core.errors import DatasetError
 from ddeal_core.evaluation.categories import SEEN_CATEGORIES
-from ddeal_core.evaluation.plan import (
-    SequencePlan,
-    check_protocol,
-    first_masks_only,
-    plan_sequence,
-)
+from ddeal_core.evaluation.plan import SequencePlan, check_protocol, first_masks_only, plan_sequence
 from ddeal_core.media.file_kinds import is_image, natural_key
 
 _LOG = logging.getLogger(__name__)
@@ -53,10 +48,7 @@ def find_sequences(
 
 
 def pair_sequences(
-    images: str | Path | None,
-    annotations: str | Path,
-    *,
-    sequences: Sequence[str] | None = None,
+    images: str | Path | None, annotations: str | Path, *, sequences: Sequence[str] | None = None
 ) -> tuple[DatasetSequence, ...]:
     """Find the sequences of two folders: of many sequences, or one sequence's files.
 

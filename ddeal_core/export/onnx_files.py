@@ -104,11 +104,7 @@ class _Samples:
         """Trace a graph; its outputs are known afterwards."""
         given = tuple(self._known[name] for name in graph.inputs)
         try:
-            with (
-                TemporaryDirectory() as folder,
-                torch.no_grad(),
-                warnings.catch_warnings(),
-            ):
+            with TemporaryDirectory() as folder, torch.no_grad(), warnings.catch_warnings():
                 file = Path(folder, "graph.onnx")
                 warnings.simplefilter("ignore")  # on what tracing fixes, which tests look at
                 found: tuple[Tensor, ...] = graph(*given)

@@ -66,10 +66,7 @@ class CudaGraphs:
                 _without_collecting(),
                 _own_workspaces(),
                 torch.cuda.graph(
-                    graph,
-                    pool=self._pool,
-                    stream=self._stream,
-                    capture_error_mode="thread_local",
+                    graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
                 ),
             ):
                 results = function()

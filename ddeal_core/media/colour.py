@@ -173,10 +173,7 @@ def planes_of_rgb(image: NDArray[np.uint16], *, matrix: int, full: bool) -> NDAr
     luma, difference, black = (1023, 1023, 0) if full else (876, 896, 64)
     scale = np.array([[luma], [difference], [difference]]) / _TOP
     return _transformed(
-        image,
-        scale * _luma_and_differences(matrix),
-        after=np.array([black, 512, 512]),
-        top=1023,
+        image, scale * _luma_and_differences(matrix), after=np.array([black, 512, 512]), top=1023
     )
 
 
@@ -253,10 +250,7 @@ def deep_coded_picture(
     if whole != pix_fmt:
         range_ = ColorRange.JPEG if full else ColorRange.MPEG
         picture = picture.reformat(
-            format=pix_fmt,
-            src_color_range=range_,
-            dst_color_range=range_,
-            interpolation=_FROM_RGB,
+            format=pix_fmt, src_color_range=range_, dst_color_range=range_, interpolation=_FROM_RGB
         )
     return _tagged(picture, tags, timing, full=full)
 

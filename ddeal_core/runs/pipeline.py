@@ -187,10 +187,7 @@ def _written(
 
 
 def _one_by_one(
-    source: FrameSource,
-    compute: Compute,
-    outputs: RunOutputs,
-    stop: Callable[[], bool],
+    source: FrameSource, compute: Compute, outputs: RunOutputs, stop: Callable[[], bool]
 ) -> Generator[Progress]:
     """Live frames are wanted at once, and their sound is read along with them."""
     for step in compute(iter(source)):
@@ -201,10 +198,7 @@ def _one_by_one(
 
 
 def _side_by_side(
-    source: FrameSource,
-    compute: Compute,
-    outputs: RunOutputs,
-    stop: Callable[[], bool],
+    source: FrameSource, compute: Compute, outputs: RunOutputs, stop: Callable[[], bool]
 ) -> Generator[Progress]:
     """Decode and write in threads of their own while the network computes in the caller's."""
     with (
@@ -297,11 +291,7 @@ def _forward(
         kept.restore(tracker)
     count = 1 if source.info.is_live else segmenter.look_ahead
     pairs = encoded(
-        tracker,
-        frames,
-        lambda frame: frame.image,
-        count=count,
-        skip=max(0, before_objects - done),
+        tracker, frames, lambda frame: frame.image, count=count, skip=max(0, before_objects - done)
     )
     for frame, encoding in pairs:
         lost = next((index for index in given if index < frame.index), None)

@@ -11,14 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict
 
-from ddeal_core.choices import (
-    DeviceName,
-    Direction,
-    HintMethod,
-    OnError,
-    OutputKind,
-    Precision,
-)
+from ddeal_core.choices import DeviceName, Direction, HintMethod, OnError, OutputKind, Precision
 from ddeal_core.errors import InputError
 from ddeal_core.finishing.options import UNFINISHED, Finishing
 from ddeal_core.media.masks.mask_images import MaskLike

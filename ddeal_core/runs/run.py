@@ -160,9 +160,7 @@ class Run:
 
 @contextmanager
 def open_run(
-    request: VideoRequest,
-    outputs: OutputOptions,
-    network: NetworkOptions | Segmenter | None = None,
+    request: VideoRequest, outputs: OutputOptions, network: NetworkOptions | Segmenter | None = None
 ) -> Iterator[Run]:
     """Open a video, its outputs and its masks, and load the network, in this order.
 

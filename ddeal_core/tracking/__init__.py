@@ -20,11 +20,4 @@ else:
         },
     )
 
-__all__ = [
-    "Result",
-    "Segmenter",
-    "Tracker",
-    "resolve_device",
-    "soft_aggregation",
-    "to_labels",
-]
+__all__ = ["Result", "Segmenter", "Tracker", "resolve_device", "soft_aggregation", "to_labels"]

@@ -83,12 +83,7 @@ def test_frames_without_cues_are_no_failure_but_told(cut, tmp_path, caplog):
 
 @pytest.mark.parametrize(
     ("text", "held"),
-    [
-        ("all", [3, 4, 5, 6, 7]),
-        ("every:2", [3, 5, 7]),
-        ("4, 6-9", [4, 6, 7]),
-        ("0", []),
-    ],
+    [("all", [3, 4, 5, 6, 7]), ("every:2", [3, 5, 7]), ("4, 6-9", [4, 6, 7]), ("0", [])],
 )
 def test_frames_are_chosen_by_words(text, held):
     choice = FrameChoice.parse(text)

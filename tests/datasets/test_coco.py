@@ -46,8 +46,7 @@ def test_polygon():
 
 
 @pytest.mark.parametrize(
-    "bad",
-    [{"counts": [3], "size": [2, 2]}, {"counts": [4], "size": [1, 4]}, [[1, 2, 3]], "text"],
+    "bad", [{"counts": [3], "size": [2, 2]}, {"counts": [4], "size": [1, 4]}, [[1, 2, 3]], "text"]
 )
 def test_bad_segmentations_are_refused(bad):
     with pytest.raises(DatasetError):

@@ -149,10 +149,7 @@ def test_synthetic_clips_are_the_same(material, tmp_path):
         packing.add_cutouts(material / "things"),
         packing.add_backgrounds(material / "places"),
         packing.add_dataset(
-            "video",
-            DavisLayout(material / "video").sequences(),
-            image_set=None,
-            every_frame=False,
+            "video", DavisLayout(material / "video").sequences(), image_set=None, every_frame=False
         ),
     ]
     out = write(packing, tmp_path / "out", processes=2)

@@ -78,8 +78,7 @@ def test_a_fork_is_not_disturbed(make_network, tiny_clip):
 
 def test_a_growing_memory_needs_few_recordings(make_network, tiny_clip):
     network = for_inference(
-        make_network("compact", memory_interval=1, memory_similarity=1.0),
-        record=in_place,
+        make_network("compact", memory_interval=1, memory_similarity=1.0), record=in_place
     )
     tracker = Tracker(network)
     for index in range(8):

@@ -294,9 +294,7 @@ def test_odd_names_survive_the_text():
 
     odd = 'x"\u2028\n.png'
     manifest = replace(
-        manifest,
-        frames=(FrameRecord(0, odd, None),),
-        files=(FileRecord(odd, 3, "0" * 64),),
+        manifest, frames=(FrameRecord(0, odd, None),), files=(FileRecord(odd, 3, "0" * 64),)
     )
     assert manifest.to_text().isascii()
     assert Manifest.from_text(manifest.to_text()) == manifest

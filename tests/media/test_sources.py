@@ -234,11 +234,7 @@ def test_untagged_matrix_is_guessed_by_height(tmp_path, make_clip, height, matri
 @pytest.mark.parametrize("transfer", [16, 18])
 def test_hdr_is_warned_about_once(tmp_path, make_clip, caplog, transfer):
     clip = make_clip(
-        tmp_path / "hdr.mp4",
-        [quadrants()] * 3,
-        pix_fmt="yuv420p10le",
-        matrix=9,
-        transfer=transfer,
+        tmp_path / "hdr.mp4", [quadrants()] * 3, pix_fmt="yuv420p10le", matrix=9, transfer=transfer
     )
     with caplog.at_level(logging.WARNING):
         source, frames = read(clip)

@@ -36,11 +36,7 @@ class Studio:
     """
 
     def __init__(
-        self,
-        project: Project,
-        segmenter: Segmenter,
-        exporter: Exporter,
-        session: SessionFolder,
+        self, project: Project, segmenter: Segmenter, exporter: Exporter, session: SessionFolder
     ) -> None:
         self.project = project
         self.exporter = exporter
@@ -133,11 +129,7 @@ class Studio:
                 str(index): {
                     "objects": list(marks.given),
                     "hints": {
-                        str(i): {
-                            "box": each.box,
-                            "inside": each.inside,
-                            "outside": each.outside,
-                        }
+                        str(i): {"box": each.box, "inside": each.inside, "outside": each.outside}
                         for i, each in marks.hints.items()
                     },
                 }

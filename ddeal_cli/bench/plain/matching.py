@@ -110,10 +110,7 @@ class PlainMatching(PlainFeatures):
         item.given = known
 
     def distinct(
-        self,
-        features: torch.Tensor,
-        items: Collection[PlainObject],
-        wanted: torch.Tensor | None,
+        self, features: torch.Tensor, items: Collection[PlainObject], wanted: torch.Tensor | None
     ) -> torch.Tensor:
         """Positions at stride 8 of the last frame, of those wanted, that say something new.
 

@@ -62,10 +62,7 @@ def mask_files(
 
 
 def _in_folder(folder: Path, source: FrameSource, first: int) -> dict[int, Path]:
-    images = sorted(
-        filter(is_image, folder.iterdir()),
-        key=lambda path: natural_key(path.name),
-    )
+    images = sorted(filter(is_image, folder.iterdir()), key=lambda path: natural_key(path.name))
     found: dict[int, Path] = {}
     unnamed: list[str] = []
     for path in images:

@@ -70,9 +70,7 @@ def overlay(
 
 
 def over(
-    image: NDArray[Any],
-    alpha: NDArray[Any],
-    background: NDArray[Any] | tuple[int, int, int],
+    image: NDArray[Any], alpha: NDArray[Any], background: NDArray[Any] | tuple[int, int, int]
 ) -> NDArray[Any]:
     """Put the cut-out before another picture: ``alpha * image + (1 - alpha) * background``.
 

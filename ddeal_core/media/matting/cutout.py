@@ -240,10 +240,7 @@ def nearest_labels(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if not labels.any():
         return labels
     _, place = cv2.distanceTransformWithLabels(
-        (labels == 0).astype(np.uint8),
-        cv2.DIST_L2,
-        cv2.DIST_MASK_5,
-        labelType=cv2.DIST_LABEL_PIXEL,
+        (labels == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     marks = np.zeros(int(place.max()) + 1, np.uint8)
     inside = labels > 0

@@ -295,10 +295,7 @@ def verify(path: Path) -> Verdict:
     if manifest.is_folder:
         problems += [f"{name} is no part of it" for name in unlisted_images(path, manifest)]
     return Verdict(
-        path,
-        len(manifest.frames),
-        sum(file.size for file in manifest.files),
-        tuple(problems),
+        path, len(manifest.frames), sum(file.size for file in manifest.files), tuple(problems)
     )
 
 

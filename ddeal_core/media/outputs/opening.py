@@ -14,13 +14,7 @@ from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.outputs.manifest import is_manifest, manifest_path
 from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.outputs.video_writer import VideoWriter
-from ddeal_core.media.outputs.writers import (
-    OutputLook,
-    fits,
-    is_input,
-    open_writer,
-    same_place,
-)
+from ddeal_core.media.outputs.writers import OutputLook, fits, is_input, open_writer, same_place
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.whole_files import output_error, part_of
 

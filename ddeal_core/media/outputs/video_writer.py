@@ -35,12 +35,7 @@ from ddeal_core.media.matting.composites import over, overlay, straight_alpha
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.result_writer import ResultWriter, check_size
 from ddeal_core.media.outputs.sound_track import SoundTrack
-from ddeal_core.media.outputs.video_recipes import (
-    LOSSLESS_ALPHA,
-    THREADS,
-    VideoKind,
-    VideoRecipe,
-)
+from ddeal_core.media.outputs.video_recipes import LOSSLESS_ALPHA, THREADS, VideoKind, VideoRecipe
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.whole_files import part_of, writing
 

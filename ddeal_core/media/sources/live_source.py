@@ -21,12 +21,7 @@ from numpy.typing import NDArray
 from ddeal_core.errors import InputError, MediaError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.sources.decoded_source import DecodedSource
-from ddeal_core.media.sources.decoding import (
-    Display,
-    open_container,
-    pictures_of,
-    video_stream,
-)
+from ddeal_core.media.sources.decoding import Display, open_container, pictures_of, video_stream
 from ddeal_core.media.sources.frame_source import SourceOptions
 from ddeal_core.media.sources.ledger import Lost
 from ddeal_core.media.sources.sound import Sound

@@ -64,11 +64,7 @@ class Timeline:
     """
 
     def __init__(
-        self,
-        container: InputContainer,
-        *,
-        path: Path | None = None,
-        on_join: OnJoin | None = None,
+        self, container: InputContainer, *, path: Path | None = None, on_join: OnJoin | None = None
     ) -> None:
         self._container, self._path, self._on_join = container, path, on_join
         # in other formats the time stamps of a pause go on behind it

@@ -114,10 +114,7 @@ def served(video: Path, segmenter: Segmenter, out: Path) -> Iterator[Page]:
         frames = FrameReader(source)
         masks, names = session.load(frames) if session.is_begun else ({}, {})
         studio = Studio(
-            Project(frames, masks=masks, names=names),
-            segmenter,
-            Exporter(out, segmenter),
-            session,
+            Project(frames, masks=masks, names=names), segmenter, Exporter(out, segmenter), session
         )
         server = PageServer(studio, listen())
         ready = threading.Event()
