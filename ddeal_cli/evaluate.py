@@ -82,7 +82,7 @@ def find_target(
             )
         found = pair_sequences(images, annotations, sequences=names)
         name = annotations.resolve().name
-    if rules == "ytvos" and only_first_masks(found):
+    if rules == "ytvos" and only_first_masks(*found):
         plans = None
     else:
         plans = plan_all(found, protocol=rules, seen=categories)

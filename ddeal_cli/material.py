@@ -1,9 +1,11 @@
-"""Material for synthetic clips, as several commands name it."""
+"""What a run learns from, as several commands name it: data sets, and material for clips."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from ddeal_cli.app import options_in
 from ddeal_core.errors import InputError
@@ -54,6 +56,44 @@ Moving = Annotated[
         metavar="DIR[:SET]",
         help="Video with masks, in the layout of DAVIS or YouTube-VOS, whose objects are laid over "
         "one another with their own motion; repeatable.",
+    ),
+]
+
+
+_data = options_in("What it learns from")
+
+Datasets = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="DATASET",
+        help="Folders of video with masks, in the layout of DAVIS or YouTube-VOS.",
+    ),
+]
+ImageSet = Annotated[
+    str | None,
+    _data(
+        "--set",
+        metavar="NAME",
+        help="List of sequences in each DATASET. Default: train where there is one, else all.",
+    ),
+]
+HeldOutSets = Annotated[
+    list[str] | None,
+    _data(
+        "--held-out",
+        metavar="DIR[:SET]",
+        help="Sequences to validate on; the training sequences if left out; repeatable.",
+    ),
+]
+ValidationFrames = Annotated[
+    int | None, _data(min=3, metavar="N", help="Validate on the first N frames only.")
+]
+SyntheticClips = Annotated[
+    bool | None,
+    _data(
+        "--synthetic/--no-synthetic",
+        help="Clips made on the fly. Default: where material or no DATASET is named.",
+        show_default=False,
     ),
 ]
 

@@ -6,12 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ddeal_cli import data_options
 from ddeal_cli.app import app, epilog, options_in
 from ddeal_cli.completion import complete_recipes
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.make_synthetic import OptionValues, read_options
-from ddeal_cli.material import Backgrounds, Coco, Cutouts, Folder, Material, Moving, Stills
+from ddeal_cli.material import (
+    Backgrounds,
+    Coco,
+    Cutouts,
+    Datasets,
+    Folder,
+    HeldOutSets,
+    ImageSet,
+    Material,
+    Moving,
+    Stills,
+    SyntheticClips,
+    ValidationFrames,
+)
 from ddeal_cli.options import Json, Quiet
 from ddeal_cli.progress import ProgressLine
 from ddeal_cli.training_data import DataChoice, annotated, scorable
@@ -34,11 +46,11 @@ _small = options_in("How small")
 )
 def pack_data(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; new or empty.")],
-    datasets: data_options.Datasets = None,
-    image_set: data_options.ImageSet = None,
-    held_out: data_options.HeldOutSets = None,
-    validation_frames: data_options.ValidationFrames = None,
-    synthetic: data_options.SyntheticClips = None,
+    datasets: Datasets = None,
+    image_set: ImageSet = None,
+    held_out: HeldOutSets = None,
+    validation_frames: ValidationFrames = None,
+    synthetic: SyntheticClips = None,
     stills: Stills = None,
     coco: Coco = None,
     cutouts: Cutouts = None,
@@ -85,8 +97,8 @@ def pack_data(
     """
     from ddeal_cli.recipes import read_recipe
     from ddeal_core.datasets.packing import PackConfig, Packing, short_side_for
-    from ddeal_core.processes import cores
     from ddeal_core.training import FirstMaskRecipe
+    from ddeal_core.workers import cores
 
     choice = DataChoice.of(
         datasets=datasets,

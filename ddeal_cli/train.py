@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ddeal_cli import data_options
 from ddeal_cli.app import app, epilog, options_in
 from ddeal_cli.completion import complete_recipes
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.make_synthetic import OptionValues, read_options
-from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Moving, Stills
+from ddeal_cli.material import (
+    Backgrounds,
+    Coco,
+    Cutouts,
+    Datasets,
+    HeldOutSets,
+    ImageSet,
+    Material,
+    Moving,
+    Stills,
+    SyntheticClips,
+    ValidationFrames,
+)
 from ddeal_cli.options import DeviceOption, Json, Quiet, parse_size
 from ddeal_cli.progress import ProgressLine
 from ddeal_cli.recipes import changed_recipe, imagenet_for, read_recipe
@@ -44,7 +55,7 @@ _change = options_in("Changes to the recipe, in all its stages")
     ),
 )
 def train(
-    datasets: data_options.Datasets = None,
+    datasets: Datasets = None,
     output: Annotated[
         Path | None, _run_option("--output", "-o", metavar="RUN", help="Folder of the run.")
     ] = None,
@@ -100,10 +111,10 @@ def train(
     packed: Annotated[
         Path | None, _data(metavar="DIR", help="All of its data, as pack-data wrote them.")
     ] = None,
-    image_set: data_options.ImageSet = None,
-    held_out: data_options.HeldOutSets = None,
-    validation_frames: data_options.ValidationFrames = None,
-    synthetic: data_options.SyntheticClips = None,
+    image_set: ImageSet = None,
+    held_out: HeldOutSets = None,
+    validation_frames: ValidationFrames = None,
+    synthetic: SyntheticClips = None,
     stills: Stills = None,
     coco: Coco = None,
     cutouts: Cutouts = None,

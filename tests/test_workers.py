@@ -10,8 +10,7 @@ from waiting import HANG
 
 import ddeal_core
 from ddeal_core.errors import DdealError, MaskError
-from ddeal_core.processes import cores
-from ddeal_core.workers import map_processes
+from ddeal_core.workers import cores, map_processes
 
 
 def length(job: bytes) -> int:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ddeal_core.processes import cores
 from ddeal_core.versions import installed_version
+from ddeal_core.workers import cores
 
 _PACKAGES = ("ddeal", "torch", "numpy", "av", "opencv-python-headless")
 

@@ -1,5 +1,6 @@
 """What is there: packages, the machine, codecs, files and folders."""
 
+import getpass
 import hashlib
 import importlib
 import os
@@ -9,13 +10,55 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import Literal
 
-from ddeal_cli.doctor.finding import Finding, State
 from ddeal_core.errors import DdealError
 from ddeal_core.versions import installed_version
+
+State = Literal["fine", "absent", "broken"]
+_MARKS: dict[State, str] = {"fine": " ", "absent": "-", "broken": "!"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found, in one line, and what to do about it: always said where it is broken.
+
+    "absent" is no fault: nobody needs it.
+    """
+
+    name: str
+    value: str
+    state: State = "fine"
+    advice: str = ""
+
+    def __post_init__(self) -> None:
+        if self.state == "broken" and not self.advice:
+            raise ValueError(f"{self.name} is broken, but nothing says what to do")
+
+    def to_text(self) -> str:
+        """One line that can be pasted; ``!`` marks what is broken, ``-`` what is absent."""
+        return f"{_MARKS[self.state]} {self.name:<23}{self.value}"
+
+    def to_dict(self) -> dict[str, str]:
+        """As plain JSON types, without the name."""
+        advice = {"advice": self.advice} if self.advice else {}
+        return {"value": self.value, "state": self.state, **advice}
+
+
+def without_personal_names(text: object) -> str:
+    """One line of text with ~ for the home folder, and USER for its owner's name in paths."""
+    line = " ".join(str(text).split())
+    with suppress(RuntimeError, OSError):
+        home = str(Path.home())
+        if len(home) > 1:
+            line = re.sub(rf"(?<![\w./\\-]){re.escape(home)}(?![\w.-])", "~", line)
+    with suppress(Exception):  # a user without a name: whatever the system raises
+        line = re.sub(rf"(?<=[/\\]){re.escape(getpass.getuser())}(?![\w.-])", "USER", line)
+    return line
+
 
 _MODULES = {
     "torch": "torch",
@@ -102,7 +145,7 @@ def check_machine() -> Iterator[Finding]:
     import torch
 
     from ddeal_cli.bench.machine import cpu_name, memory
-    from ddeal_core.processes import cores
+    from ddeal_core.workers import cores
 
     yield Finding("processor", f"{cpu_name()}, {cores()} cores for this process")
     found = ", ".join(flag for flag in _FLAGS if flag in _cpu_flags())

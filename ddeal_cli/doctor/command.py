@@ -11,7 +11,7 @@ from ddeal_cli.console import emit_json, say
 from ddeal_cli.options import Json
 
 if TYPE_CHECKING:
-    from ddeal_cli.doctor.finding import Finding
+    from ddeal_cli.doctor.checks import Finding
 
 
 @app.command(
@@ -79,7 +79,7 @@ def examine(check: "Callable[[], Iterable[Finding]]", *, title: str) -> "Iterato
         What is found, as it is found, without personal names. A check that fails in a way it did
         not foresee is a finding, too.
     """
-    from ddeal_cli.doctor.finding import Finding, without_personal_names
+    from ddeal_cli.doctor.checks import Finding, without_personal_names
 
     try:
         for one in check():

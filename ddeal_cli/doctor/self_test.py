@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ddeal_cli.doctor.finding import Finding
+from ddeal_cli.doctor.checks import Finding
 from ddeal_cli.sample import VIDEO, sample_labels
 from ddeal_core.errors import DdealError
 

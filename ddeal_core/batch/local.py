@@ -18,8 +18,8 @@ from typing import NoReturn
 
 from ddeal_core.batch.job import Job, OnProgress, Outcome, Position
 from ddeal_core.errors import DdealError
-from ddeal_core.processes import interrupts_held
 from ddeal_core.runs.request import NetworkOptions
+from ddeal_core.workers import interrupts_held
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,13 @@ from ddeal_core.choices import Protocol
 from ddeal_core.evaluation.baselines import carry_along_flow, copy_first_mask
 from ddeal_core.evaluation.categories import read_seen
 from ddeal_core.evaluation.measures import contour_accuracy, jaccard
-from ddeal_core.evaluation.plan import GivenMask, SequencePlan, given_masks, plan_sequence
+from ddeal_core.evaluation.plan import (
+    GivenMask,
+    SequencePlan,
+    given_masks,
+    only_first_masks,
+    plan_sequence,
+)
 from ddeal_core.evaluation.scores import (
     DatasetScore,
     ObjectScore,
@@ -23,7 +29,7 @@ from ddeal_core.evaluation.scores import (
     summarize,
 )
 from ddeal_core.evaluation.scoring import score_plans, score_predictions
-from ddeal_core.evaluation.sources import find_sequences, only_first_masks, pair_sequences, plan_all
+from ddeal_core.evaluation.sources import find_sequences, pair_sequences, plan_all
 from ddeal_core.evaluation.submission import submission_frames, write_submission
 from ddeal_core.evaluation.tables import global_table, sequence_table, write_tables
 

@@ -170,13 +170,13 @@ def given_masks(sequence: DatasetSequence) -> tuple[GivenMask, ...]:
     return _given(_annotated(sequence), _known_first_frames(sequence))
 
 
-def first_masks_only(sequence: DatasetSequence) -> bool:
+def only_first_masks(*sequences: DatasetSequence) -> bool:
     """Whether every annotated frame is the first of some object, as in public validation sets.
 
     Raises:
         MaskError: An annotation cannot be read.
     """
-    return set(sequence.annotations) <= set(_first_frames(sequence).values())
+    return all(set(s.annotations) <= set(_first_frames(s).values()) for s in sequences)
 
 
 Annotated = list[tuple[str, Path]]

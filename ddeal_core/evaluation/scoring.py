@@ -14,9 +14,8 @@ from ddeal_core.evaluation.plan import BY_PRESENCE, SequencePlan
 from ddeal_core.evaluation.results import check_results, locate_results
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore
 from ddeal_core.media.masks.label_images import ids_in, read_foreground, read_labels
-from ddeal_core.processes import cores
 from ddeal_core.settings import Count, check_value
-from ddeal_core.workers import map_processes
+from ddeal_core.workers import cores, map_processes
 
 _LOG = logging.getLogger(__name__)
 

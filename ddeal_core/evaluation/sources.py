@@ -8,7 +8,7 @@ from ddeal_core.choices import Protocol
 from ddeal_core.datasets.layouts import DatasetSequence, DavisLayout, YouTubeVosLayout
 from ddeal_core.errors import DatasetError
 from ddeal_core.evaluation.categories import SEEN_CATEGORIES
-from ddeal_core.evaluation.plan import SequencePlan, check_protocol, first_masks_only, plan_sequence
+from ddeal_core.evaluation.plan import SequencePlan, check_protocol, only_first_masks, plan_sequence
 from ddeal_core.media.file_kinds import is_image, natural_key
 
 _LOG = logging.getLogger(__name__)
@@ -91,15 +91,6 @@ def pair_sequences(
     return _chosen(annotated or tuple(found), sequences, where=where, image_set=None)
 
 
-def only_first_masks(sequences: Iterable[DatasetSequence]) -> bool:
-    """Whether the annotations hold nothing but the objects' first masks, in all sequences.
-
-    Raises:
-        MaskError: An annotation cannot be read.
-    """
-    return all(first_masks_only(sequence) for sequence in sequences)
-
-
 def plan_all(
     sequences: Sequence[DatasetSequence],
     *,
@@ -120,7 +111,7 @@ def plan_all(
 
 
 def _with_truth(sequences: Sequence[DatasetSequence]) -> tuple[DatasetSequence, ...]:
-    bare = {s.name for s in sequences if first_masks_only(s)}
+    bare = {s.name for s in sequences if only_first_masks(s)}
     if len(bare) == len(sequences):
         raise DatasetError(
             "the annotations hold first masks only (as public validation sets do), so J, F and G "

@@ -132,10 +132,7 @@ class Run:
     ) -> Generator[Progress]:
         """Go through the video once: see `segment_video`, also for what is raised.
 
-        Args:
-            on_back: See `segment_video`.
-            stop: See `segment_video`.
-            results: Gives the results where they are known already, in place of the network.
+        Where results are known already, `results` gives them, in place of the network.
         """
         from ddeal_core.runs.pipeline import render_video, segment_video
 

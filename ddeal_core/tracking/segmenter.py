@@ -67,9 +67,6 @@ class Segmenter:
     A segmenter holds nothing of a video: `track` may be called again and again.
 
     Attributes:
-        look_ahead: As given.
-        cuda_graphs: As given.
-        precision: As given.
         weights_checksum: SHA-256 of the weights file, or of the tensors of a network without one.
 
     Args:
@@ -155,16 +152,9 @@ class Segmenter:
     ) -> "Segmenter":
         """Load weights; the network's configuration comes with them.
 
-        Args:
-            weights: File that `ddeal train` or `ddeal weights convert` wrote; None for the
-                bundled ones.
-            device: Where to compute.
-            resolution: See the class.
-            precision: See the class.
-            look_ahead: See the class.
-            cuda_graphs: See the class.
-            ablation: Cues to switch off (Table V); None for what the weights say.
-            keep_cues: See the class.
+        `weights` is a file that `ddeal train` or `ddeal weights convert` wrote, or None for the
+        bundled ones; `ablation` are cues to switch off (Table V), None for what the weights say.
+        All else is as the class takes it.
 
         Raises:
             WeightsError: The file is missing, damaged, or of another kind.

@@ -216,10 +216,10 @@ def test_methods_get_each_mask_on_its_first_frame(split: Split) -> None:
 
 
 def test_first_masks_only(split: Split, tmp_path: Path) -> None:
-    assert not only_first_masks(find_sequences(split.data, protocol="ytvos"))
+    assert not only_first_masks(*find_sequences(split.data, protocol="ytvos"))
     split.first_masks_only()
     found = find_sequences(split.data, protocol="ytvos")
-    assert only_first_masks(found)
+    assert only_first_masks(*found)
     with pytest.raises(DatasetError, match="first masks only"):
         plan_dataset(split.data, protocol="ytvos")
 

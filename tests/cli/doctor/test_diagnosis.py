@@ -5,9 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from ddeal_cli.doctor.checks import _writable, check_codecs, check_places
+from ddeal_cli.doctor.checks import (
+    Finding,
+    _writable,
+    check_codecs,
+    check_places,
+    without_personal_names,
+)
 from ddeal_cli.doctor.command import examine
-from ddeal_cli.doctor.finding import Finding, without_personal_names
 from ddeal_core.media.outputs import sound_track, video_recipes
 from ddeal_core.weights import BUNDLED
 
