@@ -83,7 +83,7 @@ def test_files(tmp_path: Path) -> None:
     of_ytvos = tmp_path / "other" / "ablation.csv"
     assert of_ytvos.read_text().splitlines()[1].endswith("0.737,0.771,0.639,,0.713,0.000")
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write results"):
+    with pytest.raises(OutputError, match="cannot write"):
         write_ablation(five(), tmp_path / "file")
 
 

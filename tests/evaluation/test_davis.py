@@ -322,7 +322,7 @@ def test_files(folders: Folders, tmp_path: Path) -> None:
     clear_tables(out, "2017/val")
     assert [p.name for p in out.iterdir()] == ["global_results-train.csv"]
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot replace results"):
+    with pytest.raises(OutputError, match="cannot write"):
         clear_tables(tmp_path / "file", "val")
-    with pytest.raises(OutputError, match="cannot write results"):
+    with pytest.raises(OutputError, match="cannot write"):
         write_tables(score, tmp_path / "file")
