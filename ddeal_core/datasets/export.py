@@ -19,7 +19,6 @@ def export_clips(
     clips: Iterable[tuple[str, Clip]],
     root: str | Path,
     *,
-    resolution: str = "480p",
     image_set: str = "train",
     overwrite: bool = False,
 ) -> Iterator[str]:
@@ -32,7 +31,6 @@ def export_clips(
     Args:
         clips: (sequence name, clip); an iterator is consumed one at a time.
         root: Folder to write to; made if missing.
-        resolution: Folder below ``JPEGImages`` and ``Annotations``.
         image_set: Name of the list.
         overwrite: Replace sequences that exist; else they are an error.
 
@@ -50,7 +48,7 @@ def export_clips(
             for name, clip in clips:
                 if not name or name in (".", "..") or Path(name).name != name or name.isspace():
                     raise DatasetError(f"{name!r} is no name for a sequence folder")
-                _write_sequence(base, resolution, name, clip, overwrite=overwrite)
+                _write_sequence(base, name, clip, overwrite=overwrite)
                 names.append(name)
                 yield name
         finally:
@@ -60,9 +58,9 @@ def export_clips(
         raise OutputError(f"{base} cannot be written: {error.strerror or error}") from error
 
 
-def _write_sequence(base: Path, resolution: str, name: str, clip: Clip, *, overwrite: bool) -> None:
-    images = base / "JPEGImages" / resolution / name
-    masks = base / "Annotations" / resolution / name
+def _write_sequence(base: Path, name: str, clip: Clip, *, overwrite: bool) -> None:
+    images = base / "JPEGImages" / "480p" / name
+    masks = base / "Annotations" / "480p" / name
     for final in (images, masks):
         if final.exists() and not overwrite:
             raise DatasetError(

@@ -38,7 +38,6 @@ class KnownMasks:
     Attributes:
         object_ids: Of all objects, as far as they were seen.
         understood: In a few words, how the masks were taken.
-        names: Where they come from.
 
     Raises:
         InputError: A name cannot be used, or no mask is of a frame of the video.
@@ -121,11 +120,6 @@ class KnownMasks:
             "sampled_sha256": identity_of_files(self._paths, InputError),
             "objects": objects,
         }
-
-    @property
-    def paths(self) -> list[Path]:
-        """The files, which no output may replace."""
-        return self._paths
 
     def __call__(self, frame: Frame) -> Result:
         """Give the result of a frame.

@@ -43,12 +43,10 @@ class FrameAxis:
         """Highest frame number."""
         return max(self.positions.values())
 
-    def ticks(self, most: int = 7) -> list[int]:
-        """Return round frame numbers, at most so many."""
+    def ticks(self) -> list[int]:
+        """Return round frame numbers, seven at most."""
         span = self.last - self.first
-        step = next(
-            s * 10**e for e in range(12) for s in (1, 2, 5) if span // (s * 10**e) + 1 <= most
-        )
+        step = next(s * 10**e for e in range(12) for s in (1, 2, 5) if span // (s * 10**e) + 1 <= 7)
         start = -(-self.first // step) * step
         return list(range(start, self.last + 1, step))
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ddeal_core.media.masks.palette import davis_palette
 
+_BLUR = 0.03  # standard deviation of a blurred background, as a share of the short side
+
 
 def _check(image: NDArray[Any], plane: NDArray[Any], name: str) -> None:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.uint16):
@@ -104,27 +106,22 @@ def over(
     return ((image * weight + back * (255 - weight) + np.uint16(127)) // 255).astype(np.uint8)
 
 
-def blurred_background(
-    image: NDArray[Any], alpha: NDArray[Any], *, strength: float = 0.03
-) -> NDArray[Any]:
+def blurred_background(image: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
     """Blur what is behind the object, without the object's colours bleeding into it.
 
     Args:
         image: HxWx3 uint8 or uint16 RGB.
         alpha: HxW of the same type, 0 background to 255 (65535) object.
-        strength: Standard deviation of the blur, as a share of the short side.
 
     Returns:
         HxWx3 RGB of that type: the blurred background alone.
 
     Raises:
-        ValueError: Shapes do not fit, or `strength` is not above 0.
+        ValueError: Shapes do not fit.
     """
     _check(image, alpha, "alpha")
-    if not strength > 0:
-        raise ValueError(f"strength is above 0, not {strength}")
     height, width = alpha.shape
-    sigma = strength * min(height, width)
+    sigma = _BLUR * min(height, width)
     # a blur this wide has nothing that a smaller picture could not hold
     scale = max(1.0, sigma / 4)
     small = (max(1, round(width / scale)), max(1, round(height / scale)))
