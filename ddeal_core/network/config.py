@@ -222,7 +222,7 @@ PRESETS: dict[str, NetworkConfig] = {
         dense_channels=64,
         dense_shortcut=True,
         memory_frames=8,
-        memory_similarity=0.9,
+        memory_similarity=0.8,
         tracker=TrackerConfig(short_side=384, reach=0.1),
     ),
 }
