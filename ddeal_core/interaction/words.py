@@ -97,12 +97,13 @@ def _parted(word: str, count: int, size: tuple[int, int]) -> tuple[int | None, t
     if number is not None and not 1 <= number <= 254:
         raise InputError(f"object ids are 1 to 254, not {number} in {word!r}")
     extents = (size[1], size[0]) * 2
+    pixels = tuple(_pixels(part, extent) for part, extent in zip(parts, extents, strict=False))
     if count == 2:  # 100% is the last pixel
-        return number, tuple(
-            min(_pixels(part, extent), extent - 1) if "%" in part else _pixels(part, extent)
-            for part, extent in zip(parts, extents, strict=False)
+        pixels = tuple(
+            extent - 1 if "%" in part and x == extent else x
+            for x, part, extent in zip(pixels, parts, extents, strict=False)
         )
-    return number, tuple(_pixels(part, extent) for part, extent in zip(parts, extents, strict=True))
+    return number, pixels
 
 
 def _pixels(text: str, extent: int) -> int:

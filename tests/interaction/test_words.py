@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from ddeal_core.errors import InputError, MaskError
-from ddeal_core.interaction import read_hints, read_strokes
+from ddeal_core.interaction import grab_cut, read_hints, read_strokes
 from ddeal_core.media import davis_palette
 
 SIZE = (100, 200)
@@ -17,6 +17,12 @@ def test_pixels_and_shares():
     assert hints[2].box == (100, 25, 25, 50)
     assert read_hints(points=["100%, 0%"], size=SIZE)[1].inside == ((199, 0),)
     assert read_hints(boxes=["-5,-5,20,20"], size=SIZE)[1].box == (-5, -5, 20, 20)
+
+
+@pytest.mark.parametrize("point", ["150%,50%", "50%,101%", "200,50"])
+def test_a_point_beyond_the_frame_is_refused_in_shares_as_in_pixels(point):
+    with pytest.raises(InputError, match="lies outside the frame, which is 200x100"):
+        grab_cut(np.zeros((*SIZE, 3), np.uint8), read_hints(points=[point], size=SIZE))
 
 
 def test_ids_are_given_or_counted():
