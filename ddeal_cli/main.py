@@ -87,6 +87,9 @@ def _program() -> Any:
 
 def run() -> NoReturn:
     """Entry point of the process."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # whoever started this closed it
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of other libraries; ours go through logging
     # Ended by the system or with its terminal, it tidies up as after Ctrl-C.

@@ -79,7 +79,8 @@ def run_and_tell(
             quiet=quiet,
         )
     if done.doubts:
-        say(f"look at {listed(done.doubts)}: they may be wrong", quiet=quiet)
+        which = "it" if sum(s.last - s.first + 1 for s in done.doubts) == 1 else "they"
+        say(f"look at {listed(done.doubts)}: {which} may be wrong", quiet=quiet)
     if json:
         emit_json(
             {

@@ -34,7 +34,7 @@ _DEGRADATION = DegradationConfig(
 
 def is_held_out(picture: Path) -> bool:
     """Whether a still is among the tenth that is kept for measuring, by its name."""
-    return crc32(picture.stem.encode()) % 10 == 0
+    return crc32(picture.stem.encode("utf-8", "surrogateescape")) % 10 == 0
 
 
 class ObjectCrops:

@@ -206,12 +206,12 @@ class Journal:
     def finishing(self, output: Path) -> None:
         """Note that an output is about to appear: until its manifest is there it is this run's."""
         with writing(self.folder):
-            write_whole(self.folder / _FINISHING, output.name.encode())
+            write_whole(self.folder / _FINISHING, os.fsencode(output.name))
 
     def was_finishing(self, output: Path) -> bool:
         """Whether the run ended when this output was about to appear, or without a manifest."""
         try:
-            return (self.folder / _FINISHING).read_bytes() == output.name.encode()
+            return (self.folder / _FINISHING).read_bytes() == os.fsencode(output.name)
         except OSError:
             return False
 

@@ -1,5 +1,6 @@
-"""Odd names, and too little memory."""
+"""Odd names, closed streams, and too little memory."""
 
+import os
 import shutil
 import sys
 
@@ -29,6 +30,33 @@ def test_a_colon_is_no_protocol(ddeal, tiny_clip, tiny_weights, tmp_path):
     for name in ("cut:1.mov", "cut %d=.webm"):
         with open_source(tmp_path / name) as source:
             assert len(list(source)) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_a_name_that_is_no_text(ddeal, tiny_clip, tiny_weights, tmp_path):
+    name = os.fsdecode(b"\xff.mp4")
+    shutil.copy(tiny_clip.video, name)
+    run = ddeal(
+        *("segment", name, "--mask", tiny_clip.first_mask, "--end", 2),
+        *("-o", os.fsdecode(b"\xfe.mov"), "-o", os.fsdecode(b"\xfe")),
+        *("--weights", tiny_weights, "--device", "cpu"),
+    )
+    assert run.status == 0, run.err
+    assert "look at frame 1: it may be wrong" in run.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [name, *(os.fsdecode(n) for n in (b"\xfe", b"\xfe.mov", b"\xfe.mov.manifest.json"))]
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="streams are closed by a shell")
+def test_streams_that_whoever_starts_it_closed(start, tiny_clip):
+    close = {"preexec_fn": lambda: [os.close(number) for number in (0, 1)]}
+    process = start("segment", "-", "--mask", tiny_clip.first_mask, "-o", "masks", **close)
+    assert process.communicate()[1].startswith("error: standard input is no video")
+    assert process.returncode == 2
+    process = start("doctor", "--help", **close)
+    assert process.communicate() == ("", "")
+    assert process.returncode == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited by way of /proc")
