@@ -87,7 +87,7 @@ def _write_sequence(base: Path, name: str, clip: Clip, *, overwrite: bool) -> No
 
 
 def _write_list(path: Path, names: list[str]) -> None:
-    held = read_text(path, DatasetError).split() if path.is_file() else []
+    held = read_text(path, DatasetError).splitlines() if path.is_file() else []
     lines = held + [name for name in names if name not in held]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, "".join(f"{line}\n" for line in lines).encode("utf-8"))

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ddeal_core.errors import DatasetError
-from ddeal_core.media.file_kinds import IMAGE_ENDINGS
+from ddeal_core.media.file_kinds import IMAGE_ENDINGS, natural_key
 from ddeal_core.text_files import parsing, read_json, read_text
 
 DEFAULT_SET = "train"
@@ -21,7 +21,7 @@ class DatasetSequence:
     """One video of a dataset."""
 
     name: str  # folder name of the sequence
-    frames: tuple[Path, ...]  # image files in the order of their names; never empty
+    frames: tuple[Path, ...]  # image files in natural order ("2" before "10"); never empty
     # Mask file by frame stem (``"00005"``); may cover some frames only.
     annotations: Mapping[str, Path]
     # Category by object id, where the dataset tells.
@@ -107,7 +107,7 @@ class DavisLayout:
                 continue
             # DAVIS 2016 lists "/JPEGImages/480p/bear/00000.jpg /Annotations/..." a frame.
             first = Path(words[0])
-            name = first.parent.name if first.suffix.lower() in IMAGE_ENDINGS else words[0]
+            name = first.parent.name if first.suffix.lower() in IMAGE_ENDINGS else line.strip()
             if name not in names:
                 names.append(name)
         if not names:
@@ -164,7 +164,8 @@ class YouTubeVosLayout:
             path = self.root / (image_set if image_set.endswith(".txt") else f"{image_set}.txt")
             if not path.is_file():
                 raise DatasetError(f"image set {path} is missing; leave it out to take all videos")
-            names = read_text(path, DatasetError).split()
+            lines = read_text(path, DatasetError).splitlines()
+            names = [line.strip() for line in lines if line.strip()]
         else:
             names = sorted(self._videos) if self._videos else _folder_names(self._images)
         if not names:
@@ -240,7 +241,8 @@ def _sequence(
         raise DatasetError(
             f"sequence {name[:200]!r} is listed but {images.parent} has no such folder"
         )
-    files = sorted(p for p in images.iterdir() if not p.name.startswith("."))
+    files = [p for p in images.iterdir() if not p.name.startswith(".")]
+    files.sort(key=lambda path: (natural_key(path.name), path.name))
     frames = tuple(p for p in files if p.suffix.lower() in IMAGE_ENDINGS)
     if not frames:
         raise DatasetError(f"sequence {name!r}: {images} has no .jpg, .png or .webp frames")

@@ -244,6 +244,9 @@ class Packing:
         if listed.is_absolute() or ".." in listed.parts:
             raise DatasetError(f"the set {image_set!r} is no name below ImageSets")
         names = [sequence.name for sequence, _ in chosen]
+        for each in names:
+            if not each.isprintable() or each != each.strip() or each.startswith("#"):
+                raise DatasetError(f"a list cannot hold the name {each!r}: rename that sequence")
         self._lists.append((number, path / "ImageSets" / listed, names))
         return path.as_posix()
 

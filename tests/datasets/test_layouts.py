@@ -30,6 +30,13 @@ def test_davis_lists_frames_and_annotations(tmp_path):
     assert bear.annotated_indices == (1,)
 
 
+def test_frames_without_leading_zeros_are_in_order(tmp_path):
+    for number in (1, 2, 10):
+        _image(tmp_path / f"JPEGImages/480p/bear/{number}.jpg")
+    (bear,) = DavisLayout(tmp_path).sequences()
+    assert [p.stem for p in bear.frames] == ["1", "2", "10"]
+
+
 @pytest.mark.parametrize("resolution", ["Full-Resolution", "1080p", ""])
 def test_davis_finds_the_resolution_folder(tmp_path, resolution):
     layout = DavisLayout(_davis(tmp_path, resolution))
@@ -52,6 +59,10 @@ def test_davis_reads_image_sets_of_both_years(tmp_path):
     assert [s.name for s in layout.sequences("val")] == ["cat"]
     assert [s.name for s in layout.sequences("2017/val")] == ["cat"]
     assert [s.name for s in layout.sequences("train")] == ["bear"]
+    _image(tmp_path / "JPEGImages/480p/two bears/00000.jpg")
+    for text in ("two bears\n", "two bears \r\n"):
+        (tmp_path / "ImageSets/mine.txt").write_text(text)
+        assert [s.name for s in layout.sequences("mine")] == ["two bears"]
 
 
 def test_davis_says_what_is_missing(tmp_path):

@@ -1,6 +1,7 @@
 """Packed data: the same clips from smaller files."""
 
 import json
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -139,6 +140,13 @@ def test_held_out_files_stay_as_they_are_unless_told(davis, tmp_path):
     (small,) = sequences_of(write(packing, tmp_path / "small") / path)
     with Image.open(small.frames[0]) as image:
         assert image.size == (64, 36)
+
+
+@pytest.mark.parametrize("name", ["#1", "two\nlines", os.fsdecode(b"\xff")])
+def test_names_that_no_list_can_hold_are_refused(name):
+    sequence = DatasetSequence(name, (Path("0.jpg"),), {})
+    with pytest.raises(DatasetError, match="rename"):
+        Packing(PackConfig()).add_held_out("DAVIS", [sequence], image_set=None)
 
 
 def test_synthetic_clips_are_the_same(material, tmp_path):
