@@ -15,6 +15,7 @@ from ddeal_core.interaction.hints import OBJECT, Hints, check_image, marked
 from ddeal_core.media.masks.mask_images import Mask, counted
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.media.sources.live_source import LiveSource
+from ddeal_core.settings import check_value
 
 if TYPE_CHECKING:
     from ddeal_core.interaction.mask_finder import Picture
@@ -114,8 +115,9 @@ def mask_from_hints(
         method: Which of the two.
 
     Raises:
-        InputError: See `first_mask`.
+        InputError: There is no such method; or see `first_mask`.
     """
+    check_value("the method", method, HintMethod)
     said = {number: hint for number, hint in hints.items() if not hint.is_empty}
     if mask is not None and not said:
         said = {number: Hints() for number in mask.object_ids}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +17,7 @@ _DISC = 3 / 100  # radius of a point's mark, as a share of the short side of the
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hints:
-    """Hints about one object, in pixels of the frame as displayed.
+    """Hints about one object, in pixels of the frame as displayed; fractions are rounded.
 
     Attributes:
         box: x, y, width and height around the object. What lies beyond the frame is cut off; it
@@ -27,7 +27,8 @@ class Hints:
         scribble: HxW uint8 strokes: 0 unknown, 1 on the object, 2 not on it.
 
     Raises:
-        InputError: The box has no area, or a scribble holds other values.
+        InputError: A box or a point is no such numbers, the box has no area, or a scribble holds
+            other values.
     """
 
     box: tuple[int, int, int, int] | None = None
@@ -36,6 +37,11 @@ class Hints:
     scribble: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
+        if self.box is not None:
+            object.__setattr__(self, "box", _whole(self.box, 4))
+        for name in ("inside", "outside"):
+            points = tuple(_whole(point, 2) for point in getattr(self, name))
+            object.__setattr__(self, name, points)
         if self.box is not None and (self.box[2] < 1 or self.box[3] < 1):
             raise InputError(
                 f"a box is x, y, width and height of at least 1 pixel, not {_joined(self.box)}"
@@ -189,6 +195,16 @@ def grown_box(hint: Hints, marks: NDArray[np.uint8]) -> tuple[int, int, int, int
         left, top = min(left, marked_at[0]), min(top, marked_at[1])
         right, bottom = max(right, marked_at[2]), max(bottom, marked_at[3])
     return left, top, right, bottom
+
+
+def _whole(numbers: Sequence[float], count: int) -> tuple[int, ...]:
+    try:
+        whole = tuple(round(float(number)) for number in numbers)
+    except (TypeError, ValueError, OverflowError):  # also of NaN and infinity
+        whole = ()
+    if len(whole) != count:
+        raise InputError(f"a box is four numbers, and a point two, not {numbers!r}")
+    return whole
 
 
 def _joined(numbers: tuple[int, ...], between: str = ",") -> str:

@@ -22,7 +22,7 @@ from ddeal_core.runs.stages import prefetched
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.tracker import Tracker
 
-Masks = Mapping[int, NDArray[np.integer]]
+Masks = Mapping[int, NDArray[np.uint8]]
 
 _WAITING = 4  # frames that are decoded in advance
 
@@ -53,7 +53,7 @@ class BackwardTracking:
             return cls(masks, {})
         if direction == "between":
             return cls._between(masks)
-        first: dict[int, NDArray[np.integer]] = {}
+        first: dict[int, NDArray[np.uint8]] = {}
         begins: dict[int, int] = {}
         for index, labels in masks.items():
             fresh = [int(i) for i in np.unique(labels) if i and int(i) not in begins]

@@ -100,9 +100,7 @@ def given_masks(request: VideoRequest, source: FrameSource) -> dict[int, Mask]:
     return dict(sorted(masks.items()))
 
 
-def check_masks(
-    masks: Mapping[int, MaskLike], source: FrameSource
-) -> dict[int, NDArray[np.integer]]:
+def check_masks(masks: Mapping[int, MaskLike], source: FrameSource) -> dict[int, NDArray[np.uint8]]:
     """Hold masks against the video, as far as that can be done before it is read.
 
     Returns:
@@ -116,7 +114,7 @@ def check_masks(
         raise MaskError("no mask is given: at least one object must begin somewhere")
     height, width = source.info.size
     promised = None if source.info.exact_count is None else source.start + source.info.exact_count
-    given: dict[int, NDArray[np.integer]] = {}
+    given: dict[int, NDArray[np.uint8]] = {}
     for index, mask in sorted(masks.items()):
         labels = labels_of(mask)
         if index < source.start:
@@ -141,7 +139,7 @@ def check_masks(
     return given
 
 
-def references(given: Mapping[int, NDArray[np.integer]]) -> dict[int, NDArray[np.integer]]:
+def references(given: Mapping[int, NDArray[np.uint8]]) -> dict[int, NDArray[np.uint8]]:
     """The masks of objects that have several: what a tracker is told beforehand."""
     counts = Counter(int(i) for labels in given.values() for i in np.unique(labels) if i)
     several = [i for i, count in counts.items() if count > 1]
@@ -150,7 +148,7 @@ def references(given: Mapping[int, NDArray[np.integer]]) -> dict[int, NDArray[np
 
 
 def add_references(
-    tracker: Tracker, source: FrameSource, given: Mapping[int, NDArray[np.integer]]
+    tracker: Tracker, source: FrameSource, given: Mapping[int, NDArray[np.uint8]]
 ) -> None:
     """Tell a tracker of `references`.
 
@@ -190,5 +188,5 @@ def _frame(request: VideoRequest, source: FrameSource) -> int:
 def _as_mask(labels: MaskLike) -> Mask:
     if isinstance(labels, Mask):
         return labels
-    ids = tuple(int(value) for value in np.unique(labels) if value)
-    return Mask(np.asarray(labels, np.uint8), ids, "given as an array")
+    own = labels_of(labels)
+    return Mask(own, tuple(int(value) for value in np.unique(own) if value), "given as an array")

@@ -223,7 +223,7 @@ def _side_by_side(
 def _tracked(
     segmenter: Segmenter,
     source: FrameSource,
-    given: Mapping[int, NDArray[np.integer]],
+    given: Mapping[int, NDArray[np.uint8]],
     direction: Direction,
     journal: Journal | None,
     on_back: Callable[[int, int], None],
@@ -270,7 +270,7 @@ def _forward(
     segmenter: Segmenter,
     tracker: Tracker,
     source: FrameSource,
-    given: dict[int, NDArray[np.integer]],
+    given: dict[int, NDArray[np.uint8]],
     kept: Pass | None,
     frames: Iterator[Frame],
 ) -> Generator[Progress]:

@@ -6,8 +6,6 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict
 
-import numpy as np
-
 from ddeal_core.choices import Direction
 from ddeal_core.finishing.options import UNFINISHED, Finishing
 from ddeal_core.media.identity import Settings, sha256_of_array
@@ -44,7 +42,7 @@ def run_settings(
         "input": dict(source.identity()),
         "start": source.start,
         "end": source.end,
-        "masks": {str(index): _checksum(mask) for index, mask in sorted(masks.items())},
+        "masks": {str(i): sha256_of_array(labels_of(mask)) for i, mask in sorted(masks.items())},
         "direction": direction,
         "on_error": source.on_error,
         "weights": segmenter.weights_checksum,
@@ -84,9 +82,3 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         **{name: installed_version(name) or "unknown" for name in _LIBRARIES},
     }
-
-
-def _checksum(mask: MaskLike) -> str:
-    labels = labels_of(mask)
-    small = labels.size and labels.min() >= 0 and labels.max() < 256
-    return sha256_of_array(labels.astype(np.uint8 if small else np.int64))

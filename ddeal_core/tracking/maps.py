@@ -18,11 +18,11 @@ class Given:
     """Objects that were given on a frame: their masks overrule what was predicted.
 
     Args:
-        labels: ``[H, W]`` integers.
+        labels: ``[H, W]``.
         ids: Those in it, in the order of the last maps.
     """
 
-    def __init__(self, labels: NDArray[np.integer], ids: list[int]) -> None:
+    def __init__(self, labels: NDArray[np.uint8], ids: list[int]) -> None:
         self.labels, self.ids = labels, ids
 
     def mask(self, object_id: int, like: Tensor) -> Tensor:

@@ -245,7 +245,7 @@ def _checksum(network: Ddeal) -> str:
     return hashlib.sha256(record.encode()).hexdigest()
 
 
-def _by_frame(masks: MaskLike | Mapping[int, MaskLike]) -> dict[int, NDArray[np.integer]]:
+def _by_frame(masks: MaskLike | Mapping[int, MaskLike]) -> dict[int, NDArray[np.uint8]]:
     by_frame = masks if isinstance(masks, Mapping) else {0: masks}
     if not by_frame:
         raise MaskError("no mask is given: at least one object must begin somewhere")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ddeal_core.errors import InputError, MaskError, WeightsError
 from ddeal_core.inference.network import ReplayedNetwork
-from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID
+from ddeal_core.media.masks.mask_images import MaskLike, labels_of
 from ddeal_core.network.cues import Cues
 from ddeal_core.network.ddeal import STRIDE, Ddeal
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
@@ -103,7 +103,7 @@ class Tracker:
         self._index, self._size = state.index, state.size
         self._object_ids, self._state = list(state.object_ids), state.objects
 
-    def add_reference(self, image: NDArray[np.uint8], given: NDArray[np.integer]) -> None:
+    def add_reference(self, image: NDArray[np.uint8], given: MaskLike) -> None:
         """Let objects be matched, as soon as they begin, with a frame whose turn comes later.
 
         Without it a frame becomes a reference when `step` is given its mask.
@@ -113,10 +113,10 @@ class Tracker:
             given: As for `step`.
         """
         self._check_image(image)
-        ids = _ids_in(given, self._size)
+        labels, ids = _labels_and_ids(given, self._size)
         if ids:
             with self._mode():
-                fresh = self._network.start(self._encode([image]), self._masks(given, ids))
+                fresh = self._network.start(self._encode([image]), self._masks(labels, ids))
             self._known += (GivenObjects(ids, fresh.references[0]),)
 
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[FrameEncoding | None]:
@@ -143,17 +143,17 @@ class Tracker:
     def step(
         self,
         image: NDArray[np.uint8],
-        given: NDArray[np.integer] | None = None,
+        given: MaskLike | None = None,
         encoding: FrameEncoding | None = None,
     ) -> Result:
         """Segment the next frame.
 
         Args:
             image: ``[H, W, 3]`` uint8 RGB; all frames have one size.
-            given: ``[H, W]`` integers with the ids, 1 to 254, of objects that begin on this
-                frame. An object that is followed already is corrected: it begins anew, but the
-                frames on which it was given stay its references. 0 says nothing about a pixel's
-                background.
+            given: A mask, or ``[H, W]`` integers with the ids, 1 to 254, of objects that begin on
+                this frame. An object that is followed already is corrected: it begins anew, but
+                the frames on which it was given stay its references. 0 says nothing about a
+                pixel's background.
             encoding: Of this image, from `encode`; worked out here if None.
 
         Returns:
@@ -165,9 +165,9 @@ class Tracker:
             WeightsError: The network's answer is no number.
         """
         self._check_image(image)
-        ids = [] if given is None else _ids_in(given, self._size)
+        labels, ids = (None, []) if given is None else _labels_and_ids(given, self._size)
         with self._mode():
-            result = self._step(image, given, ids, encoding)
+            result = self._step(image, labels, ids, encoding)
         self._index += 1
         return result
 
@@ -222,7 +222,7 @@ class Tracker:
     def _step(
         self,
         image: NDArray[np.uint8],
-        given: NDArray[np.integer] | None,
+        given: NDArray[np.uint8] | None,
         ids: list[int],
         encoding: FrameEncoding | None,
     ) -> Result:
@@ -315,7 +315,7 @@ class Tracker:
         tensor = tensor.to(self._device, non_blocking=self._device.type == "cuda")
         return tensor.permute(2, 0, 1)[None].float() / 255
 
-    def _masks(self, given: NDArray[np.integer], ids: Sequence[int]) -> Tensor:
+    def _masks(self, given: NDArray[np.uint8], ids: Sequence[int]) -> Tensor:
         """Masks at the network's size, 1 on the object and 0 elsewhere, ``[1, K, h, w]``."""
         height, width = given.shape
         size = self._network_size(height, width)
@@ -328,7 +328,7 @@ class Tracker:
     def _to_result(
         self,
         merged: Tensor,
-        given: NDArray[np.integer] | None,
+        given: NDArray[np.uint8] | None,
         ids: list[int],
         read: Callable[[], FrameCues] | None,
     ) -> Result:
@@ -373,16 +373,13 @@ def _impose(merged: Tensor, masks: Tensor) -> Tensor:
     return torch.cat([(kept + background) * free, masks], dim=1)
 
 
-def _ids_in(given: NDArray[np.integer], size: tuple[int, int] | None) -> list[int]:
-    if given.ndim != 2 or not np.issubdtype(given.dtype, np.integer):
-        raise MaskError(f"a mask is HxW integers, not {given.dtype} of shape {given.shape}")
-    if size is not None and given.shape != size:
+def _labels_and_ids(
+    given: MaskLike, size: tuple[int, int] | None
+) -> tuple[NDArray[np.uint8], list[int]]:
+    labels = labels_of(given)
+    if size is not None and labels.shape != size:
         raise MaskError(
-            f"the mask is {given.shape[1]}x{given.shape[0]}, the frame {size[1]}x{size[0]}: "
+            f"the mask is {labels.shape[1]}x{labels.shape[0]}, the frame {size[1]}x{size[0]}: "
             "give a mask of the frame's size"
         )
-    ids = [int(i) for i in np.unique(given) if i != 0]
-    if ids and (ids[0] < 1 or ids[-1] > MAX_OBJECT_ID):
-        bad = ids[0] if ids[0] < 1 else ids[-1]
-        raise MaskError(f"object ids go from 1 to {MAX_OBJECT_ID}, the mask has {bad}")
-    return ids
+    return labels, [int(i) for i in np.unique(labels) if i]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ddeal_core.errors import OutputError
+from ddeal_core.errors import InputError, MaskError, OutputError
 from ddeal_core.media import davis_palette, open_source, open_writer, read_mask, write_mask
 from ddeal_core.runs import cut_out
 from ddeal_core.runs.pipeline import segment_video
@@ -81,6 +81,23 @@ def test_green_is_for_what_holds_no_alpha(segment, tmp_path):
     assert max(red, blue) < 60
     with av.open(tmp_path / "cut.mov") as container:
         assert container.streams.video[0].pix_fmt.startswith("yuva")
+
+
+def test_what_python_cannot_mean_is_refused(tiny_clip, tiny_weights):
+    segmenter = Segmenter.load(tiny_weights, device="cpu")
+
+    def call(mask, names="masks", **options):
+        return cut_out(tiny_clip.video, {np.int64(7): mask}, names, segmenter=segmenter, **options)
+
+    mask = tiny_clip.masks[7]
+    for wrong in (mask * 1.7, mask.astype(np.int64) * 257, mask[..., None], mask * np.nan):
+        with pytest.raises(MaskError, match=r"HxW integers|go from 1 to 254"):
+            call(wrong)
+    with pytest.raises(InputError, match="no output is named"):
+        call(mask, [])
+    with pytest.raises(TypeError):
+        call(mask, start=6.5)
+    assert call(mask > 0, start=np.int64(7), background=(1.0, 2.0, 3.0), names="b.mp4") == 1
 
 
 def test_python_gives_the_bytes_of_the_command(segment, tiny_clip, tiny_weights, tmp_path):

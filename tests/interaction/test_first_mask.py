@@ -1,5 +1,7 @@
 """First masks by the network, on the sample clip's first frame."""
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from ddeal_cli.sample import FISH, TURTLE, VIDEO, sample_labels
 from ddeal_core.errors import InputError, MaskError
 from ddeal_core.interaction import Hints, first_mask
+from ddeal_core.interaction.first_mask import mask_from_hints
 from ddeal_core.interaction.mask_finder import Picture
 from ddeal_core.media import open_source
 
@@ -80,3 +83,13 @@ def test_what_cannot_be_is_refused(frame):
         first_mask(frame, {1: Hints(outside=((3, 3),))})
     with pytest.raises(MaskError, match="the mask is"):
         first_mask(frame, {1: Hints(inside=((3, 3),))}, np.zeros((4, 4), np.uint8))
+    for hint in ({"box": (1, 2, 3)}, {"box": (1, 2, math.nan, 4)}, {"inside": ((3, 3, 3),)}):
+        with pytest.raises(InputError, match="four numbers"):
+            Hints(**hint)
+    with pytest.raises(InputError, match="the method is one of"):
+        mask_from_hints(frame, {1: Hints(inside=((3, 3),))}, method="magic")
+
+
+def test_numbers_of_arrays_and_fractions_are_pixels():
+    hint = Hints(box=np.array([1.4, 2, 30, 40]), inside=[[5.6, np.int64(7)]])
+    assert (hint.box, hint.inside) == ((1, 2, 30, 40), ((6, 7),))

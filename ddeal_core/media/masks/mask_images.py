@@ -65,13 +65,23 @@ class Mask:
             raise MaskError(f"the mask holds ids {held}, not {self.object_ids}")
 
 
-MaskLike = Mask | NDArray[np.integer]
-"""A mask, or a label map ``[H, W]`` of integers."""
+MaskLike = Mask | NDArray[np.integer | np.bool_]
+"""A mask, or a label map ``[H, W]`` of integers; true is object 1."""
 
 
-def labels_of(mask: MaskLike) -> NDArray[np.integer]:
-    """Give the label map of either."""
-    return mask.labels if isinstance(mask, Mask) else np.asarray(mask)
+def labels_of(mask: MaskLike) -> NDArray[np.uint8]:
+    """Give the label map of either, ``[H, W]``; of an array, a copy.
+
+    Raises:
+        MaskError: It is no map of integers, or its ids are not 0 to 254.
+    """
+    given = mask.labels if isinstance(mask, Mask) else np.asarray(mask)
+    if given.ndim != 2 or given.dtype.kind not in "bui":
+        raise MaskError(f"a mask is HxW integers, not {given.dtype} of shape {given.shape}")
+    for value in (given.min(initial=0), given.max(initial=0)):
+        if not 0 <= value <= MAX_OBJECT_ID:
+            raise MaskError(f"object ids go from 1 to {MAX_OBJECT_ID}, the mask has {value}")
+    return given.astype(np.uint8)
 
 
 def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = None) -> Mask:

@@ -58,9 +58,9 @@ class FlatBackground(Background):
     """
 
     def __init__(self, colour: Colour) -> None:
-        if len(colour) != 3 or not all(0 <= value <= 255 for value in colour):
+        if len(colour) != 3 or not all(value in range(256) for value in colour):
             raise InputError(f"a background colour is three numbers of 0 to 255, not {colour}")
-        self._colour = colour
+        self._colour = int(colour[0]), int(colour[1]), int(colour[2])
 
     def identity(self) -> str:
         """The colour."""

@@ -42,6 +42,8 @@ def open_outputs(
         InputError: An output's name, kind or place is not fit to be written to.
     """
     named = [_parted(word) for word in words]
+    if not named:
+        raise InputError("no output is named: give a file or a folder")
     if kind is not None and not any(own is None and fits(kind, path) for own, path in named):
         # No output fits the kind: opening the first as that kind says why.
         first = named[0][1]

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
+from operator import index
 from pathlib import Path
 from typing import Self, TypedDict, get_args
 
@@ -99,8 +100,8 @@ class FrameSource(ABC):
         if end is not None and end <= (start or 0):
             raise InputError(f"frames {start or 0} to {end} are none: the end must come later")
         self.path = path
-        self.start = start or 0
-        self.end = end
+        self.start = index(start or 0)
+        self.end = None if end is None else index(end)
         self._known: Settings | None = None
         self.on_error: OnError = on_error
         self.damage = DamageRecord(path, on_error)
