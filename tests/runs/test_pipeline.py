@@ -147,12 +147,12 @@ def test_a_frame_that_cannot_be_read(segmenter, tiny_clip, index):
     assert writer.path.name == ("recorder.incomplete" if index else "recorder")
 
 
-def test_a_mask_that_the_network_refuses(segmenter, tiny_clip):
+def test_a_later_mask_that_is_none_is_refused_at_once(segmenter, tiny_clip):
     writer = Recorder()
     masks = {0: tiny_clip.masks[0], 4: np.full((96, 128), 255, np.int32)}
-    with pytest.raises(MaskError):
+    with pytest.raises(MaskError, match="the mask has 255"):
         run(segmenter, ArraySource(np.stack(tiny_clip.frames)), masks, writer)
-    assert len(writer.labels) == 4
+    assert (writer.labels, writer.abandoned) == ([], True)
 
 
 def test_closed_early(segmenter, tiny_clip):
