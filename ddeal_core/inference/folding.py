@@ -19,11 +19,14 @@ from ddeal_core.operators.winograd import WinogradConv2d, winograd_pays
 
 
 def fold_backbone(backbone: Backbone, *, learning: int = 0) -> Backbone:
-    """Make a backbone of fused convolutions that answers the same; one of another kind stays.
+    """Make a backbone of fused convolutions that answers the same.
 
     Args:
         backbone: Its batch norms count as in evaluation mode.
         learning: How many of its last stages stay as they are, to learn; the others do not.
+
+    Returns:
+        Another backbone, or the same one where its class cannot be folded.
     """
     if learning > len(backbone.stages) - 2:  # the stem learns
         return backbone

@@ -24,6 +24,7 @@ from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.dense.memory import Memory, pad_to_bucket
 from ddeal_core.network.directional import DirectionalFeatures
 from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction, Projections, Reference
+from ddeal_core.network.upsampling import Upsampling
 from ddeal_core.operators.fused_convolution import FusedConv2d
 
 T = TypeVar("T")
@@ -62,8 +63,12 @@ class InferenceNetwork(Ddeal):
 
     def __init__(self, network: Ddeal, precision: torch.dtype = torch.float32) -> None:
         nn.Module.__init__(self)
-        # Modules are made anew, tensors are shared, and the backbone is another one.
-        memo: dict[int, Any] = {id(network.backbone): fold_backbone(network.backbone)}
+        # Modules are made anew, tensors are shared, and the backbone is another one, if it can be
+        # folded.
+        folded = fold_backbone(network.backbone)
+        memo: dict[int, Any] = {}
+        if folded is not network.backbone:
+            memo[id(network.backbone)] = folded
         memo |= {id(p): nn.Parameter(p.detach(), False) for p in network.parameters()}
         memo |= {id(b): b.detach() for b in network.buffers()}
         self.__dict__.update(copy.deepcopy(network, memo).__dict__)
@@ -87,6 +92,7 @@ class InferenceNetwork(Ddeal):
             torch.cat([bias for _, bias in weights if bias is not None]),
         )
         _replace_convolutions(self)
+        self.upsampling = _ObjectByObject(self.upsampling)
         for name, module in self.named_modules():
             in_backbone = name.split(".")[0] == "backbone"
             if isinstance(module, FusedConv2d) and (network.backbone.autocasts or not in_backbone):
@@ -98,6 +104,32 @@ class InferenceNetwork(Ddeal):
             self._sizes, dim=1
         )
         return Projections(matching, appearance, propagation, context[0] if context else None)
+
+
+class _ObjectByObject(Upsampling):
+    """The up-sampling path, which a CPU takes with one object after the other.
+
+    What one object needs stays in a processor's cache; a batch of them would not.
+    """
+
+    def __init__(self, path: Upsampling) -> None:
+        nn.Module.__init__(self)
+        self.__dict__.update(path.__dict__)
+
+    def forward(
+        self, fused: Tensor, skips: tuple[Tensor, Tensor], *, extra_s8: Tensor | None = None
+    ) -> Tensor:
+        """As `Upsampling.forward`."""
+        if len(fused) == 1 or fused.device.type != "cpu":
+            return super().forward(fused, skips, extra_s8=extra_s8)
+        objects = len(fused) // len(skips[0])
+        maps = []
+        for i in range(len(fused)):
+            one, frame = slice(i, i + 1), slice(i // objects, i // objects + 1)
+            extra = None if extra_s8 is None else extra_s8[one]
+            skip = (skips[0][frame], skips[1][frame])
+            maps.append(super().forward(fused[one], skip, extra_s8=extra))
+        return torch.cat(maps)
 
 
 class ReplayedNetwork(InferenceNetwork):

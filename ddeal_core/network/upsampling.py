@@ -1,6 +1,5 @@
 """Up-sampling with skip connections, and the final predictor."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -60,21 +59,6 @@ class Upsampling(nn.Module):
         Returns:
             (background, object) logits ``[G*K, 2, H, W]``.
         """
-        at_once = torch.is_grad_enabled() or torch.onnx.is_in_onnx_export()
-        if len(fused) == 1 or fused.device.type != "cpu" or at_once:
-            return self._predict(fused, skips, extra_s8)
-        # What one object needs stays in a processor's cache; a batch of them would not.
-        objects = len(fused) // len(skips[0])
-        maps = []
-        for i in range(len(fused)):
-            one, frame = slice(i, i + 1), slice(i // objects, i // objects + 1)
-            extra = None if extra_s8 is None else extra_s8[one]
-            maps.append(self._predict(fused[one], (skips[0][frame], skips[1][frame]), extra))
-        return torch.cat(maps)
-
-    def _predict(
-        self, fused: Tensor, skips: tuple[Tensor, Tensor], extra_s8: Tensor | None
-    ) -> Tensor:
         x = self.blend_s8(enlarge(fused, 2), part=_OBJECT)
         if extra_s8 is not None:
             x = x + self.blend_s8(extra_s8, part=_EXTRA)

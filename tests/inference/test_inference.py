@@ -7,6 +7,7 @@ from torch import nn
 
 from ddeal_core.inference.folding import fold_backbone
 from ddeal_core.inference.network import for_inference
+from ddeal_core.network.backbone import Backbone
 from ddeal_core.operators import masked_maximum as matching
 from ddeal_core.operators.fused_convolution import FusedConv2d
 from ddeal_core.operators.masked_maximum import masked_maximum
@@ -43,6 +44,34 @@ def test_no_batch_norm_is_left(make_preset):
     for name, x in network.state_dict().items():
         assert torch.equal(x, before[name])
     assert for_inference(fast) is fast
+
+
+class OfItsOwn(Backbone):
+    """A backbone of a class that folding does not know."""
+
+    def __init__(self, layers: Backbone) -> None:
+        super().__init__()
+        self.layers = layers
+        self.stages, self.channels = ("layers",), layers.channels
+
+    def forward(self, images):
+        return self.layers(images)
+
+    def load_imagenet(self, state):
+        self.layers.load_imagenet(state)
+
+
+def test_a_backbone_that_cannot_be_folded_goes_on_learning(make_network):
+    network = make_network("compact")
+    network.backbone = OfItsOwn(network.backbone)
+    network.train()
+    quick = for_inference(network)
+    assert network.backbone.training
+    assert all(p.requires_grad for p in network.parameters())
+    assert not any(p.requires_grad for p in quick.parameters())
+    image = draw(1, 3, 48, 64)
+    network.eval()
+    torch.testing.assert_close(quick.encode(image).s16, network.encode(image).s16)
 
 
 @pytest.mark.parametrize("preset", ["compact", "paper-resnet50"])

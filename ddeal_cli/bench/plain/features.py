@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from ddeal_core.errors import ConfigError
 from ddeal_core.network.config import NetworkConfig
 
 MEAN = (0.485, 0.456, 0.406)
@@ -37,6 +38,8 @@ class PlainFeatures:
         *,
         device: torch.device | str = "cpu",
     ) -> None:
+        if not config.backbone.startswith("resnet") and config.backbone != "efficientnet-lite0":
+            raise ConfigError(f"the plain network does not know the backbone {config.backbone}")
         self.state = {name: tensor.detach().clone().to(device) for name, tensor in state.items()}
         self.config = config
         self.device = torch.device(device)
