@@ -85,7 +85,11 @@ class AppearanceModel(nn.Module):
     def _mean_directions(
         self, features: DirectionalFeatures, weights: Tensor, scale: Tensor | None
     ) -> Tensor:
-        """Maximum-likelihood mean directions, the text before Eq. (14): ``[G, K, 2, C]``."""
+        """Maximum-likelihood mean directions, the text before Eq. (14): ``[G, K, 2, C]``.
+
+        With every preset they are shorter than one by about 1 / (L n), where labels add up to n of
+        the L positions: the released code adds 1/L^2 to the length that it divides by.
+        """
         if scale is not None:
             weights = weights * scale[:, None]
         groups, objects, classes, positions = weights.shape

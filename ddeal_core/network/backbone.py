@@ -28,7 +28,8 @@ class Backbone(nn.Module, ABC):
         mean: Of each colour channel of RGB in [0, 1], as the ImageNet weights saw it.
         std: Likewise.
         autocasts: Whether it may run in bfloat16 or float16.
-        stages: Names of the child modules in the order in which they run.
+        stages: Names of the child modules in the order in which they run: the stem's convolution,
+            its batch norm, and what follows.
         channels: Channels of each of the `BackboneFeatures`, by name.
     """
 

@@ -85,7 +85,8 @@ class NetworkConfig:
         backbone: Which feature extractor.
         backbone_width: Channels of its stem: 64 in the published ResNets, 32 in EfficientNet-Lite0.
         directional_channels: Dimensions of the unit sphere, C of Eq. (1) and p of Eq. (10).
-        propagation_channels: Channels of the mask-propagation module.
+        propagation_channels: Channels of the mask-propagation module. The text gives no number
+            for this, the next one and `update_rate`: the paper presets have the released code's.
         fusion_channels: Outputs of the two convolutions of the fusion module; the second one is
             also the width of the up-sampling path.
         context_blocks: Residual blocks of wide kernels between the fusion module and its predictor;
@@ -110,9 +111,9 @@ class NetworkConfig:
             0 is without a memory.
         memory_interval: Frames from one that is remembered to the next, until the memory is full;
             then every second one is forgotten and the interval doubles.
-        memory_similarity: Cosine from which on two positions at stride 8 say the same: what is
-            known from a remembered frame, or from the same one, is not remembered again, the first
-            frame included (`DenseMatching.novel`, `DenseMatching.distinct`); 1 keeps everything.
+        memory_similarity: Positions at stride 8 whose cosine to one that is stored, of an earlier
+            frame or of their own, is at least this are not stored again; that holds for the first
+            frame, too (`DenseMatching.novel`, `DenseMatching.distinct`). 1 stores everything.
         ablation: Cues that are switched off.
         tracker: How a tracker runs it; kept with the network because it was trained for that.
     """

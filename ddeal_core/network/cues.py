@@ -12,7 +12,7 @@ class Cues(NamedTuple):
     """Maps of K objects in G videos; class order (background, object).
 
     Attributes:
-        matching: s^b, s^t of Eq. (7), (8), ``[G, K, 2, H/16, W/16]``.
+        matching: s^b, s^t of Eq. (8), (7), ``[G, K, 2, H/16, W/16]``.
         appearance: Scores of components 0 to 3, ``[G, K, 4, H/16, W/16]``.
         dense: Scores of `DenseMatching`, ``[G, K, 4 or 6, H/8, W/8]``, or None.
     """

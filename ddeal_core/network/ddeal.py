@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from functools import reduce
+from functools import partial, reduce
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ddeal_core.network.appearance import AppearanceModel
 from ddeal_core.network.backbone import Backbone, BackboneFeatures
-from ddeal_core.network.config import Ablation, NetworkConfig
+from ddeal_core.network.config import Ablation, BackboneName, NetworkConfig
 from ddeal_core.network.cues import Cues
 from ddeal_core.network.dense.matching import DenseMatching
 from ddeal_core.network.dense.memory import UNKNOWN, Memory
@@ -25,6 +25,13 @@ from ddeal_core.network.upsampling import Upsampling
 
 STRIDE = 16
 """Frame sides are multiples of this; the tracker pads them."""
+
+_BACKBONES: dict[BackboneName, Callable[..., Backbone]] = {
+    "resnet18": partial(ResNet, "resnet18"),
+    "resnet50": partial(ResNet, "resnet50"),
+    "resnet101": partial(ResNet, "resnet101"),
+    "efficientnet-lite0": EfficientNetLite0,
+}
 
 
 class Ddeal(nn.Module):
@@ -44,8 +51,9 @@ class Ddeal(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = _make_backbone(config)
+        self.backbone = _BACKBONES[config.backbone](width=config.backbone_width)
         s4, s8, s16 = (self.backbone.channels[name] for name in ("s4", "s8", "s16"))
+        # The embedding of what `match` compares; checkpoints know it by this name.
         self.matching = DirectionalEmbedding(s16, config.directional_channels)
         self.appearance = AppearanceModel(s16, config)
         self.propagation = MaskPropagation(s16, config.propagation_channels)
@@ -147,9 +155,24 @@ class Ddeal(nn.Module):
         )
 
     def combine(self, references: Iterable[Reference]) -> Reference:
-        """Make one reference of several of the same objects: see `Reference.join`."""
+        """Make one reference of several of the same objects: see `Reference.with_frame`."""
         with self._float32():
-            return reduce(lambda a, b: a.join(b, self.config.memory_similarity), references)
+            return reduce(lambda a, b: a.with_frame(b, self.config.memory_similarity), references)
+
+    def compute_cues(self, encoding: FrameEncoding, state: ObjectState) -> Cues:
+        """Compare a frame with what is remembered of each object."""
+        grid = encoding.s16.shape[-2:]
+        with self._float32():
+            matching = torch.cat(
+                [match(encoding.matching, r.kernels, r.masks) for r in state.references], dim=1
+            )
+            appearance = self.appearance(encoding.appearance, state.mean_directions)
+            dense = self._match_dense(encoding, state)
+        return Cues(
+            matching.view(*matching.shape[:3], *grid),
+            appearance.view(*appearance.shape[:3], *grid),
+            dense,
+        )
 
     def segment(
         self, encoding: FrameEncoding, state: ObjectState, *, ablation: Ablation | None = None
@@ -199,37 +222,18 @@ class Ddeal(nn.Module):
             propagation=grouped(propagation),
         )
 
-    def coarse_without_propagation(
-        self, prediction: Prediction, *, ablation: Ablation | None = None
-    ) -> Tensor:
-        """Predict the coarse map anew with the propagation module's features set to zero.
-
-        The module has features, no scores of its own: its share of a prediction is what changes
-        without it.
+    def predict_coarse(self, cues: Cues, propagation: Tensor) -> Tensor:
+        """Predict the coarse map alone, such as that which would come out without some cue.
 
         Args:
-            prediction: From `segment`.
-            ablation: As it was given to `segment`.
+            cues: What the fusion module is shown: see `Cues.shown`.
+            propagation: Features of the propagation module, ``[G, K, P, H/16, W/16]``.
 
         Returns:
             (background, object) logits, ``[G, K, 2, H/16, W/16]``.
         """
-        shown = prediction.cues.shown(ablation or self.config.ablation)
-        _, coarse = self._fuse(shown, torch.zeros_like(prediction.propagation).flatten(0, 1))
-        return coarse.float().view(*prediction.coarse.shape)
-
-    def coarse_from_propagation(self, prediction: Prediction) -> Tensor:
-        """Predict the coarse map anew with every other cue set to zero.
-
-        Args:
-            prediction: From `segment`.
-
-        Returns:
-            (background, object) logits, ``[G, K, 2, H/16, W/16]``.
-        """
-        nothing = Ablation(matching=False, base=False, supplementary=False)
-        _, coarse = self._fuse(prediction.cues.shown(nothing), prediction.propagation.flatten(0, 1))
-        return coarse.float().view(*prediction.coarse.shape)
+        _, coarse = self._fuse(cues, propagation.flatten(0, 1))
+        return coarse.float().view(*propagation.shape[:2], *coarse.shape[1:])
 
     def _fuse(self, cues: Cues, propagation: Tensor) -> tuple[Tensor, Tensor]:
         maps = [cues.matching.flatten(0, 1), cues.appearance.flatten(0, 1), propagation]
@@ -346,21 +350,6 @@ class Ddeal(nn.Module):
             return nullcontext()
         return torch.autocast(device, enabled=False)
 
-    def compute_cues(self, encoding: FrameEncoding, state: ObjectState) -> Cues:
-        """Compare a frame with what is remembered of each object."""
-        grid = encoding.s16.shape[-2:]
-        with self._float32():
-            matching = torch.cat(
-                [match(encoding.matching, r.kernels, r.masks) for r in state.references], dim=1
-            )
-            appearance = self.appearance(encoding.appearance, state.mean_directions)
-            dense = self._match_dense(encoding, state)
-        return Cues(
-            matching.view(*matching.shape[:3], *grid),
-            appearance.view(*appearance.shape[:3], *grid),
-            dense,
-        )
-
     def _match_dense(self, encoding: FrameEncoding, state: ObjectState) -> Tensor | None:
         if self.dense_matching is None:
             return None
@@ -379,12 +368,6 @@ class Ddeal(nn.Module):
         if self.config.mask_resize == "average":
             return _pool(masks)
         return masks[:, :, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
-
-
-def _make_backbone(config: NetworkConfig) -> Backbone:
-    if config.backbone == "efficientnet-lite0":
-        return EfficientNetLite0(width=config.backbone_width)
-    return ResNet(config.backbone, width=config.backbone_width)
 
 
 def _pool(masks: Tensor) -> Tensor:

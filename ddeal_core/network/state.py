@@ -70,7 +70,7 @@ class Reference:
         kernels: Unit features, ``[G, C, L]``: F^0 of Eq. (1), (2).
         masks: (background, object) at stride 16, ``[G, K, 2, L]``: M^0.
         dense_keys: Unit features at stride 8, all 4L of them or some, ``[G, Cd, N]``; or None.
-            Where the same objects were given on other frames, too, those of these follow.
+            Followed by those of other frames on which the same objects were given.
         dense_log_masks: Log-masks for them, ``[G, K, 2, N]``, or None.
     """
 
@@ -89,7 +89,7 @@ class Reference:
         log_masks = _of_objects(self.dense_log_masks, indices)
         return replace(self, masks=self.masks[:, indices], dense_log_masks=log_masks)
 
-    def join(self, other: "Reference", similarity: float) -> "Reference":
+    def with_frame(self, other: "Reference", similarity: float) -> "Reference":
         """Match at stride 8 with another frame, too, on which these objects of a video were given.
 
         What it says is left out where it is known. Where there would be more positions than those
@@ -175,7 +175,7 @@ class ObjectState:
             age=self.age,
         )
 
-    def join(self, other: "ObjectState") -> "ObjectState":
+    def with_objects(self, other: "ObjectState") -> "ObjectState":
         """Add objects of the same videos, given on the frame that was just seen."""
         joined = {}
         for field in fields(self):
@@ -183,7 +183,9 @@ class ObjectState:
             if field.name == "references":
                 joined[field.name] = mine + its
             elif field.name == "memory":
-                joined[field.name] = None if mine is None else mine.join(other.objects)
+                joined[field.name] = (
+                    None if mine is None else mine.with_unknown_objects(other.objects)
+                )
             elif field.name == "age":
                 joined[field.name] = mine
             elif field.name == "last_dense_keys" or mine is None:

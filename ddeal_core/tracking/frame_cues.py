@@ -30,7 +30,7 @@ class FrameCues:
             not shown (`Ablation`). Their maps are here all the same.
         last_masks: The object's share in the last frame, as propagation is given it; in [0, 1],
             ``[K, h, w]``.
-        matching: s^b, s^t of Eq. (7), (8): the best cosine under the background's and under the
+        matching: s^b, s^t of Eq. (8), (7): the best cosine under the background's and under the
             object's mask on the first frame; in [-1, 1], ``[K, 2, h, w]``.
         appearance: Scores of the components 0 to 3, ``kappa * cosine``: background and object of
             the base pair, then of the supplementary pair; ``[K, 4, h, w]``.
@@ -116,10 +116,11 @@ def read_cues(
         padding: Of the frame.
     """
     with torch.inference_mode():
-        without = network.coarse_without_propagation(prediction)
+        cues, switches = prediction.cues, network.config.ablation
         coarse = _object(prediction.coarse)
-        cues = prediction.cues
-        switches = network.config.ablation
+        # Propagation has features, no scores: its share is what changes without them.
+        nothing = torch.zeros_like(prediction.propagation)
+        without = _object(network.predict_coarse(cues.shown(switches), nothing))
         return FrameCues(
             object_ids=object_ids,
             switched_off=frozenset(
@@ -132,7 +133,7 @@ def read_cues(
             appearance=_array(cues.appearance),
             dense=None if cues.dense is None else _array(cues.dense),
             propagation=_array(prediction.propagation),
-            propagation_effect=_array(coarse - _object(without)),
+            propagation_effect=_array(coarse - without),
             coarse=_array(coarse),
             final=_array(_object(prediction.fine)),
             margins=padding.margins,

@@ -18,13 +18,13 @@ from ddeal_core.inference.network import InferenceNetwork, for_inference
 from ddeal_core.inference.replay import CudaGraphs
 from ddeal_core.media.identity import sha256_of_array, sha256_of_file
 from ddeal_core.media.masks.mask_images import MaskLike, labels_of
-from ddeal_core.network.blank import blank_network
 from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.settings import Range, check_value
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker import Tracker
+from ddeal_core.weights.blank import blank_network
 from ddeal_core.weights.bundled import BUNDLED
 from ddeal_core.weights.files import load_checkpoint
 

@@ -275,7 +275,7 @@ class Tracker:
         return self._to_result(padding.crop(merged), given if keep_given else None, ids, read)
 
     def _add(self, ids: list[int], fresh: ObjectState) -> None:
-        self._state = fresh if self._state is None else self._state.join(fresh)
+        self._state = fresh if self._state is None else self._state.with_objects(fresh)
         self._object_ids += ids
 
     def _forget(self, ids: list[int]) -> None:

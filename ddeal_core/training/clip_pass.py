@@ -19,6 +19,7 @@ from ddeal_core.training.recipe import LossWeights, Recurrence
 
 _REMEMBERED = 0.5
 """Probability that a frame enters the memory."""
+_PROPAGATION_ALONE = Ablation(matching=False, base=False, supplementary=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,10 @@ class ClipPass(nn.Module):
         losses, jaccards = [], []
         for t, encoding in zip(teaching, encodings[1:], strict=True):
             prediction = network.segment(encoding, state, ablation=ablation)
-            alone = network.coarse_from_propagation(prediction) if weights.propagation else None
+            alone = None
+            if weights.propagation:
+                shown = prediction.cues.shown(_PROPAGATION_ALONE)
+                alone = network.predict_coarse(shown, prediction.propagation)
             losses.append(clip_loss(prediction, masks[t], valid[t], weights, propagated=alone))
             merged = soft_aggregation(prediction.log_odds)[:, 1:]
             jaccards.append(_jaccard(merged.detach(), masks[t], valid[t]))
@@ -154,7 +158,7 @@ def _drawn_ablation(probability: float, generator: torch.Generator) -> Ablation 
         return None
     line = int(torch.randint(2, 7, (), generator=generator))
     if line > 5:
-        return Ablation(matching=False, base=False, supplementary=False)
+        return _PROPAGATION_ALONE
     return Ablation.table_v(line)
 
 

@@ -16,11 +16,11 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from ddeal_core.errors import ConfigError, Remedy, WeightsError
-from ddeal_core.network.blank import blank_network
 from ddeal_core.network.config import NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.dense.matching import RENAMED
 from ddeal_core.text_files import parse_json
+from ddeal_core.weights.blank import blank_network
 from ddeal_core.weights.bundled import weights_file
 from ddeal_core.whole_files import write_output
 

@@ -151,7 +151,7 @@ def test_what_is_alike_is_judged_in_float32(make_preset):
 
 
 def test_an_object_that_comes_later_is_not_in_it():
-    memory = remember(3, most=4).join(1)
+    memory = remember(3, most=4).with_unknown_objects(1)
     assert memory.log_masks.shape == (1, 3, 2, 3 * POSITIONS)
     assert memory.log_masks[:, 2].max() < -1e3
     assert torch.equal(memory.select([0, 1]).log_masks, remember(3, most=4).log_masks)

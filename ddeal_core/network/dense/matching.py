@@ -126,8 +126,8 @@ class DenseMatching(nn.Module):
         """Find the positions of a frame that say something of their own.
 
         From the coarsest grid to the finest, a position is kept unless one of a coarser grid was
-        kept whose cosine to it is at least ``similarity``, and of which each object takes up as
-        much, but for a twentieth.
+        kept whose cosine to it is at least ``similarity``, and whose shares of the objects differ
+        by at most `SAME_SHARE`.
 
         Args:
             keys: Unit features of the frame, ``[G, Cd, H/8, W/8]``.

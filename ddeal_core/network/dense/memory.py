@@ -69,7 +69,7 @@ class Memory:
         """Keep only some objects, ``indices`` into K."""
         return replace(self, log_masks=self.log_masks[:, indices])
 
-    def join(self, objects: int) -> "Memory":
+    def with_unknown_objects(self, objects: int) -> "Memory":
         """Make room for further objects, of which the remembered frames say nothing."""
         groups, _, classes, positions = self.log_masks.shape
         unknown = self.log_masks.new_full((groups, objects, classes, positions), UNKNOWN)
