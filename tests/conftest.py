@@ -35,9 +35,17 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # No test cuts the power, and for the disk whole folders of tests would wait longer than they work.
 os.fsync = os.fstat
 
-# Importing torch takes longer than what workers do here: a process that has done so is forked for
-# each of them. Spawned ones, as users have them, are in the tests that start the program itself.
-multiprocessing.set_forkserver_preload(["torch", "av", "cv2", "typer", "rich.console"])
+# Imports take longer than what workers do here: a process that has done them is forked for each.
+# Spawned ones, as users have them, are in the tests that start the program itself.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+multiprocessing.set_forkserver_preload(
+    [
+        *("ddeal_cli.main", "ddeal_core.batch.local", "ddeal_core.batch.runner", "pytest"),
+        *("ddeal_core.training.trainer", "ddeal_core.datasets.packing", "rich.progress"),
+    ]
+)
 _get_context = multiprocessing.get_context
 if "forkserver" in multiprocessing.get_all_start_methods():
     multiprocessing.get_context = lambda method=None: _get_context(
@@ -301,15 +309,11 @@ def make_network() -> Callable[..., Ddeal]:
 @pytest.fixture(scope="session")
 def run_python() -> Callable[..., str]:
     """`run_python(code, ...)`: what a fresh process says that runs it; options of `run`."""
-    import ddeal_core
-
-    environment = {**os.environ, "PYTHONPATH": str(Path(ddeal_core.__file__).parents[1])}
 
     def call(code: str, **options: Any) -> str:
         done = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True, text=True, env=environment, check=False, **options,
-        )  # fmt: skip
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False, **options
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

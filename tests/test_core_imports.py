@@ -19,11 +19,16 @@ ROOT = Path(ddeal_core.__file__).parents[1]
 
 
 def import_the_core():
-    for name in ("matplotlib", "starlette", "uvicorn", "typer", "rich", "ddeal_cli"):
+    absent = ("matplotlib", "starlette", "uvicorn", "typer", "rich", "ddeal_cli")
+    for name in list(sys.modules):  # those of the process that this one was forked from
+        if name.partition(".")[0] in (*absent, "ddeal_core"):
+            del sys.modules[name]
+    for name in absent:
         sys.modules[name] = None  # an import of it fails
-    modules = [m.name for m in pkgutil.walk_packages(ddeal_core.__path__, "ddeal_core.")]
+    core = import_module("ddeal_core")
+    modules = [m.name for m in pkgutil.walk_packages(core.__path__, "ddeal_core.")]
     assert len(modules) > 100
-    for module in map(import_module, ["ddeal_core", *modules]):
+    for module in [core, *map(import_module, modules)]:
         for name in getattr(module, "__all__", ()):
             getattr(module, name)
 

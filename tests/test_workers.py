@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from waiting import HANG
 
-import ddeal_core
 from ddeal_core.errors import DdealError, MaskError
 from ddeal_core.workers import cores, map_processes
 
@@ -82,7 +81,6 @@ def test_ctrl_c_is_told_by_the_parent_alone(tmp_path: Path) -> None:
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(Path(ddeal_core.__file__).parents[1])},
             start_new_session=True,
         )
     finally:

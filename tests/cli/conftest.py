@@ -1,7 +1,6 @@
 """The program run in this process, with tiny weights."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from typing import Any
 import pytest
 import torch
 
-import ddeal_core
 from ddeal_cli.main import main
 from ddeal_core.network import Ddeal, NetworkConfig, TrackerConfig
 from ddeal_core.weights import Checkpoint, save_checkpoint
@@ -81,7 +79,6 @@ def start() -> Callable[..., "subprocess.Popen[str]"]:
     """`start("segment", path, ...)`: the program as a process; options are those of `Popen`."""
 
     def call(*words: object, **options: Any) -> "subprocess.Popen[str]":
-        root = str(Path(ddeal_core.__file__).parents[1])
         # Tests that run in a shell's background ignore Ctrl-C, and would hand that on.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
@@ -90,7 +87,6 @@ def start() -> Callable[..., "subprocess.Popen[str]"]:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-                env={**os.environ, "PYTHONPATH": root},
                 **options,
             )
         finally:
