@@ -211,6 +211,8 @@ def evaluate(
     json_: options.Json = False,
 ) -> None:
     """Score results, weights or a baseline: J, F, J&F and G, as DAVIS and YouTube-VOS do."""
+    from ddeal_core.media.outputs.opening import check_writable
+
     _one_subject(results, weights, baseline, baselines, ablation)
     if ablation and without:
         raise InputError("--ablation switches cues itself: leave --without out")
@@ -229,10 +231,18 @@ def evaluate(
     )
     if page is not None and subject.plans is None:
         raise InputError("--report needs scores, but the annotations hold first masks only")
+    if page is not None and (page.suffix.lower() not in (".html", ".htm") or page.is_dir()):
+        raise InputError(f"a report is a file that ends in .html, not {page}")
     kind: Comparison = "ablation" if ablation else "methods" if baselines else "none"
     report = ScoreReport(quiet=quiet, json=json_, page=page, compares=kind)
+    if results is None:
+        scored = _default_name(subject.name, weights, baseline, kind)
+    else:
+        scored = results.resolve().name
+    folder = output or Path(f"{scored}_eval")
+    for place in (folder / "results.json", *([] if page is None else [page])):
+        check_writable(place)
     if results is not None:
-        folder = output or Path(f"{results.resolve().name}_eval")
         if subject.plans is None:
             _submit(subject, results, folder, "results", report)
         else:
@@ -256,7 +266,6 @@ def evaluate(
         report.device = str(segmenter.device)
         return as_method(segmenter)
 
-    folder = output or Path(f"{_default_name(subject.name, weights, baseline, kind)}_eval")
     several = {"ablation": LINES, "methods": (*BASELINES, "model"), "none": ()}[kind]
     folders = {name: folder / name for name in several} or {baseline or "model": folder}
     # Weights that cannot be read are told before anything is cleared or run.
@@ -302,7 +311,11 @@ def _clear(
     from ddeal_core.evaluation.tables import clear_tables
 
     old = [place / "masks" for place in folders]
+    files = (f for s in subject.sequences for f in (*s.frames, *s.annotations.values()))
+    own = {folder.resolve() for folder in {file.parent for file in files}}
     for masks in old:
+        if own & {each.resolve() for each in (masks, *masks.glob("*/"))}:
+            raise InputError(f"{masks} belongs to what is scored: choose another -o")
         if masks.exists() and any(masks.iterdir()) and not overwrite:
             raise InputError(f"{masks} holds masks of another run: choose -o, or allow --overwrite")
     for masks in old:

@@ -32,6 +32,11 @@ class DatasetSequence:
     def __post_init__(self) -> None:
         if not self.frames:
             raise DatasetError(f"sequence {self.name!r} has no frames; remove it or add images")
+        if len({frame.stem for frame in self.frames}) < len(self.frames):
+            raise DatasetError(
+                f"sequence {self.name!r} in {self.frames[0].parent} has images that differ only "
+                "in their suffix; keep one of each"
+            )
 
     @property
     def annotated_indices(self) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddeal_core.datasets.layouts import DatasetSequence
+from ddeal_core.errors import InputError
 from ddeal_core.evaluation.baselines import carry_along_flow, copy_first_mask
 from ddeal_core.evaluation.plan import GivenMask, SequencePlan, given_masks
 from ddeal_core.evaluation.scores import SequenceScore
@@ -114,7 +115,10 @@ def track_sequence(
     labels = method((read_image(path) for path in paths), starts[0] if len(starts) == 1 else starts)
     for path in paths:
         began = time.perf_counter()
-        found = next(labels)
+        try:
+            found = next(labels)
+        except InputError as error:
+            raise type(error)(f"sequence {sequence.name!r}: {error}", remedy=error.remedy) from None
         if took is not None:
             took.append(time.perf_counter() - began)
         if masks is not None:

@@ -71,24 +71,19 @@ def pair_sequences(
         raise DatasetError(f"{images} lacks {len(lost)} annotated sequences ({', '.join(lost)})")
     found = []
     for name, paths in frames.items():
-        stems = {path.stem for path in paths}
-        if len(stems) < len(paths):
-            raise DatasetError(
-                f"sequence {name!r} in {where} has images that differ only in their suffix; "
-                "keep one of each"
-            )
-        of_frames = {path.stem: path for path in masks.get(name, ()) if path.suffix == ".png"}
-        alone = sorted(set(of_frames) - stems)
+        annotated = (path for path in masks.get(name, ()) if path.suffix.lower() == ".png")
+        of_frames = {path.stem: path for path in annotated}
+        found.append(DatasetSequence(name, tuple(paths), of_frames))
+        alone = sorted(of_frames.keys() - {path.stem for path in paths})
         if alone:
             raise DatasetError(
                 f"sequence {name!r}: {images} has no image for {len(alone)} annotations "
                 f"({', '.join(alone[:5])}{', ...' if len(alone) > 5 else ''}); "
                 "frames and masks must have the same names"
             )
-        found.append(DatasetSequence(name, tuple(paths), of_frames))
     # Videos without any mask are no mistake where others have some.
-    annotated = tuple(s for s in found if s.annotations)
-    return _chosen(annotated or tuple(found), sequences, where=where, image_set=None)
+    some = tuple(s for s in found if s.annotations)
+    return _chosen(some or tuple(found), sequences, where=where, image_set=None)
 
 
 def plan_all(

@@ -154,6 +154,7 @@ def opened_weights(
         ConfigError,
     ) as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        said = f"it lacks {said}" if isinstance(error, KeyError) else said
         raise WeightsError(f"{path} is no whole weights file: {said}") from None
 
 

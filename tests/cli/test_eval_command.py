@@ -139,6 +139,29 @@ def test_refusals_are_one_line(ddeal, davis, words, part):
     assert part in run.complaint
 
 
+def test_what_is_scored_is_never_written_over(ddeal, davis, tmp_path):
+    for kind in ("JPEGImages", "Annotations"):
+        (davis / kind / "480p").rename(tmp_path / {"JPEGImages": "frames"}.get(kind, "masks"))
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*.*g")}
+    words = ["eval", "--images", "frames", "--annotations", "masks", "--baseline", "copy"]
+    for more, part in (
+        (["-o", ".", "--overwrite"], "masks belongs to what is scored"),
+        (["--report", "masks/left/00000.png"], "ends in .html"),
+        (["-o", "masks/left/00000.png"], "cannot write masks/left/00000.png/results.json"),
+    ):
+        run = ddeal(*words, *more)
+        assert run.status == 2
+        assert part in run.complaint
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*g")} == files
+
+
+def test_a_refusal_names_the_sequence(ddeal, davis):
+    write_mask(davis / "Annotations/480p/right/00000.png", np.ones((9, 9), np.uint8))
+    assert (
+        "sequence 'right': a mask of (9, 9)" in ddeal("eval", davis, "--baseline", "copy").complaint
+    )
+
+
 def test_masks_of_another_run_are_not_mixed(ddeal, davis):
     words = ["eval", davis, "--baseline", "copy", "-o", "out"]
     assert ddeal(*words).status == 0

@@ -35,6 +35,9 @@ def test_frames_without_leading_zeros_are_in_order(tmp_path):
         _image(tmp_path / f"JPEGImages/480p/bear/{number}.jpg")
     (bear,) = DavisLayout(tmp_path).sequences()
     assert [p.stem for p in bear.frames] == ["1", "2", "10"]
+    _image(tmp_path / "JPEGImages/480p/bear/2.png")
+    with pytest.raises(DatasetError, match="differ only in their suffix"):
+        DavisLayout(tmp_path).sequences()
 
 
 @pytest.mark.parametrize("resolution", ["Full-Resolution", "1080p", ""])
