@@ -41,7 +41,9 @@ def run_and_show(
         shown = _Shown(stack, watch, quiet=quiet)
         try:
             return run_video(
-                *(request, outputs, network),
+                request,
+                outputs,
+                network,
                 on_open=shown.opened,
                 on_back=shown.went_back,
                 on_progress=shown.moved,

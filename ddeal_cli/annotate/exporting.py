@@ -159,7 +159,7 @@ class Exporter:
         self.written.update(paths)
 
     def _remove_pictures(self, export: Export) -> None:
-        """Those of an export before this one: an object may have been deleted since."""
+        """Delete the pictures that an earlier export wrote: objects may be deleted by now."""
         before = self._folders.pop(export.key, None)
         if before is None:
             return

@@ -239,7 +239,9 @@ def bench(
     )
     cases = [
         Case(
-            *(subject, height_width, count),
+            subject,
+            height_width,
+            count,
             precision=kind.value,
             device=resolve_device(where.value).type,  # type: ignore[arg-type]
             threads=number,

@@ -37,9 +37,8 @@ def summarize(seconds: Sequence[float]) -> dict[str, float]:
 def summarize_pass(seconds: Sequence[float], effort: Effort) -> dict[str, Any]:
     """Summarise the times of all frames of a pass, the one on which the mask is given first.
 
-    The measured frames, each until its result is in main memory, and frames a second of them; the
-    first one; those of the warm-up, and what of theirs is more than as many steady frames take:
-    compilation. In seconds.
+    ``frame_seconds`` are those of the measured frames, each until its result is in main memory;
+    ``compilation_seconds`` are what the warm-up took beyond as many frames of their median.
     """
     frame = summarize(seconds[effort.before :])
     warm_up = seconds[1 : effort.before]

@@ -71,7 +71,7 @@ class CueFigure:
         panel_area: int = 384 * 216,
     ) -> None:
         scale = (panel_area / (size[0] * size[1])) ** 0.5
-        # Of a strip a few pixels wide nothing could be seen.
+        # A strip a few pixels wide would show nothing.
         height, width = (min(max(64, round(side * scale)), 1024) for side in size)
         self._panel = (height, width)
         self._titles = _titles_of(dense_maps)
@@ -164,7 +164,7 @@ class CueFigure:
         return picture
 
     def _small(self, image: Picture) -> Picture:
-        """Resize to a panel; what was 0 or 255 is that again."""
+        """Resize a picture or a mask to a panel; a mask is 0 or 255 again."""
         height, width = self._panel
         small: Picture = np.asarray(
             cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8

@@ -125,7 +125,10 @@ def open_cues(
         choice = None if frames is None else FrameChoice.parse(frames)
         for word in words:
             writer = open_cue_writer(
-                *(word, source, masks, config),
+                word,
+                source,
+                masks,
+                config,
                 frames=choice,
                 taken=[writer.path for writer in (*beside, *writers)],
                 keep=kept,
@@ -159,8 +162,8 @@ def open_cue_writer(
     arrays=folder     `FrameCues.arrays` as ``<frame's name>.npz``; every tenth frame
     ================  ==================================================================
 
-    The segmenter must keep cues (`keep_cues`). Arguments are those of `open_cues`, but for
-    `frames` as the table says if None, and `taken`, the places of other outputs.
+    The segmenter must keep cues (`keep_cues`). Arguments are those of `open_cues`; `frames` are
+    those of the table if None, and `taken` are the places of other outputs.
 
     Raises:
         InputError: The name or its place is not fit to be written to.
@@ -232,7 +235,7 @@ class _ChosenFrames(FolderWriter):
     def _show(self, frame: Frame, cutout: Cutout, cues: FrameCues) -> None: ...
 
     def finish(self) -> None:
-        """Say so if no frame was chosen on which there was something to show."""
+        """Finish the folder; warn where no chosen frame had anything to show."""
         if self._seen and not self._written:
             _log.warning(
                 "no cues in %s: nothing was predicted on the frames that were chosen", self.path
@@ -266,7 +269,10 @@ class CueFolderWriter(_ChosenFrames):
     def _show(self, frame: Frame, cutout: Cutout, cues: FrameCues) -> None:
         for object_id in cues.object_ids:
             picture = self._figure.draw(
-                *(frame.image, cutout.labels, cues, [object_id]),
+                frame.image,
+                cutout.labels,
+                cues,
+                [object_id],
                 index=frame.index,
                 given=self._starts.of([object_id]),
             )
@@ -320,7 +326,10 @@ class CueVideoWriter(VideoWriter):
     def _composite(self, frame: Frame, cutout: Cutout) -> NDArray[np.uint8]:
         cues = cutout.cues if isinstance(cutout.cues, FrameCues) else None
         return self._figure.draw(
-            *(frame.image, cutout.labels, cues, self._object_ids),
+            frame.image,
+            cutout.labels,
+            cues,
+            self._object_ids,
             index=frame.index,
             given=self._starts.of(self._object_ids),
         )

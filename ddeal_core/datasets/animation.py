@@ -51,7 +51,7 @@ class Animator:
     def lift(
         self, sprite: Sprite, label: int, *, scale: float, centre: tuple[float, float]
     ) -> Layer:
-        """Put an object where its still shows it, from where it moves off.
+        """Put an object where its still shows it; it moves away from there.
 
         `scale` is in frame pixels a pixel of the object, `centre` its (x, y) in the first frame.
         """
@@ -116,7 +116,7 @@ class Animator:
                 field = field - field[:1]
         drift = config.object_light * (rng.random() < config.object_light_probability)
         gains = colour_gains(rng, times, 0.0, drift=drift) if drift else np.ones((len(times), 3))
-        # What it does by itself is blurred already.
+        # Its motion within its own pictures is blurred there already.
         velocity = np.gradient(path, axis=0) if len(times) > 1 else np.zeros_like(path)
         return Layer(sprite.frames, label, matrices, field, gains, velocity * self._shot.shutter)
 

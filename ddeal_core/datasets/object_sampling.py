@@ -21,7 +21,7 @@ class ObjectSampler:
         self._shot = shot
 
     def draw(self, *, moving: bool = False) -> Sprite:
-        """Draw something to paste, with `moving` rather an object of video with masks."""
+        """Draw an object to paste; if `moving`, one of video with masks where there is one."""
         config, rng, sources = self._shot.config, self._shot.rng, self._shot.sources
         if moving and (sprite := self._moving()) is not None:
             return sprite.flipped() if rng.random() < 0.5 else sprite

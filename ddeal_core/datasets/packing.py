@@ -1,9 +1,9 @@
 """Training data made small enough to travel: one folder with everything a run learns from.
 
-Every list has as many items in the same order, sequences and masks have the same ids. Where no
-picture shrinks, a clip of a number is that of the original but for compression. Where one does, the
-same things are drawn, but a place drawn among an object's pixels is another one, and objects that
-become smaller than `stills.MIN_PIXELS` are no longer cut out.
+Lists keep their length and order, and masks keep their ids. Where no picture shrinks, a clip of a
+number is that of the original data but for compression. Where one does, the same things are drawn,
+but places within objects differ, and objects that become smaller than `stills.MIN_PIXELS` are no
+longer cut out.
 """
 
 import multiprocessing

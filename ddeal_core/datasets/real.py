@@ -35,7 +35,7 @@ class RealConfig:
     scale: Annotated[tuple[Scale, Scale], ASCENDING] = (0.5, 1.0)
     # Standard deviation of the logarithm of the crop's aspect.
     stretch: Annotated[float, Range(0, 10)] = 0.08
-    # Objects beyond so many are drawn from and the rest become background.
+    # Most objects of a clip: of more, so many are drawn, and the others become background.
     max_objects: Annotated[int, Range(1, 254)] = 5
     # Least size of a labelled object in the first frame, share of the frame.
     min_area: Share = 0.001

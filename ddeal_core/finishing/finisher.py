@@ -138,7 +138,7 @@ def _outlined(labels: NDArray[np.uint8], options: Finishing) -> NDArray[np.uint8
 
 
 def _pasted(whole: NDArray[Any], box: BoundingBox, part: NDArray[Any]) -> NDArray[Any]:
-    """The whole with another part; itself where the part is its own."""
+    """The whole with another part in the box; the same array where the part is a view of it."""
     if np.shares_memory(whole, part):
         return whole
     out = whole.copy()

@@ -16,7 +16,7 @@ from ddeal_core.media.matting.edges import BoundingBox
 Float = NDArray[np.float32]
 
 _KEPT = 0.8  # share of the past where all is still
-_STILL, _MOVING = 2.0, 6.0  # mean difference of grey (of 255) around: noise, motion
+_STILL, _MOVING = 2.0, 6.0  # mean difference of grey (of 255) around a pixel: noise, motion
 _MUCH = 0.15  # mean change of the mask around from which on nothing is kept
 _PICTURE, _MASK = 9, 15  # pixels to a side of what counts as around, at 480 lines
 

@@ -62,7 +62,7 @@ def file_identity(path: Path, error: type[InputError] = InputError) -> dict[str,
     """Name, size and `sampled_sha256` of a file, wherever it is.
 
     Raises:
-        InputError: In its given form: the file cannot be read.
+        InputError: The file cannot be read; it is of the class `error`.
     """
     try:
         size = path.stat().st_size

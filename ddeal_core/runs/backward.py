@@ -33,8 +33,8 @@ class BackwardTracking:
 
     Attributes:
         masks: Label maps by frame.
-        begins: By object, the frame from which on going forward has it; others are followed back
-            from the last mask.
+        begins: By object, the first frame that the forward pass answers for: results of going
+            back count before it. Of an object that is not in it, they count on all frames.
         keys: By object, the frames with a mask of it, where it is followed between them alone.
     """
 

@@ -140,7 +140,7 @@ def check_masks(masks: Mapping[int, MaskLike], source: FrameSource) -> dict[int,
 
 
 def references(given: Mapping[int, NDArray[np.uint8]]) -> dict[int, NDArray[np.uint8]]:
-    """The masks of objects that have several: what a tracker is told beforehand."""
+    """The masks of objects that have several masks, which a tracker is told beforehand."""
     counts = Counter(int(i) for labels in given.values() for i in np.unique(labels) if i)
     several = [i for i, count in counts.items() if count > 1]
     told = {i: np.where(np.isin(labels, several), labels, 0) for i, labels in given.items()}
@@ -158,7 +158,7 @@ def add_references(
     told = references(given)
     if not told or source.info.is_live or source.on_error != "stop":
         return
-    with suppress(MediaError):  # raised when its turn comes, and what lies behind is not reached
+    with suppress(MediaError):  # the pass will raise it; masks behind it are never reached
         for frame in source.part(min(told), max(told) + 1):
             if frame.index in told:
                 tracker.add_reference(frame.image, told[frame.index])

@@ -43,8 +43,8 @@ _RUN, _FINISHING, _LOCK = "run.json", "finishing", "lock"
 _BACK, _FORWARD = "back", "forward"
 _LOG, _STATE = ".log", ".safetensors"
 _FILES = (_RUN, _FINISHING, _LOCK, *(n + e for n in (_BACK, _FORWARD) for e in (_STATE, _LOG)))
-_LEAST_PAUSE = 1.0  # seconds between two states,
-_SHARE = 100  # and so many times what writing one took
+_LEAST_PAUSE = 1.0  # seconds between two states at least,
+_SHARE = 100  # and at least so many times as long as it took to write one
 
 
 class Pass:
@@ -68,7 +68,7 @@ class Pass:
         self.is_sound = True
         self._path = path
         self._unproven = False  # whether a tracker was restored and has done nothing yet
-        # newer than the file's, with the number of frames and the log's length then
+        # a state newer than the file's, with the number of frames and the log's length then
         self._latest: tuple[TrackerState, int, int] | None = None
         self._pause, self._told = _LEAST_PAUSE, time.monotonic()
 
@@ -216,7 +216,7 @@ class Journal:
             return False
 
     def close(self) -> None:
-        """Save the states that were reached, if the disk takes them; without any, nothing stays."""
+        """Save the states that were reached, if the disk takes them; discard all if none was."""
         for each in self._passes:
             with suppress(OutputError):
                 each.save()

@@ -54,7 +54,7 @@ class RunOutputs:
         writers: Of the outputs.
         source: The video.
         journal: Where results are kept until all outputs are whole, or None.
-        meter: Is shown every result.
+        meter: Measures the doubt about every result.
         finisher: Finishes every cut-out.
 
     Attributes:
@@ -75,7 +75,7 @@ class RunOutputs:
         self.settings: Settings = {}
 
     def write(self, step: Progress) -> None:
-        """Write a frame to all outputs; it is in the journal before.
+        """Write a frame to the journal, then to all outputs.
 
         Raises:
             OutputError: One of them cannot be written.
@@ -95,7 +95,7 @@ class RunOutputs:
             kept.reached(step.done, step.state)
 
     def prepared(self, step: Progress) -> Progress:
-        """Work out what writers will want of a frame, where its thread has nothing else to do."""
+        """Work out what writers will want of a frame, in a thread that has nothing else to do."""
         cutout = self._cutout(step.frame, step.result)
         for writer in self._writers:
             writer.prepare(cutout)
@@ -107,7 +107,7 @@ class RunOutputs:
         return cutout if self._finisher is None else self._finisher.finish(cutout)
 
     def finish(self) -> None:
-        """Finish all outputs; one that cannot be finished does not keep the others from it.
+        """Finish all outputs, also after one that cannot be finished.
 
         Raises:
             OutputError: What could not be finished, and why. The journal stays.
@@ -149,7 +149,7 @@ class RunOutputs:
             write_manifest(writer.path, manifest)
 
     def keep_parts(self) -> list[str]:
-        """Complete outputs that end too early; gives where they are. The journal stays."""
+        """Complete outputs whose input ended too early; give their places. The journal stays."""
         kept: list[str] = []
         for position, writer in enumerate(self._writers):
             try:

@@ -65,8 +65,8 @@ def segment_video(
                 show(progress.done, progress.total)
 
     The writers belong to this call: they are finished after the last frame, and abandoned if an
-    error stops it or the iterator is closed early. One that cannot be finished does not keep the
-    others from it. Where a frame cannot be read, the results of those before it are kept, under
+    error stops it or the iterator is closed early. If one cannot be finished, the others still
+    are. Where a frame cannot be read, the results of those before it are kept, under
     names that say so (`ResultWriter.keep_part`). A finished output has its manifest beside it.
 
     A frame that the source holds (`Frame.held`) has the result of the one before it; the network
@@ -80,14 +80,14 @@ def segment_video(
         writers: Outputs, opened on `source`.
         direction: Which way objects are followed: see `VideoRequest`. Results come in the video's
             order in any case.
-        settings: What manifests say of the run, where `run_settings` was asked for that before.
+        settings: What manifests say of the run; that of `run_settings` if None.
         on_back: Called after each frame of the backward pass, all of which come before the first
             result, with how many are done and how many there are.
         journal: Where results are kept until the outputs are whole, see `open_journal`; what it
             holds is not computed again. It belongs to this call.
         stop: Asked after each frame. True ends a live source as if it had no more frames; a run
             on files ends as after an error, once the frames in hand are written.
-        meter: Is shown every result.
+        meter: Measures the doubt about every result.
         finishing: What is done to masks before outputs are made of them.
 
     Yields:

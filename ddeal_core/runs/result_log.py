@@ -261,5 +261,5 @@ def _decoded(payload: bytes, size: tuple[int, int], device: torch.device) -> Res
 
 
 def _unpacked(packed: bytes, size: int) -> bytes:
-    """Never more than what belongs there, whatever is packed."""
+    """Unpack, but never more than what belongs there."""
     return zlib.decompressobj().decompress(packed, size)

@@ -26,8 +26,8 @@ _log = logging.getLogger(__name__)
 def outputs_complete(run: Settings, writers: Sequence[ResultWriter]) -> bool:
     """Whether every output is there already, made with the same settings.
 
-    Going by names and sizes, see `is_complete`. What a run that was killed at its very end left
-    beside them is removed.
+    They are judged by names and sizes: see `is_complete`. What a run that was killed at its very
+    end left beside them is removed.
 
     Args:
         run: See `run_settings`.

@@ -78,7 +78,7 @@ class RunSummary:
 
 @dataclass(slots=True)
 class Run:
-    """A run that is ready to go: whatever can be refused beforehand was not.
+    """A run that is ready to go: all inputs and outputs were checked.
 
     Attributes:
         request: What was asked for.
@@ -132,7 +132,7 @@ class Run:
     ) -> Generator[Progress]:
         """Go through the video once: see `segment_video`, also for what is raised.
 
-        Where results are known already, `results` gives them, in place of the network.
+        `results`, if given, gives each frame's result in place of the network.
         """
         from ddeal_core.runs.pipeline import render_video, segment_video
 
@@ -141,10 +141,13 @@ class Run:
         if results is not None or self.segmenter is None:
             assert results is not None
             return render_video(
-                *(self.source, results, self.writers, self.settings), stop=stop, finishing=finishing
+                self.source, results, self.writers, self.settings, stop=stop, finishing=finishing
             )
         return segment_video(
-            *(self.segmenter, self.source, self.masks, self.writers),
+            self.segmenter,
+            self.source,
+            self.masks,
+            self.writers,
             direction=self.request.direction,
             settings=self.settings,
             on_back=on_back,
@@ -249,7 +252,10 @@ def _prepare_tracking(
     run.is_complete = outputs.resume and outputs_complete(run.settings, writers)
     if outputs.resumable and not run.is_complete:
         run.journal = open_journal(
-            *(run.settings, network, source, writers),
+            run.settings,
+            network,
+            source,
+            writers,
             resume=outputs.resume,
             overwrite=outputs.overwrite,
         )

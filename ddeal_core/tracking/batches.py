@@ -69,7 +69,7 @@ class Batches(Generic[T]):
                 if not is_out_of_memory(error) or part.stop - part.start == 1:
                     raise
                 done = False
-            # out of the handler, where the error no longer keeps the tensors of its frames alive
+            # outside the handler, where the error's traceback no longer keeps tensors alive
             if not done:
                 self._halve(part.stop - part.start)
                 continue

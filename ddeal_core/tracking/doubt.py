@@ -28,7 +28,7 @@ _LEAST = 8.0  # pixels of them: smaller objects are not measured by their own si
 _WEIGHTS = (0.1, 0.3, 2.0, 0.5)  # of the four signs
 _FADES = 0.9  # how much of a doubt is left on the next frame: a mistake seldom mends itself
 _DOUBTFUL = 0.6
-_GAP = 3  # frames between two stretches that are told as one
+_GAP = 3  # frames: stretches no farther apart are joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class DoubtMeter:
 
 
 def stretches(doubts: dict[int, float]) -> tuple[Stretch, ...]:
-    """Join the frames that are doubtful to stretches, in order.
+    """Join doubtful frames into stretches, in order.
 
     Args:
         doubts: By frame, rising.

@@ -86,7 +86,7 @@ class Maps:
         parts = self._enlarged(predicted)
         _, first = next(parts)
         labels = torch.zeros(self._size, dtype=torch.uint8, device=first.device)
-        # beside given objects, how probable the background is shows at the end
+        # beside given objects, the background's probability is known only after all maps
         best = first[0].clone() if given is None else torch.zeros_like(first[0])
         rest = torch.ones_like(best)
         for place, part in chain([(1, first[1:])], parts):

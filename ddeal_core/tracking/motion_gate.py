@@ -13,15 +13,15 @@ from torch import Tensor
 
 from ddeal_core.tracking.merging import to_labels
 
-_THERE = 0.5  # share of a cell that counts as a place where the object was
+_THERE = 0.5  # share of a cell from which on the object was there
 
 
 def apply_motion_gate(merged: Tensor, shares: Tensor, reach: float) -> Tensor:
     """Take pieces away that no motion explains.
 
     An object's pieces (8-connected areas where it is the most probable one) stay if they come
-    within reach of its last mask. Those that do not stay where none does (it was hidden, or jumped
-    after all), or where one is larger than all near ones together.
+    within reach of its last mask. A piece that does not stays all the same where no piece does (the
+    object was hidden, or jumped after all), or where it is larger than all near ones together.
 
     Args:
         merged: Probabilities, background first, ``[1, 1 + K, H, W]``.

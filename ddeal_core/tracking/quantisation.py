@@ -18,8 +18,8 @@ def quantise(merged: Tensor) -> Tensor:
     """Quantise probabilities ``[1, 1 + K, h, w]``, background first.
 
     Objects are rounded down, so that their sum never exceeds 1, however many there are; the
-    background takes what they leave. The most probable class stays the most probable one: where
-    rounding hides by how little an object won, it takes a step or two from the background.
+    background takes what they leave. The most probable class stays the most probable one: an object
+    that won by less than rounding leaves takes a step or two from the background.
     """
     quantised = _completed((merged[:, 1:].float() * _ONE).floor())
     won = to_labels(merged)[0]

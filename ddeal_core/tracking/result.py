@@ -16,7 +16,7 @@ from ddeal_core.tracking.merging import soft_aggregation
 from ddeal_core.tracking.quantisation import quantise, with_background
 
 _EPS = 1e-6
-_UNSURE = 1e-3  # nobody is so sure that the other side does not count
+_UNSURE = 1e-3  # least probability to blend: a surer side would leave the other without a say
 
 
 class Result:
@@ -30,8 +30,7 @@ class Result:
         object_ids: Ids of the K objects known by now, in the order of the probabilities.
         maps: Probabilities at the network's size.
         labels: ``[H, W]`` uint8, id of the most probable object, 0 for the background.
-
-        is_final: Whether the edges are as they shall be: a matte, not the network's answer.
+        is_final: Whether the edges stay as they are, those of a matte and not the network's.
     """
 
     def __init__(
@@ -154,7 +153,10 @@ class Result:
     def cutout(self, image: NDArray[np.uint8]) -> Cutout:
         """What outputs of the frame ``[H, W, 3]`` are made of."""
         return Cutout.of(
-            *(image, self.labels, lambda: self.probabilities, self.object_ids),
+            image,
+            self.labels,
+            lambda: self.probabilities,
+            self.object_ids,
             is_final=self.is_final,
             cues=lambda: self.cues,
         )

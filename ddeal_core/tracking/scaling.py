@@ -1,10 +1,12 @@
 """Scaling of frames and masks to the resolution that the network sees."""
 
+from math import prod
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Small objects of small videos gain by it; beyond, there is nothing in a frame that is not seen.
+# Enlarging helps with small objects in small videos; more of it shows the network nothing new.
 _MOST_ENLARGED = 2
 
 
@@ -27,7 +29,7 @@ def scale_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.u
     """Bring ``[H, W, 3]`` to (height, width); the same array where it has that size."""
     if image.shape[:2] == size:
         return image
-    way = cv2.INTER_AREA if size < image.shape[:2] else cv2.INTER_CUBIC
+    way = cv2.INTER_AREA if prod(size) < prod(image.shape[:2]) else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, size[::-1], interpolation=way), np.uint8)
 
 
@@ -37,6 +39,6 @@ def scale_mask(
     """Bring ``[H, W]``, 0 to 1, to (height, width); ``nearest`` keeps 0 and 1 what they are."""
     if mask.shape == size:
         return mask
-    way = cv2.INTER_AREA if size < mask.shape else cv2.INTER_LINEAR
+    way = cv2.INTER_AREA if prod(size) < prod(mask.shape) else cv2.INTER_LINEAR
     way = cv2.INTER_NEAREST_EXACT if nearest else way
     return np.asarray(cv2.resize(mask, size[::-1], interpolation=way), np.float32)

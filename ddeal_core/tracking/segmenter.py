@@ -86,8 +86,8 @@ class Segmenter:
         weights_checksum: What manifests shall name the weights by; worked out if None.
         keep_cues: Give each result its `cues`. They are read when asked for; until then a result
             keeps the network's tensors of its frame.
-        copy: Leave the network as it is, and take a copy. False saves time and memory where nobody
-            else has it: it is in evaluation mode and laid out for images afterwards.
+        copy: Compute with a copy of `network`. False saves the copy's time and memory, and leaves
+            `network` in evaluation mode and in the memory format channels_last.
 
     Raises:
         InputError: The resolution or the look-ahead is too small, or no number; or CUDA graphs are

@@ -66,7 +66,9 @@ class Tracker:
         self._precision = precision
         self._short_side = short_side
         self._keep_cues = keep_cues
-        free = partial(_free, network)  # not of this tracker: it goes when nobody holds it
+        free = partial(
+            _free, network
+        )  # bound to the network, so that no reference cycle keeps the tracker
         self._heads: Batches[Prediction] = Batches("objects", free=free)
         self._frames: Batches[FrameEncoding] = Batches("frames", free=free)
         self._index = 0
@@ -182,7 +184,7 @@ class Tracker:
             yield
 
     def _predict(self, encoding: FrameEncoding, state: ObjectState) -> Prediction:
-        """Segment a frame, so many objects at once as memory allows."""
+        """Segment a frame, as many objects at once as memory allows."""
         height, width = (STRIDE * side for side in encoding.s16.shape[-2:])
         budget = _PIXELS_AT_ONCE if self._device.type == "cpu" else _PIXELS_AT_ONCE_ON_GPU
         most = max(1, budget // (height * width))
@@ -235,7 +237,10 @@ class Tracker:
         fresh: ObjectState | None = None
         if given is not None and ids:
             ids, masks, fresh = begin(
-                *(self._network, encoding, ids, partial(self._masks, given)),
+                self._network,
+                encoding,
+                ids,
+                partial(self._masks, given),
                 known=self._known,
                 followed=GivenObjects.of_state(self._object_ids, self._state),
             )

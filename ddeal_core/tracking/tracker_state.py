@@ -115,7 +115,7 @@ def _put_together(value: Any, tensors: dict[str, Tensor], device: torch.device) 
     if "class" in value:
         parts = {n: _put_together(part, tensors, device) for n, part in value["fields"].items()}
         return _CLASSES[value["class"]](**parts)
-    if 0 in value["shape"]:  # of a memory in which nothing was new
+    if 0 in value["shape"]:  # a memory that has kept nothing so far
         return torch.empty(value["shape"], device=device)
     flat, shape, stride = tensors[value["tensor"]], value["shape"], value["stride"]
     if not _is_dense(shape, stride) or flat.numel() != _extent(shape, stride):

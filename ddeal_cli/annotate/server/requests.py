@@ -37,7 +37,7 @@ def parsed(text: bytes | bytearray) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        InputError: It is none.
+        InputError: It is no JSON object.
     """
     try:
         record = parse_json(text.decode() or "{}")
@@ -100,7 +100,7 @@ def edges_of(record: dict[str, Any]) -> tuple[bool, Finishing]:
     """Whether edges are hard, and what finishing is wanted.
 
     Raises:
-        InputError: A value is none.
+        InputError: A value is of another kind, or out of range.
     """
     hard = record.get("hard", False)
     if not isinstance(hard, bool):

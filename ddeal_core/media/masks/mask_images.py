@@ -214,7 +214,7 @@ def _read(image: Image.Image, *, lossy: bool) -> Reading:
 
 
 def _by_colours(image: Image.Image) -> Image.Image:
-    """Let colours of the DAVIS palette say the ids; whoever writes a GIF numbers them anew."""
+    """Take a GIF in colours of the DAVIS palette by these: programs renumber its indices."""
     if image.mode != "P":
         return image
     shown = image.convert("RGB")

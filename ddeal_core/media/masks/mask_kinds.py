@@ -45,7 +45,7 @@ def from_grey(grey: NDArray[np.uint8], *, lossy: bool) -> Reading:
     """Take grey values as black and white, as ids, or as a soft mask.
 
     Raises:
-        MaskError: 255 fills areas beside areas of other values: it is no id, nor is this soft.
+        MaskError: 255 and other values fill areas: 255 is no id, and the mask is not soft.
     """
     values = np.unique(grey)
     marks = values[values > 0]

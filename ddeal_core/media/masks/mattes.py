@@ -37,8 +37,8 @@ def matte_folders(folder: Path) -> dict[int, Path]:
 def are_mattes(files: Sequence[Path]) -> bool:
     """Whether the masks of a video are soft: one answer for all, by some of them.
 
-    A single matte may look like black and white, or its shades like ids. So soft is what most
-    files look like that have anything in them.
+    A single matte may look like black and white, or its shades like ids. So the majority decides
+    among the files that show anything.
 
     Raises:
         MaskError: One of them cannot be read.

@@ -122,7 +122,7 @@ def blurred_background(image: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]
     _check(image, alpha, "alpha")
     height, width = alpha.shape
     sigma = _BLUR * min(height, width)
-    # a blur this wide has nothing that a smaller picture could not hold
+    # so wide a blur loses nothing in a smaller picture
     scale = max(1.0, sigma / 4)
     small = (max(1, round(width / scale)), max(1, round(height / scale)))
     # the object's fringe is left out too

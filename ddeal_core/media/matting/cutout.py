@@ -158,7 +158,7 @@ class Cutout:
 
     @cached_property
     def _covered(self) -> NDArray[np.float32] | None:
-        """Opacity that the colours are freed by, where it is not alpha."""
+        """Opacity by which the old background is taken out of the colours; None for alpha."""
         return None if self._shallow is None else self._shallow._covered
 
     def soft(self) -> NDArray[np.float32]:
@@ -178,7 +178,10 @@ class Cutout:
     ) -> Cutout:
         """The same frame with other labels and probabilities: see `of`."""
         other = Cutout.of(
-            *(self.image, labels, probabilities, self.object_ids),
+            self.image,
+            labels,
+            probabilities,
+            self.object_ids,
             is_final=self._is_final,
             cues=self._ask_cues,
         )

@@ -39,7 +39,7 @@ class SoundTrack:
 
     What becomes of a stream is found by trying, before the first frame: its first packets are
     muxed into nothing. Later on, each packet that is copied is tried in that way as well, so that
-    nothing which the muxer refuses comes near the picture.
+    a packet that the muxer refuses never reaches the file with the picture.
 
     Nothing has been muxed into the container yet, whose format FFmpeg calls `container_name`.
     `origin` are the seconds of the source that are the output's 0; what is before is left out.

@@ -94,7 +94,7 @@ class VideoWriter(ResultWriter):
         # overlays and flat or foreign backgrounds are SDR
         self._hdr = self._deep and source.info.hdr is not None and recipe.kind == "alpha"
         self._colour = source.info.hdr if self._hdr and source.info.hdr else source.info.colour
-        # what HDR looks like as SDR has no planes of its own
+        # the source's own planes are kept, but for mattes and for HDR that is shown as SDR
         self._own = recipe.kind != "matte" and self._hdr == (source.info.hdr is not None)
         # ProRes has no full range
         self._full = self._deep and source.info.full_range and recipe.codec != "prores_ks"
@@ -249,7 +249,7 @@ class VideoWriter(ResultWriter):
         else:
             pts = round(frame.pts * frame.time_base / self._time_base)
         if self._origin is None:
-            # what is before 0 would be left out, or put anywhere, by containers and players
+            # containers and players drop what is before 0, or move it anywhere
             zero = round(self._zero / self._time_base)
             self._origin = pts if self._shift_to_zero or pts < zero else zero
         pts -= self._origin

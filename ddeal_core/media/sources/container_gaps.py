@@ -21,8 +21,8 @@ from ddeal_core.media.sources.timeline import OnJoin, Timeline
 
 _HEADER, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675  # elements of EBML
 _MOST_ELEMENTS = 10_000
-_BETWEEN = 4096  # bytes; headers of clusters have some dozens
-_AT_THE_END = 0.01  # of the file: an index and tags come there
+_BETWEEN = 4096  # bytes between packets that are no hole; headers of clusters have some dozens
+_AT_THE_END = 0.01  # share of the file behind the packets that is no hole: an index and tags
 
 
 def without_holes(

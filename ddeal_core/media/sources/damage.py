@@ -19,7 +19,7 @@ class DamageRecord:
         source: For messages.
         on_error: What was done about them.
         ranges: First and last number of each run of lost frames, rising.
-        unheld: Lost frames that came before any good one, and were left out for want of it.
+        unheld: Lost frames before the first good one, which could not be held and were left out.
         others: What else was wrong, one sentence each: holes in the file, a missing end.
     """
 

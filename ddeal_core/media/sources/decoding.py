@@ -28,7 +28,7 @@ from ddeal_core.media.sources.ledger import Ledger
 from ddeal_core.media.tone_mapping import HDR_TRANSFERS
 
 _log = logging.getLogger(__name__)
-_OTHER_CLOCK = 60  # seconds
+_OTHER_CLOCK = 60  # seconds from the container's start to a picture of another recording
 
 
 def reason(error: Exception) -> str:
@@ -105,7 +105,9 @@ def clock_zero(container: InputContainer, first: av.VideoFrame) -> Fraction:
     time_base = to_fraction(first.time_base)
     if first.pts is not None and time_base is not None:
         shown = first.pts * time_base
-        if abs(shown - zero) > _OTHER_CLOCK:  # the earliest of several that were joined
+        if (
+            abs(shown - zero) > _OTHER_CLOCK
+        ):  # the start is that of another of the joined recordings
             return shown
     return zero
 
@@ -132,7 +134,7 @@ def pictures_of(
         stream: What they belong to.
         named: For messages.
         promised: Packets that there must be, or None where the container only estimates.
-        checked: Complain of damage; without, give what the decoder makes of it.
+        checked: Raise at damage; if False, give what the decoder makes of it.
         ledger: Where packets and pictures are noted. With several threads, FFmpeg may lose the
             last pictures and say nothing.
 
@@ -148,7 +150,8 @@ def pictures_of(
             if ledger is not None and packet.size:
                 ledger.add_packet(packet)
             cut_off = packet.is_corrupt and checked
-            decoded = stream.decode(None) if cut_off else packet.decode()  # else those on their way
+            # where a packet is damaged, give the pictures that are in the decoder already
+            decoded = stream.decode(None) if cut_off else packet.decode()
             for picture in decoded:
                 if cut_off and _is_behind(picture, packet):
                     break
@@ -172,7 +175,7 @@ def pictures_of(
 
 
 def _is_behind(picture: av.VideoFrame, packet: Packet[VideoStream]) -> bool:
-    """Whether a picture is shown after that of a packet, which comes later where frames refer."""
+    """Whether a picture is shown after the picture of a packet."""
     return picture.pts is not None and packet.pts is not None and picture.pts > packet.pts
 
 

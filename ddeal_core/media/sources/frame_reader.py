@@ -24,7 +24,7 @@ from ddeal_core.media.sources.video_source import VideoSource
 
 Image = NDArray[np.uint8]
 
-_FORWARD = 48  # frames: decoding on is cheaper than seeking as long as the way is short
+_FORWARD = 48  # frames up to which decoding on is cheaper than seeking
 _BEHIND = 6  # frames kept on the way to one that was sought: people step backwards
 
 

@@ -23,7 +23,7 @@ class Lost:
 
 
 class Ledger:
-    """Holds the pictures that come out against the packets that went in, by time stamp.
+    """Matches the pictures that come out with the packets that went in, by time stamp.
 
     Until something fails, pictures pass as they come. From then on decoders give them in any order
     and leave some out, so each waits until no earlier one can come.
@@ -94,7 +94,7 @@ class Ledger:
                 yield picture
             elif why is not None or self._one_to_one:
                 yield Lost(stamp, duration or None, why or "the decoder gave no picture of it")
-        if self._trouble:  # out of order behind damage, and given up already
+        if self._trouble:  # pictures that come after they were given up
             self._there.clear()
 
 

@@ -28,9 +28,10 @@ _log = logging.getLogger(__name__)
 
 # As in the ffmpeg program: what goes back by more, or ahead by more, is another clock.
 _BACK, _AHEAD = Fraction(1, 10), Fraction(10)  # seconds
-_GAP = Fraction(1)  # seconds without anything that are told of
-_JUST = Fraction(1, 4)  # seconds after which a stream goes on where one time stamp was wrong
+_GAP = Fraction(1)  # seconds: a longer gap is told of
+_JUST = Fraction(1, 4)  # seconds by which a stream is off that goes back to its old recording
 _APART = Fraction(5)  # seconds by which streams of one recording may be apart in a file
+_OVERLAP = Fraction(11, 10)  # seconds by which sound may overlap where recordings meet
 
 
 @dataclass(slots=True)
@@ -60,8 +61,8 @@ class Timeline:
     Args:
         container: What is read, from its beginning; not sought in.
         path: The file, to look at the bytes where recordings meet; None for a stream.
-        on_join: Called where the second recording begins with 0, and where the clock of all
-            streams jumps ahead by less than would show another clock with the seconds of the gap.
+        on_join: Called with 0 where the second recording begins; and with the seconds of the gap
+            where all streams jump ahead by more than 1 s, but not by the 10 s of another clock.
     """
 
     def __init__(
@@ -78,14 +79,15 @@ class Timeline:
     def packets(self) -> Iterator[Packet[Any]]:
         """Give the packets of all streams; times of pictures and sound run on.
 
-        In a transport stream FFmpeg flags the picture before the one whose data have a hole or
-        which is the last before a hole, and the last but one of a recording, for the counters
-        begin anew. Here those are flagged that a hole touches, and none where recordings meet.
+        FFmpeg sets the corrupt flag on the picture of a transport stream that comes before the
+        damaged one. The hole may lie in that one or behind it, so that one and its follower are
+        flagged here instead. It also flags the last but one picture of a recording, as the packet
+        counters begin anew behind the last one: where recordings meet, no picture is flagged here.
         """
         timed = {*self._container.streams.video, *self._container.streams.audio}
         in_parts = self._container.format.name == "mpegts"
         announced: set[int] = set()  # streams whose next picture has a hole
-        suspects: dict[int, Packet[Any]] = {}  # such pictures, unless a recording ends with them
+        suspects: dict[int, Packet[Any]] = {}  # such pictures, sound if a recording ends with them
         for packet in self._container.demux():
             if packet.stream not in timed:
                 yield packet
@@ -99,7 +101,7 @@ class Timeline:
                     suspect.is_corrupt = is_hole = not another
                     yield suspect
                 is_meant = index in announced and packet.size and not another
-                # where nothing is missing, one time stamp may be wrong
+                # without a hole, a time stamp that seems to be another clock's may just be wrong
                 another &= suspect is not None or index in announced
                 announced.discard(index)
                 if packet.is_corrupt:
@@ -200,40 +202,49 @@ class Timeline:
     def _recording(self, index: int, at: Fraction, shown: Fraction, slack: Fraction) -> _Recording:
         """Find the recording that a packet of a stream belongs to, or begin another."""
         place = self._places.get(index)
+        found = None if place is None else self._own_recording(place, at, slack)
+        found = found or self._recording_of_others(index, at)
+        if found is None and place is None and self._recordings and not self._jumps:
+            found = self._recordings[-1]
+        return found or self._next_recording(shown)
+
+    def _own_recording(
+        self, place: _StreamPosition, at: Fraction, slack: Fraction
+    ) -> _Recording | None:
+        """The recording that a stream is in, or has just left, if a packet goes on there."""
+        here, before = at + place.recording.shift, place.before
+        rises, late = here > place.last - slack, here - place.due
+        if rises and abs(late) <= _BACK:
+            return place.recording
+        if before is not None:
+            there = at + before.recording.shift
+            if there > before.last and abs(there - before.due) <= _JUST:
+                return before.recording  # one time stamp was wrong
+        return place.recording if rises and (late <= _AHEAD or not self._jumps) else None
+
+    def _recording_of_others(self, index: int, at: Fraction) -> _Recording | None:
+        """The recording in which a packet is nearest to where the other streams are, if near."""
+        place = self._places.get(index)
         others = [other.due for key, other in self._places.items() if key != index]
-        beside = max(others, default=None)
-        earliest = None
-        if place is not None:
-            known, off = place.recording, at + place.recording.shift - place.due
-            rises = at + known.shift > place.last - slack
-            if abs(off) <= _BACK and rises:
-                return known
-            before = place.before
-            if before is not None:
-                again = at + before.recording.shift
-                if again > before.last and abs(again - before.due) <= _JUST:
-                    return before.recording  # one time stamp was wrong
-            earliest = place.last - _BACK
-            if rises and (off <= _AHEAD or not self._jumps):
-                return known
-            earliest -= Fraction(1)  # sound may overlap where recordings meet
-        elif not self._recordings:
-            self._recordings.append(_Recording(Fraction(0)))
-            return self._recordings[0]
-        if beside is not None:
-            fitting = [
-                each
-                for each in self._recordings
-                if abs(at + each.shift - beside) <= (_APART if place is not None else _AHEAD)
-                and (earliest is None or at + each.shift >= earliest)
-                and (place is None or each is not place.recording or at + each.shift > place.last)
-            ]
-            if fitting:
-                return min(fitting, key=lambda each: abs(at + each.shift - beside))
-        if place is None and not self._jumps:
-            return self._recordings[-1]
-        begins = max(other.end for other in self._places.values())
-        self._recordings.append(_Recording(begins - shown))
+        if not others:
+            return None
+
+        def distance(each: _Recording) -> Fraction:
+            return abs(at + each.shift - max(others))
+
+        def fits(each: _Recording) -> bool:
+            if place is None:
+                return distance(each) <= _AHEAD
+            goes_on = each is not place.recording or at + each.shift > place.last
+            overlaps = at + each.shift < place.last - _OVERLAP
+            return distance(each) <= _APART and goes_on and not overlaps
+
+        return min(filter(fits, self._recordings), key=distance, default=None)
+
+    def _next_recording(self, shown: Fraction) -> _Recording:
+        """Begin a recording where all that was shown so far ends."""
+        ends = [place.end for place in self._places.values()]
+        self._recordings.append(_Recording(max(ends) - shown if ends else Fraction(0)))
         if self._on_join is not None and len(self._recordings) == 2:
             self._on_join(Fraction(0))
         return self._recordings[-1]

@@ -24,8 +24,8 @@ def pictures_and_losses(
 ) -> Iterator[av.VideoFrame | Lost]:
     """Decode packets; each that fails gives a `Lost` in the place that its time stamp says.
 
-    One packet goes in and one picture comes out, in one thread of packets: with several, FFmpeg
-    reports a failure behind the packets that came after it.
+    One thread decodes packet after packet: with several, FFmpeg reports a failure only when it has
+    taken later packets.
 
     Args:
         packets: The stream's, the empty one of the end included.

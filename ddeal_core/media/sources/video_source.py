@@ -49,9 +49,9 @@ class VideoSource(DecodedSource):
 
     Rotation, mirroring and the sample aspect ratio are applied, interlaced pictures are made
     whole, HDR is shown as SDR; time stamps are passed through. The size is that of the first
-    frame; later frames of another size are scaled to it. Where bytes are missing between frames,
-    nobody knows how many: unless it stops there they are warned of, and frames behind them are
-    numbered as if there had been none.
+    frame; later frames of another size are scaled to it. Where bytes are missing, nobody knows how
+    many frames are: unless `on_error` is "stop", a warning says so, and the frames behind them are
+    numbered as if no frame were missing.
 
     Args:
         path: The file.
@@ -104,7 +104,7 @@ class VideoSource(DecodedSource):
         return file_identity(self.path, MediaError)
 
     def __iter__(self) -> Generator[Frame]:
-        """Decode from the beginning; with several threads of packets where it stops at damage.
+        """Decode from the beginning, in several threads where `on_error` is "stop".
 
         Raises:
             MediaError: A packet is damaged or missing; the message has the frame's number.
