@@ -20,7 +20,7 @@ from ddeal_cli.training_data import DataChoice
 from ddeal_core.datasets import SyntheticConfig
 from ddeal_core.datasets.packed_index import PackedIndex, PackedPart
 from ddeal_core.media import write_mask
-from ddeal_core.media.outputs.coco_writer import pack_counts
+from ddeal_core.media.masks.run_lengths import pack_counts
 from ddeal_core.media.outputs.manifest import FileRecord, FrameRecord, Manifest
 from ddeal_core.network import Ddeal, NetworkConfig, TrackerConfig
 from ddeal_core.training import RECIPES

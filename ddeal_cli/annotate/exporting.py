@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from ddeal_cli.annotate.project import Project
 from ddeal_cli.annotate.result_store import GivenMasks
 from ddeal_core.errors import InputError
-from ddeal_core.finishing import UNFINISHED, Finisher, Finishing
+from ddeal_core.finishing import Finisher
 from ddeal_core.media.frame import Frame
+from ddeal_core.media.masks.label_images import ids_in
 from ddeal_core.media.matting.background import GREEN
 from ddeal_core.media.matting.composites import over
 from ddeal_core.media.outputs.opening import check_free
@@ -68,62 +69,51 @@ class Exporter:
         self._begun: set[str] = set()
         self._folders: dict[str, FolderWriter] = {}
 
-    def preview(
-        self, project: Project, index: int, *, hard: bool, finishing: Finishing
-    ) -> NDArray[np.uint8]:
+    def preview(self, project: Project, index: int, edges: OutputOptions) -> NDArray[np.uint8]:
         """Show a frame as it would be exported, before green; steadying needs the frames before.
 
         Returns:
             HxWx3 uint8 RGB.
 
         Raises:
-            InputError: There is no such frame, or the edges cannot be both hard and soft.
+            InputError: There is no such frame.
             MediaError: It cannot be read.
         """
-        OutputOptions((), hard=hard, finishing=finishing)  # whether they go together
         shown = project.shown(index)
         result = project.results.get(index, self._segmenter.device)
         if result is None or not np.array_equal(result.labels, shown):  # marked since
-            ids = tuple(int(i) for i in np.unique(shown) if i)
-            result = Result.of_labels(shown, index=index, object_ids=ids)
-        finisher = Finisher(replace(finishing, steady=False))
+            result = Result.of_labels(shown, index=index, object_ids=ids_in(shown))
+        finisher = Finisher(replace(edges.finishing, steady=False))
         cutout = finisher.finish(result.cutout(project.frames.read(index)))
-        return over(cutout.paint(hard=hard), cutout.opacity(hard=hard), GREEN)
+        return over(cutout.paint(hard=edges.hard), cutout.opacity(hard=edges.hard), GREEN)
 
     def steps(
         self,
         project: Project,
         given: GivenMasks,
         wanted: Sequence[Export],
-        *,
-        hard: bool = False,
-        finishing: Finishing = UNFINISHED,
+        edges: OutputOptions,
     ) -> Generator[int]:
         """Write outputs in one pass, step by step.
 
         Fresh results are written as they are; where some are missing, the network runs over the
         video, and its results are kept.
 
-        `finishing` is what is done to masks; results are kept as they were.
+        `edges` say whether these are hard, and how masks are finished; results are kept as they
+        were.
 
         Yields:
             The number of each frame that was written.
 
         Raises:
-            InputError: Nothing is wanted or marked, edges cannot be as they are wanted, or an
-                output is there already.
+            InputError: Nothing is wanted or marked, or an output is there already.
         """
         if not wanted:
             raise InputError("choose at least one output")
         if not given.frames:
             raise InputError("there is nothing to export: mark an object first")
-        outputs = OutputOptions(
-            [f"{each.kind}={self.folder / each.name}" for each in wanted],
-            hard=hard,
-            finishing=finishing,
-            overwrite=True,
-            resumable=False,
-        )
+        names = [f"{each.kind}={self.folder / each.name}" for each in wanted]
+        outputs = replace(edges, names=names, overwrite=True, resumable=False)
         return self._steps(project, given, wanted, outputs)
 
     def _steps(

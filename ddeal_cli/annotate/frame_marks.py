@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ddeal_cli.annotate.marks import Box, Click, Mark, Point, Stroke
 from ddeal_core.interaction import Hints, first_mask
+from ddeal_core.media.masks.label_images import ids_in
 
 if TYPE_CHECKING:
     from ddeal_core.interaction.mask_finder import Picture
@@ -88,8 +89,7 @@ class FrameMarks:
     @classmethod
     def of_mask(cls, labels: Labels) -> FrameMarks:
         """Marks that are a whole mask, as from a file."""
-        ids = tuple(int(value) for value in np.unique(labels) if value)
-        return cls((labels.shape[0], labels.shape[1]), ids, LabelMap.of(labels))
+        return cls((labels.shape[0], labels.shape[1]), ids_in(labels), LabelMap.of(labels))
 
     @cached_property
     def mask(self) -> LabelMap:
@@ -108,14 +108,14 @@ class FrameMarks:
     @cached_property
     def given(self) -> tuple[int, ...]:
         """Ids that the mask shows, rising: an object without a pixel cannot be given."""
-        return tuple(int(value) for value in np.unique(self.mask.labels()) if value)
+        return ids_in(self.mask.labels())
 
     def marked(self, mark: Mark, image: NDArray[np.uint8] | Picture, before: Labels) -> FrameMarks:
         """Add a mark, on the frame or a `Picture` of it.
 
         `before` is HxW: the masks of objects not marked here so far, such as the network's.
         """
-        own = self._taking_up(mark.object_id, before)
+        own = self._with_object(mark.object_id, before)
         if isinstance(mark, Stroke) and mark.tool in ("brush", "eraser"):
             return own._painted(mark)
         return own._hinted(mark)._cut_out(image)
@@ -152,7 +152,7 @@ class FrameMarks:
     def _layer(self, layer: LabelMap | None) -> Labels:
         return np.zeros(self.size, np.uint8) if layer is None else layer.labels()
 
-    def _taking_up(self, object_id: int, before: Labels) -> FrameMarks:
+    def _with_object(self, object_id: int, before: Labels) -> FrameMarks:
         """With the object among those marked, as it was before."""
         if object_id in self.objects:
             return self

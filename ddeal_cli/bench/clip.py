@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ddeal_cli.sample import VIDEO, sample_labels
 from ddeal_core.errors import InputError, MediaError
+from ddeal_core.media.masks.label_images import ids_in
 from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID, read_mask
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.outputs.writers import open_writer
@@ -72,7 +73,7 @@ class BenchClip:
     @property
     def objects(self) -> int:
         """How many the mask shows."""
-        return len(np.unique(self.mask[self.mask > 0]))
+        return len(ids_in(self.mask))
 
     def spare(self, measured: int) -> int | None:
         """Frames of a file beside the measured, the first and the counted one; None for any."""

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.media.masks.label_images import ids_in
 from ddeal_core.settings import Range
 
 IGNORE = 255
@@ -39,8 +40,7 @@ class Clip:
     @property
     def object_ids(self) -> tuple[int, ...]:
         """Ids present anywhere in the clip, ascending, without 0 and 255."""
-        present = np.flatnonzero(np.bincount(self.labels.ravel(), minlength=256))
-        return tuple(int(i) for i in present if i not in (0, IGNORE))
+        return ids_in(self.labels, ignore=IGNORE)
 
     def __len__(self) -> int:
         return len(self.images)

@@ -11,7 +11,8 @@ from ddeal_core.datasets.arrays import Array
 from ddeal_core.datasets.clip import IGNORE
 from ddeal_core.datasets.pictures import MAX_SIDE, read_image
 from ddeal_core.datasets.stills import Still, Stills
-from ddeal_core.errors import DatasetError
+from ddeal_core.errors import DatasetError, InputError
+from ddeal_core.media.masks.run_lengths import mask_of_runs, unpack_counts
 from ddeal_core.text_files import parsing, read_json
 
 _FARTHEST = 1e6  # pixels
@@ -25,7 +26,8 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> Array:
         ``[height, width]`` uint8, 0 or 1.
 
     Raises:
-        DatasetError: The field has another form, or runs that do not fill the image.
+        DatasetError: The field has another form.
+        MaskError: Run lengths do not add up to the image.
     """
     if isinstance(segmentation, Mapping):
         counts, size = segmentation.get("counts"), segmentation.get("size")
@@ -34,10 +36,10 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> Array:
                 f"run lengths are for {size} pixels, the image has {[height, width]}"
             )
         if isinstance(counts, str):
-            counts = _unpack_counts(counts)
+            counts = unpack_counts(counts)
         if not isinstance(counts, list):
             raise DatasetError("run lengths must be a list or a string")
-        return decode_rle(counts, height, width)
+        return mask_of_runs(counts, height, width)
     if not isinstance(segmentation, list):
         raise DatasetError("a segmentation must be a list of polygons or an object of run lengths")
     mask = np.zeros((height, width), np.uint8)
@@ -50,44 +52,6 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> Array:
         # COCO counts from the corner of a pixel, OpenCV from its centre.
         cv2.fillPoly(mask, [np.floor(points).astype(np.int32)], 1)
     return mask
-
-
-def decode_rle(counts: list[int], height: int, width: int) -> Array:
-    """Decode plain run lengths: zeros first, down the columns.
-
-    Returns:
-        ``[height, width]`` uint8, 0 or 1.
-
-    Raises:
-        DatasetError: The runs do not add up to the image.
-    """
-    try:
-        runs = np.asarray(counts, dtype=np.int64)
-    except OverflowError:
-        raise DatasetError("a run length is larger than any image") from None
-    if runs.sum() != height * width or (runs < 0).any():
-        raise DatasetError(f"run lengths add up to {runs.sum()}, not {height} x {width}")
-    values = np.arange(len(runs), dtype=np.uint8) & 1
-    return np.ascontiguousarray(np.repeat(values, runs).reshape(width, height).T)
-
-
-def _unpack_counts(text: str) -> list[int]:
-    """Unpack COCO's string: 5 bits a character, low ones first, as differences to two back."""
-    counts: list[int] = []
-    value = shift = 0
-    for character in text:
-        code = ord(character) - 48
-        value |= (code & 0x1F) << shift
-        shift += 5
-        if code & 0x20:
-            continue
-        if code & 0x10:
-            value -= 1 << shift
-        if len(counts) > 2:
-            value += counts[-2]
-        counts.append(value)
-        value = shift = 0
-    return counts
 
 
 def _inside(folder: Path, name: object) -> Path:
@@ -146,7 +110,7 @@ def _read_still(item: CocoImage) -> Still:
     for annotation in item.annotations:
         try:
             mask = decode_segmentation(annotation["segmentation"], height, width)
-        except (DatasetError, ValueError, TypeError) as error:
+        except (InputError, ValueError, TypeError) as error:
             name = annotation.get("id", "without id")
             raise DatasetError(f"{item.json}: annotation {name}: {error}") from error
         masks.append((bool(annotation.get("iscrowd")), int(mask.sum()), mask))

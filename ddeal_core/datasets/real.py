@@ -122,8 +122,7 @@ class RealClips:
         """Frames to take, the first of them annotated; played to and fro where too few."""
         known = np.array(sequence.annotated_indices)
         total = len(sequence.frames)
-        sparse = len(known) > 1 and float(np.median(np.diff(known))) > 1
-        sparse = sparse or len(known) < 0.5 * total
+        sparse = _has_gaps(sequence) or len(known) < 0.5 * total
         pool = known if sparse and len(known) > 1 else np.arange(total)
         start = int(rng.choice(known))
         place = int(np.searchsorted(pool, start))
@@ -181,15 +180,22 @@ def sampled_frames(sequence: DatasetSequence) -> list[int]:
 
     One that is annotated here and there is sampled at its annotated frames alone. Between two of
     these that are no neighbours, one frame stays: it keeps them apart, so that the sequence is
-    still seen to be one of this kind.
+    still seen to be one of this kind. One whose few annotated frames are neighbours keeps all
+    frames, without which it would not be seen to be sparse.
     """
     known = sequence.annotated_indices
-    if len(known) < 2 or float(np.median(np.diff(known))) <= 1:
+    if not _has_gaps(sequence):
         return list(range(len(sequence.frames)))
     kept = [known[0]]
     for before, index in pairwise(known):
         kept += [index] if index == before + 1 else [before + 1, index]
     return kept
+
+
+def _has_gaps(sequence: DatasetSequence) -> bool:
+    """Whether most annotated frames have no annotated neighbour."""
+    known = sequence.annotated_indices
+    return len(known) > 1 and float(np.median(np.diff(known))) > 1
 
 
 def read_ids(path: Path) -> Array:

@@ -18,6 +18,7 @@ from ddeal_core.media.matting.composites import blurred_background, over, overla
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.media.matting.edges import foreground_colours, refine_alpha
 from ddeal_core.media.outputs.coco_writer import CocoWriter
+from ddeal_core.media.outputs.look import OutputLook
 from ddeal_core.media.outputs.manifest import (
     Manifest,
     Verdict,
@@ -61,6 +62,7 @@ __all__ = [
     "Mask",
     "MaskFolderWriter",
     "MatteFolderWriter",
+    "OutputLook",
     "ResultWriter",
     "RgbaFolderWriter",
     "Verdict",

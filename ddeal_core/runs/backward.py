@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ddeal_core.choices import Direction
 from ddeal_core.errors import MaskError
+from ddeal_core.media.masks.label_images import ids_in
 from ddeal_core.media.sources.backwards import backwards
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.runs.journal import Pass
@@ -56,7 +57,7 @@ class BackwardTracking:
         first: dict[int, NDArray[np.uint8]] = {}
         begins: dict[int, int] = {}
         for index, labels in masks.items():
-            fresh = [int(i) for i in np.unique(labels) if i and int(i) not in begins]
+            fresh = [i for i in ids_in(labels) if i not in begins]
             begins.update(dict.fromkeys(fresh, index))
             if fresh and index > start:
                 first[index] = np.where(np.isin(labels, fresh), labels, 0)
@@ -66,9 +67,8 @@ class BackwardTracking:
     def _between(cls, masks: Masks) -> BackwardTracking:
         keys: dict[int, list[int]] = {}
         for index, labels in masks.items():
-            for number in np.unique(labels):
-                if number:
-                    keys.setdefault(int(number), []).append(index)
+            for number in ids_in(labels):
+                keys.setdefault(number, []).append(index)
         keys = {number: frames for number, frames in keys.items() if len(frames) > 1}
         if not keys:
             raise MaskError("no object has masks on two frames to be followed between")

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ddeal_core.choices import Direction
 from ddeal_core.errors import InputError, MaskError, MediaError
 from ddeal_core.interaction.first_mask import image_at, mask_from_hints
-from ddeal_core.media.masks.mask_images import Mask, MaskLike, labels_of
+from ddeal_core.media.masks.label_images import ids_in
+from ddeal_core.media.masks.mask_images import Mask, MaskLike, labels_by_frame, labels_of
 from ddeal_core.media.masks.mask_set import mask_files, read_masks
 from ddeal_core.media.sources.backwards import last_frame
 from ddeal_core.media.sources.frame_source import FrameSource
@@ -110,13 +111,10 @@ def check_masks(masks: Mapping[int, MaskLike], source: FrameSource) -> dict[int,
         MaskError: A mask has no object, another size than the video, or belongs to a frame that
             is not in the range.
     """
-    if not masks:
-        raise MaskError("no mask is given: at least one object must begin somewhere")
+    given = labels_by_frame(masks)
     height, width = source.info.size
     promised = None if source.info.exact_count is None else source.start + source.info.exact_count
-    given: dict[int, NDArray[np.uint8]] = {}
-    for index, mask in sorted(masks.items()):
-        labels = labels_of(mask)
+    for index, labels in given.items():
         if index < source.start:
             raise MaskError(
                 f"a mask is given for frame {index}, before the first frame {source.start}"
@@ -133,15 +131,12 @@ def check_masks(masks: Mapping[int, MaskLike], source: FrameSource) -> dict[int,
                 f"the mask for frame {index} is {size}, the video {width}x{height}: "
                 "give a mask of the video's size"
             )
-        if not labels.any():
-            raise MaskError(f"the mask for frame {index} is empty: it shows no object")
-        given[index] = labels
     return given
 
 
 def references(given: Mapping[int, NDArray[np.uint8]]) -> dict[int, NDArray[np.uint8]]:
     """The masks of objects that have several masks, which a tracker is told beforehand."""
-    counts = Counter(int(i) for labels in given.values() for i in np.unique(labels) if i)
+    counts = Counter(i for labels in given.values() for i in ids_in(labels))
     several = [i for i, count in counts.items() if count > 1]
     told = {i: np.where(np.isin(labels, several), labels, 0) for i, labels in given.items()}
     return {i: labels for i, labels in told.items() if labels.any()}
@@ -189,4 +184,4 @@ def _as_mask(labels: MaskLike) -> Mask:
     if isinstance(labels, Mask):
         return labels
     own = labels_of(labels)
-    return Mask(own, tuple(int(value) for value in np.unique(own) if value), "given as an array")
+    return Mask(own, ids_in(own), "given as an array")

@@ -9,18 +9,18 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from ddeal_core.choices import DeviceName, Direction, HintMethod, OnError, OutputKind, Precision
 from ddeal_core.errors import InputError
 from ddeal_core.finishing.options import UNFINISHED, Finishing
 from ddeal_core.media.masks.mask_images import MaskLike
+from ddeal_core.media.outputs.look import LookOptions, OutputLook
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from ddeal_core.interaction.hints import Hints
-    from ddeal_core.media.matting.background import Background, Colour
     from ddeal_core.network.config import Ablation
     from ddeal_core.tracking.segmenter import Segmenter
 
@@ -82,23 +82,18 @@ class VideoRequest:
     @property
     def mask_names(self) -> tuple[str, ...]:
         """Names of masks; empty where label maps are given."""
-        return () if isinstance(self.masks, Mapping) else _names(self.masks)
+        return () if isinstance(self.masks, Mapping) else cast("tuple[str, ...]", self.masks)
 
 
 @dataclass(frozen=True, slots=True)
-class OutputOptions:
-    """The outputs of a run.
+class OutputOptions(OutputLook):
+    """The outputs of a run, and how they look.
 
     Attributes:
         names: One or several files and folders, each with its kind before it if wanted
             (``"matte=key.mp4"``): see `open_outputs`.
         kind: Of outputs that do not say theirs and whose names fit it.
-        background: What is shown behind the objects: a colour, "blur", or the file of an image
-            or a video.
-        hard: Whether alpha is 0 or 255.
-        depth: Bits of mattes and colours where the output can hold them; the source's if None.
         finishing: What is done to masks before outputs are made of them.
-        sound: Whether videos carry the source's sound along.
         cues: Where to draw what led to the answer: see `open_cue_writer`.
         cue_frames: Frames of the cues: see `FrameChoice.parse`.
         keep: Files that must not be written over, besides the video and the masks.
@@ -110,11 +105,7 @@ class OutputOptions:
 
     names: Named | Sequence[Named]
     kind: OutputKind | None = None
-    background: Named | Colour | Background | None = None
-    hard: bool = False
-    depth: Literal[8, 16] | None = None
     finishing: Finishing = UNFINISHED
-    sound: bool = True
     cues: Named | Sequence[Named] = ()
     cue_frames: str | None = None
     keep: Sequence[Path] = ()
@@ -131,15 +122,15 @@ class OutputOptions:
     @property
     def output_names(self) -> tuple[str, ...]:
         """Names of the outputs."""
-        return _names(self.names)
+        return cast("tuple[str, ...]", self.names)
 
     @property
     def cue_names(self) -> tuple[str, ...]:
         """Names of the outputs of cues."""
-        return _names(self.cues)
+        return cast("tuple[str, ...]", self.cues)
 
 
-class CutOutOptions(TypedDict, total=False):
+class CutOutOptions(LookOptions, total=False):
     """What `cut_out` takes by name: all else of `VideoRequest` and `OutputOptions`."""
 
     hints: Mapping[int, Hints] | HintReader | None
@@ -155,11 +146,7 @@ class CutOutOptions(TypedDict, total=False):
     on_error: OnError
     max_pixels: int | None
     kind: OutputKind | None
-    background: Named | Colour | Background | None
-    hard: bool
-    depth: Literal[8, 16] | None
     finishing: Finishing
-    sound: bool
     cues: Named | Sequence[Named]
     cue_frames: str | None
     keep: Sequence[Path]

@@ -191,12 +191,9 @@ def open_run(
             outputs.output_names,
             source=source,
             kind=outputs.kind,
-            background=outputs.background,
-            hard=outputs.hard,
-            depth=outputs.depth,
-            sound=outputs.sound,
             overwrite=True,  # asked below, where an unfinished run is known of
             keep=[*masks, *outputs.keep],
+            look=outputs,
         )
         run = Run(request, outputs, source, writers)
         try:

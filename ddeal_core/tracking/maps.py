@@ -14,6 +14,25 @@ from ddeal_core.tracking.merging import update_argmax
 _PIXELS_AT_ONCE = 1 << 24  # of enlarged maps
 
 
+def overruled(merged: Tensor, masks: Tensor) -> Tensor:
+    """Let masks that are given overrule what was predicted, at the network's size.
+
+    What was predicted for their objects outside the masks has fallen to the background, as in
+    `Maps`, which does the same at the frame's size.
+
+    Args:
+        merged: Background and predicted objects, ``[1, 1 + K, h, w]``.
+        masks: Given objects, from 0 to 1, ``[1, N, h, w]``.
+
+    Returns:
+        ``[1, 1 + K + N, h, w]``, the given objects last.
+    """
+    background = torch.zeros_like(merged)
+    background[:, :1] = 1 - merged.sum(dim=1, keepdim=True)
+    free = 1 - masks.sum(dim=1, keepdim=True)
+    return torch.cat([(merged + background) * free, masks], dim=1)
+
+
 class Given:
     """Objects that were given on a frame: their masks overrule what was predicted.
 

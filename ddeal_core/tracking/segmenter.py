@@ -17,7 +17,7 @@ from ddeal_core.errors import InputError, MaskError
 from ddeal_core.inference.network import InferenceNetwork, for_inference
 from ddeal_core.inference.replay import CudaGraphs
 from ddeal_core.media.identity import sha256_of_array, sha256_of_file
-from ddeal_core.media.masks.mask_images import MaskLike, labels_of
+from ddeal_core.media.masks.mask_images import MaskLike, labels_by_frame
 from ddeal_core.network.config import Ablation, NetworkConfig
 from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.settings import Range, check_value
@@ -221,7 +221,9 @@ class Segmenter:
                 frame that the video does not have.
             InputError: A frame has another type or size than the first.
         """
-        given = _by_frame(masks)
+        given = labels_by_frame(masks if isinstance(masks, Mapping) else {0: masks})
+        if min(given) < 0:
+            raise MaskError(f"a mask is given for frame {min(given)}: frames are counted from 0")
         tracker = self.tracker()
         index = -1
         pairs = encoded(
@@ -243,18 +245,3 @@ def _checksum(network: Ddeal) -> str:
     }
     record = json.dumps([network.config.to_dict(), entries], sort_keys=True)
     return hashlib.sha256(record.encode()).hexdigest()
-
-
-def _by_frame(masks: MaskLike | Mapping[int, MaskLike]) -> dict[int, NDArray[np.uint8]]:
-    by_frame = masks if isinstance(masks, Mapping) else {0: masks}
-    if not by_frame:
-        raise MaskError("no mask is given: at least one object must begin somewhere")
-    given = {}
-    for index, mask in by_frame.items():
-        labels = labels_of(mask)
-        if index < 0:
-            raise MaskError(f"a mask is given for frame {index}: frames are counted from 0")
-        if not labels.any():
-            raise MaskError(f"the mask for frame {index} is empty: it shows no object")
-        given[index] = labels
-    return given

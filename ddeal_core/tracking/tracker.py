@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ddeal_core.errors import InputError, MaskError, WeightsError
 from ddeal_core.inference.network import ReplayedNetwork
+from ddeal_core.media.masks.label_images import ids_in
 from ddeal_core.media.masks.mask_images import MaskLike, labels_of
 from ddeal_core.network.cues import Cues
 from ddeal_core.network.ddeal import STRIDE, Ddeal
@@ -20,7 +21,7 @@ from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
 from ddeal_core.settings import Range, check_value
 from ddeal_core.tracking.batches import Batches
 from ddeal_core.tracking.frame_cues import FrameCues, read_cues
-from ddeal_core.tracking.maps import Given, Maps
+from ddeal_core.tracking.maps import Given, Maps, overruled
 from ddeal_core.tracking.merging import soft_aggregation
 from ddeal_core.tracking.motion_gate import apply_motion_gate
 from ddeal_core.tracking.padding import Padding
@@ -268,8 +269,7 @@ class Tracker:
             reach = self._network.config.tracker.reach
             merged = apply_motion_gate(merged, known.last_shares, reach)
             if fresh is not None:
-                merged = torch.cat([merged, torch.zeros_like(masks)], dim=1)
-                merged = _impose(merged, masks)
+                merged = overruled(merged, masks)
             self._state = self._network.update(
                 encoding, known, prediction, merged[:, 1 : 1 + known.objects]
             )
@@ -366,18 +366,6 @@ def _is_image(image: object) -> TypeGuard[NDArray[np.uint8]]:
     )
 
 
-def _impose(merged: Tensor, masks: Tensor) -> Tensor:
-    """Let given masks, the last objects of ``merged``, overrule what was predicted."""
-    count = masks.shape[1]
-    free = 1 - masks.sum(dim=1, keepdim=True)
-    kept = merged[:, :-count]
-    # What was predicted for the given objects outside their masks falls to the background.
-    total = kept.sum(dim=1, keepdim=True)
-    background = torch.zeros_like(kept)
-    background[:, :1] = 1 - total
-    return torch.cat([(kept + background) * free, masks], dim=1)
-
-
 def _labels_and_ids(
     given: MaskLike, size: tuple[int, int] | None
 ) -> tuple[NDArray[np.uint8], list[int]]:
@@ -387,4 +375,4 @@ def _labels_and_ids(
             f"the mask is {labels.shape[1]}x{labels.shape[0]}, the frame {size[1]}x{size[0]}: "
             "give a mask of the frame's size"
         )
-    return labels, [int(i) for i in np.unique(labels) if i]
+    return labels, list(ids_in(labels))

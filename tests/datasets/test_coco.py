@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ddeal_core.datasets.coco import decode_rle, decode_segmentation, open_coco
-from ddeal_core.errors import DatasetError
+from ddeal_core.datasets.coco import decode_segmentation, open_coco
+from ddeal_core.errors import DatasetError, InputError
+from ddeal_core.media.masks.run_lengths import mask_of_runs
 
 
 def _pack(counts):
@@ -23,7 +24,7 @@ def _pack(counts):
 
 
 def test_rle_runs_down_the_columns():
-    mask = decode_rle([1, 2, 3], 3, 2)
+    mask = mask_of_runs([1, 2, 3], 3, 2)
     np.testing.assert_array_equal(mask, [[0, 0], [1, 0], [1, 0]])
 
 
@@ -49,7 +50,7 @@ def test_polygon():
     "bad", [{"counts": [3], "size": [2, 2]}, {"counts": [4], "size": [1, 4]}, [[1, 2, 3]], "text"]
 )
 def test_bad_segmentations_are_refused(bad):
-    with pytest.raises(DatasetError):
+    with pytest.raises(InputError):
         decode_segmentation(bad, 2, 2)
 
 

@@ -12,6 +12,7 @@ from ddeal_core import Segmenter
 from ddeal_core.errors import InputError, ManifestError
 from ddeal_core.media import (
     Manifest,
+    OutputLook,
     is_complete,
     manifest_path,
     open_outputs,
@@ -36,12 +37,12 @@ def made(tiny_clip, make_network, tmp_path_factory):
     return root, produce(root, tiny_clip, make_network)
 
 
-def produce(root, clip, make_network, *, mask=None, seed=0, names=NAMES, **options):
+def produce(root, clip, make_network, *, mask=None, seed=0, names=NAMES):
     segmenter = Segmenter(make_network("compact", seed=seed), resolution=64)
     words = [name.replace("=", f"={root}/") if "=" in name else root / name for name in names]
     with open_source(clip.video) as source:
         masks = {0: mask or read_mask(clip.first_mask)}
-        writers = open_outputs(words, source=source, **options)
+        writers = open_outputs(words, source=source)
         run = run_settings(segmenter, source, masks)
         for _ in segment_video(segmenter, source, masks, writers):
             pass
@@ -229,7 +230,9 @@ def test_other_settings_are_not_complete(made, tiny_clip, tmp_path):
     assert not is_complete(root / "cut.mov", settings["masks"])
     for option in ({"hard": True}, {"sound": False}):
         with open_source(tiny_clip.video) as source:
-            (writer,) = open_outputs([tmp_path / "cut.mov"], source=source, **option)
+            (writer,) = open_outputs(
+                [tmp_path / "cut.mov"], source=source, look=OutputLook(**option)
+            )
             writer.abandon()
         # the sound of a clip that has none says nothing
         other = {**own, "output": dict(writer.settings)}

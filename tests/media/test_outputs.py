@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from ddeal_core.errors import InputError
-from ddeal_core.media import Cutout, open_outputs, open_source
-from ddeal_core.media.outputs.coco_writer import pack_counts, run_lengths
+from ddeal_core.media import Cutout, OutputLook, open_outputs, open_source
+from ddeal_core.media.masks.run_lengths import pack_counts, run_lengths
 
 SIZE = (96, 128)
 
@@ -29,9 +29,9 @@ def answers(count=8, ids=(3, 200)):
         yield np.array([0, *ids], np.uint8)[maps.argmax(0)], maps
 
 
-def write(clip, words, **options):
+def write(clip, words, *, kind=None, **look):
     with open_source(clip) as source:
-        writers = open_outputs(words, source=source, **options)
+        writers = open_outputs(words, source=source, kind=kind, look=OutputLook(**look))
         for frame, (labels, maps) in zip(source, answers(), strict=True):
             cutout = Cutout.of(frame.image, labels, lambda maps=maps: maps, (3, 200))
             for writer in writers:
@@ -122,7 +122,9 @@ def test_a_video_behind_the_objects_runs_at_its_own_speed(tiny_clip, make_clip, 
     grey = [np.full((96, 128, 3), value, np.uint8) for value in (40, 120, 200)]
     back = make_clip(tmp_path / "back.mp4", grey, rate=Fraction(12), options={"qp": "1"})
     with open_source(tiny_clip.video) as source:
-        (writer,) = open_outputs([tmp_path / "out.mp4"], source=source, background=back)
+        (writer,) = open_outputs(
+            [tmp_path / "out.mp4"], source=source, look=OutputLook(background=back)
+        )
         with writer:
             for frame in source:
                 writer.write(frame, Cutout(frame.image, np.zeros(SIZE, np.uint8)))
@@ -176,11 +178,11 @@ def test_a_grey_matte_video(tiny_clip, tmp_path):
 @pytest.mark.parametrize(
     ("words", "options", "reason"),
     [
-        (["out.json"], {"background": "white"}, "no output shows the background"),
+        (["out.json"], {"look": OutputLook(background="white")}, "no output shows the background"),
         (["a.mov", "a.mov"], {}, "named twice"),
         (["a.mp4"], {"kind": "mattes"}, "write mattes=a.mp4 for a folder of this name"),
         (["a.png"], {}, "png"),
-        (["b.mp4"], {"background": "no such colour"}, "no such colour"),
+        (["b.mp4"], {"look": OutputLook(background="no such colour")}, "no such colour"),
     ],
 )
 def test_refusals_leave_nothing(tiny_clip, tmp_path, monkeypatch, words, options, reason):

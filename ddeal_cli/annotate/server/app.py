@@ -132,10 +132,8 @@ class _Api:
 
     def preview(self, request: Request) -> Response:
         """The frame as it would be exported with the edges that the query asks for, as JSON."""
-        hard, finishing = edges_of(parsed(request.query_params.get("edges", "").encode()))
-        index = request.path_params["index"]
-        exporter = self._studio.exporter
-        image = exporter.preview(self._project, index, hard=hard, finishing=finishing)
+        edges = edges_of(parsed(request.query_params.get("edges", "").encode()))
+        image = self._studio.exporter.preview(self._project, request.path_params["index"], edges)
         return _picture(image, "no-store")
 
     def labels(self, request: Request) -> Response:
@@ -154,8 +152,7 @@ class _Api:
         self._project.clear(index, whole(body, "object") if "object" in body else None)
 
     def export(self, _: None, body: dict[str, Any]) -> None:
-        hard, finishing = edges_of(body)
-        self._studio.export(export_of(body), hard=hard, finishing=finishing)
+        self._studio.export(export_of(body), edges_of(body))
 
     def download(self, request: Request) -> Response:
         """A file that was written, or a folder of pictures as a zip."""

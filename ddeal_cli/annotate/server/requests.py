@@ -10,6 +10,7 @@ from ddeal_cli.annotate.exporting import EXPORTS, Export
 from ddeal_cli.annotate.marks import Box, Click, Mark, Point, Stroke
 from ddeal_core.errors import InputError
 from ddeal_core.finishing import Finishing
+from ddeal_core.runs import OutputOptions
 from ddeal_core.settings import read_settings
 from ddeal_core.text_files import parse_json
 
@@ -96,16 +97,18 @@ def export_of(record: dict[str, Any]) -> list[Export]:
     return [EXPORTS[key] for key in dict.fromkeys(keys)]
 
 
-def edges_of(record: dict[str, Any]) -> tuple[bool, Finishing]:
-    """Whether edges are hard, and what finishing is wanted.
+def edges_of(record: dict[str, Any]) -> OutputOptions:
+    """Whether edges are hard, and how masks are finished, for outputs to be named.
 
     Raises:
-        InputError: A value is of another kind, or out of range.
+        InputError: A value is of another kind, or out of range, or edges would be hard and soft.
     """
     hard = record.get("hard", False)
     if not isinstance(hard, bool):
         raise InputError("hard is true or false")
-    return hard, read_settings(Finishing, record.get("finishing", {}))
+    return OutputOptions(
+        (), hard=hard, finishing=read_settings(Finishing, record.get("finishing", {}))
+    )
 
 
 def _point(value: Any) -> Point:

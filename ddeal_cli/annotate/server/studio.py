@@ -16,7 +16,7 @@ from ddeal_cli.annotate.session_folder import SessionFolder
 from ddeal_cli.annotate.tracking_run import RunRange, TrackingRun, spans
 from ddeal_cli.console import told
 from ddeal_core.errors import DdealError
-from ddeal_core.finishing import Finishing
+from ddeal_core.runs import OutputOptions
 from ddeal_core.tracking.segmenter import Segmenter
 
 _log = logging.getLogger("ddeal_core")
@@ -62,7 +62,7 @@ class Studio:
         steps = (i for i in self._run.steps(self.project, what) if what.stale[i])
         self.jobs.begin("segment", steps, total=int(what.stale.sum()))
 
-    def export(self, wanted: Sequence[Export], *, hard: bool, finishing: Finishing) -> None:
+    def export(self, wanted: Sequence[Export], edges: OutputOptions) -> None:
         """Write outputs, in the background: see `Exporter.steps`.
 
         Raises:
@@ -72,9 +72,7 @@ class Studio:
         def tell() -> str:
             return "wrote " + ", ".join(str(self.exporter.folder / each.name) for each in wanted)
 
-        steps = self.exporter.steps(
-            self.project, self.project.given, wanted, hard=hard, finishing=finishing
-        )
+        steps = self.exporter.steps(self.project, self.project.given, wanted, edges)
         self.jobs.begin("export", steps, total=len(self.project.frames), finished=tell)
 
     def save(self) -> None:

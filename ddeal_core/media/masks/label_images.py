@@ -15,7 +15,7 @@ from ddeal_core.media.picture_files import opened_picture
 
 
 def ids_in(labels: NDArray[np.uint8], *, ignore: int | None = None) -> tuple[int, ...]:
-    """Return the ids of a label map, rising, without 0 and without `ignore`."""
+    """Return the ids of label maps of any shape, rising, without 0 and without `ignore`."""
     present = np.flatnonzero(np.bincount(labels.ravel(), minlength=1)).tolist()
     return tuple(i for i in present if i and i != ignore)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ddeal_core.errors import MaskError, MediaError
+from ddeal_core.media.masks.label_images import ids_in
 from ddeal_core.media.masks.mask_kinds import (
     Reading,
     from_alpha,
@@ -56,7 +58,7 @@ class Mask:
     def __post_init__(self) -> None:
         if self.labels.ndim != 2 or self.labels.dtype != np.uint8:
             raise MaskError(f"labels are HxW uint8, not {self.labels.shape} {self.labels.dtype}")
-        held = tuple(int(value) for value in np.unique(self.labels) if value)
+        held = ids_in(self.labels)
         if not held:
             raise MaskError("the mask has no object in it: every pixel is background")
         if held[-1] > MAX_OBJECT_ID:
@@ -82,6 +84,21 @@ def labels_of(mask: MaskLike) -> NDArray[np.uint8]:
         if not 0 <= value <= MAX_OBJECT_ID:
             raise MaskError(f"object ids go from 1 to {MAX_OBJECT_ID}, the mask has {value}")
     return given.astype(np.uint8)
+
+
+def labels_by_frame(masks: Mapping[int, MaskLike]) -> dict[int, NDArray[np.uint8]]:
+    """Give the label maps of masks by frame, in order.
+
+    Raises:
+        MaskError: There is no mask, or one without an object.
+    """
+    if not masks:
+        raise MaskError("no mask is given: at least one object must begin somewhere")
+    found = {index: labels_of(mask) for index, mask in sorted(masks.items())}
+    for index, labels in found.items():
+        if not labels.any():
+            raise MaskError(f"the mask for frame {index} is empty: it shows no object")
+    return found
 
 
 def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = None) -> Mask:
@@ -114,7 +131,7 @@ def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = No
             reading = _scaled(reading, size, where)
     except MaskError as error:
         raise MaskError(f"the mask {where}: {error}") from None
-    ids = tuple(int(value) for value in np.unique(reading.labels) if value)
+    ids = ids_in(reading.labels)
     if not ids:
         raise EmptyMaskError(
             f"the mask {where} has no object in it ({reading.kind}): mark the object with 1..254"
@@ -160,7 +177,7 @@ def _scaled(reading: Reading, size: tuple[int, int], path: Path) -> Reading:
     labels = np.asarray(
         cv2.resize(reading.labels, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
     )
-    lost = sorted(set(np.unique(reading.labels)) - set(np.unique(labels)) - {0})
+    lost = sorted({*ids_in(reading.labels)} - {*ids_in(labels)})
     if lost:
         raise MaskError(
             f"at the video's size {size[1]}x{size[0]} nothing is left of object "

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.media.masks.label_images import ids_in
 from ddeal_core.media.matting.composites import deepened
 from ddeal_core.media.matting.edges import foreground_colours, refined
 
@@ -54,7 +55,7 @@ class Cutout:
                     f"not {plane.shape} {plane.dtype}"
                 )
         if object_ids is None:
-            object_ids = tuple(int(value) for value in np.unique(labels) if value)
+            object_ids = ids_in(labels)
         self.image = image
         self.labels = labels
         self.object_ids = object_ids

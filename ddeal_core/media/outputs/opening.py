@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Unpack, get_args
+from typing import get_args
 
 from ddeal_core.choices import OutputKind
 from ddeal_core.errors import InputError, OutputError
+from ddeal_core.media.outputs.look import OutputLook
 from ddeal_core.media.outputs.manifest import is_manifest, manifest_path
 from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.outputs.video_writer import VideoWriter
-from ddeal_core.media.outputs.writers import OutputLook, fits, is_input, open_writer, same_place
+from ddeal_core.media.outputs.writers import fits, is_input, same_place, writer_of
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.whole_files import output_error, part_of
 
@@ -26,7 +27,7 @@ def open_outputs(
     kind: OutputKind | None = None,
     overwrite: bool = False,
     keep: Iterable[Path] = (),
-    **look: Unpack[OutputLook],
+    look: OutputLook | None = None,
 ) -> list[ResultWriter]:
     """Open one writer for each output; nothing is written yet.
 
@@ -36,11 +37,12 @@ def open_outputs(
         kind: Of those outputs that do not say and whose name fits it; by their ending if None.
         overwrite: Whether results may be replaced.
         keep: Files that must not be written over, whatever `overwrite` says.
-        look: See `open_writer`; at least one output must show the background.
+        look: How they look; at least one output must show a background that it names.
 
     Raises:
         InputError: An output's name, kind or place is not fit to be written to.
     """
+    look = look or OutputLook()
     named = [_parted(word) for word in words]
     if not named:
         raise InputError("no output is named: give a file or a folder")
@@ -60,12 +62,12 @@ def open_outputs(
             _check_taken(path, [other.path for other in writers])
             _check_kept(path, kept)
             chosen = own or (kind if kind is not None and fits(kind, path) else None)
-            writers.append(open_writer(path, source=source, kind=chosen, **look))
+            writers.append(writer_of(path, source, chosen, look))
             if not overwrite:
                 check_free([path])
             check_writable(path)
         shown = any(isinstance(w, VideoWriter) and w.kind == "background" for w in writers)
-        if look.get("background") is not None and not shown:
+        if look.background is not None and not shown:
             raise InputError(
                 "no output shows the background: add one such as composite.mp4, or write "
                 f"background={named[0][1].with_suffix('.mov').name}"

@@ -68,20 +68,15 @@ def recipe_for(
     kept in ProRes and in H.265; VP9 has 8, as PyAV builds it, and overlays are to be looked at.
 
     Args:
-        ending: ".mp4", ".mkv", ".mov" or ".webm", in any case.
+        ending: One of `WRITTEN_ENDINGS`, in any case.
         kind: None is alpha where the container can hold it, else an overlay.
         size: (height, width).
         deep: Whether there are more than 8 bits to be kept.
 
     Raises:
-        OutputError: No such ending, or the kind does not fit it.
+        OutputError: The kind does not fit the ending.
     """
     ending = ending.lower()
-    if ending not in _CONTAINERS:
-        raise OutputError(
-            f"no writer for the ending {ending!r}: use {', '.join(WRITTEN_ENDINGS)}, .json, "
-            "or a name without ending for a folder (or say what goes into it, as in masks=NAME)"
-        )
     container = _CONTAINERS[ending]
     with_alpha = ending in (".mov", ".webm")
     if kind is None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, TypedDict, cast, get_args
+from typing import Unpack, cast, get_args
 
 from ddeal_core.choices import OutputKind
 from ddeal_core.errors import OutputError
-from ddeal_core.media.matting.background import GREEN, Background, Colour, as_background
+from ddeal_core.media.matting.background import GREEN, as_background
 from ddeal_core.media.outputs.coco_writer import CocoWriter
+from ddeal_core.media.outputs.look import LookOptions, OutputLook
 from ddeal_core.media.outputs.picture_folders import (
     MaskFolderWriter,
     MatteFolderWriter,
@@ -26,26 +27,12 @@ _FOLDERS = ("masks", "mattes", "exr", "rgba")
 _FILES = {".json": "coco", SOFT_ENDING: "soft"}  # kinds whose files have an ending of their own
 
 
-class OutputLook(TypedDict, total=False):
-    """How outputs of a pass look and sound: see `open_writer`."""
-
-    background: str | os.PathLike[str] | Colour | Background | None
-    hard: bool
-    depth: Literal[8, 16] | None
-    sound: bool
-
-
 def open_writer(
     path: str | os.PathLike[str],
     *,
     source: FrameSource,
     kind: OutputKind | None = None,
-    background: str | os.PathLike[str] | Colour | Background | None = None,
-    hard: bool = False,
-    depth: Literal[8, 16] | None = None,
-    sound: bool = True,
-    opacity: float = 0.5,
-    contours: bool = True,
+    **look: Unpack[LookOptions],
 ) -> ResultWriter:
     """Choose a writer by the ending of `path`, and by `kind`.
 
@@ -72,22 +59,21 @@ def open_writer(
         path: File or folder to write; folders above it are made.
         source: Where the frames come from (size, time base, colours, sound).
         kind: What to write.
-        background: Shown behind the objects: a colour ("#00ff00", "white" or RGB), "blur", or the
-            file of an image or a video; green if None.
-        hard: Alpha is 0 or 255, and edge colours stay as they are.
-        depth: Bits of mattes and colours where the output can hold them, which is up to 16 in
-            PNG, 10 in ProRes and H.265; as many as the source has if None. With 8, HDR is shown
-            as SDR everywhere.
-        sound: Whether videos carry the source's sound along.
-        opacity: Of an overlay's tint, 0 to 1.
-        contours: Whether an overlay has outlines.
+        **look: The attributes of `OutputLook`.
 
     Raises:
         OutputError: The ending is unknown, the kind does not fit it, the depth is another, or
             `path` is the input.
         InputError: The background cannot be understood or read.
     """
-    where = Path(path)
+    return writer_of(Path(path), source, kind, OutputLook(**look))
+
+
+def writer_of(
+    where: Path, source: FrameSource, kind: OutputKind | None, look: OutputLook
+) -> ResultWriter:
+    """Choose a writer: see `open_writer`."""
+    hard, depth, background = look.hard, look.depth, look.background
     if is_input(where, source):
         raise OutputError(f"{where} is the input's own place: write the output somewhere else")
     if depth not in (None, 8, 16):
@@ -116,8 +102,14 @@ def open_writer(
     for ending, other in _FILES.items():
         if kind == other:
             raise OutputError(f"{where} cannot hold {kind}: give a name that ends in {ending}")
-    if not 0 <= opacity <= 1:
-        raise OutputError(f"the overlay's opacity is 0 to 1, not {opacity}")
+    if not 0 <= look.opacity <= 1:
+        raise OutputError(f"the overlay's opacity is 0 to 1, not {look.opacity}")
+    if where.suffix.lower() not in WRITTEN_ENDINGS:
+        raise OutputError(
+            f"no writer for the ending {where.suffix.lower()!r}: use "
+            f"{', '.join((*WRITTEN_ENDINGS, *_FILES))}, or a name without ending for a folder (or "
+            "say what goes into it, as in masks=NAME)"
+        )
     if kind is None and background is not None and where.suffix.lower() in (".mp4", ".mkv"):
         kind = "background"
     recipe = recipe_for(
@@ -130,12 +122,12 @@ def open_writer(
         where,
         source=source,
         recipe=recipe,
-        opacity=opacity,
-        contours=contours,
+        opacity=look.opacity,
+        contours=look.contours,
         background=behind,
         hard=hard,
         deep=deep,
-        sound=sound,
+        sound=look.sound,
     )
 
 
