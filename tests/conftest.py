@@ -266,9 +266,9 @@ def _random_network(config: NetworkConfig, seed: int) -> Ddeal:
 
     import torch
 
-    from ddeal_core.network import Ddeal
+    from ddeal_core.weights.blank import blank_network
 
-    network = Ddeal(config).eval()
+    network = blank_network(config).eval()
     for name, tensor in network.state_dict().items():
         rng = np.random.default_rng([zlib.crc32(name.encode()), seed])
         if name.endswith("num_batches_tracked"):

@@ -30,6 +30,8 @@ KINDS = {
     "packing": (PackConfig, PackConfig()),
 }
 
+# A few letters of every kind: hypothesis first makes a table of all of Unicode to draw from it.
+TEXT = st.text("a_0 é\n\0\x1b\u202e\ud800😀", max_size=8)
 SCALARS = (
     st.none()
     | st.booleans()
@@ -37,13 +39,13 @@ SCALARS = (
     | st.integers(-3, 3)
     | st.sampled_from([2**31, 2**63, 10**400, -(10**400)])
     | st.floats()
-    | st.text(max_size=8)
+    | TEXT
     | st.sampled_from(["resnet18", "raw", "adam", "auto", "\ud800", "\0"])
 )
 ANYTHING = (
     SCALARS
     | st.lists(SCALARS, max_size=3)
-    | st.dictionaries(st.text(max_size=4), SCALARS, max_size=2)
+    | st.dictionaries(TEXT, SCALARS, max_size=2)
     | st.builds(lambda: [[[[[[[[1]]]]]]]])  # a new one each time: `damaged` changes what it draws
 )
 
@@ -62,7 +64,7 @@ def damaged(draw, values):
             keys = list(place) if isinstance(place, dict) else list(range(len(place)))
             if not keys or draw(st.integers(0, 9)) == 0:
                 if isinstance(place, dict):
-                    place[draw(st.text(max_size=5))] = draw(ANYTHING)
+                    place[draw(TEXT)] = draw(ANYTHING)
                 else:
                     place.append(draw(ANYTHING))
                 break

@@ -3,8 +3,9 @@ import re
 import pytest
 import torch
 
-from ddeal_core.network import Ddeal, NetworkConfig
+from ddeal_core.network import PRESETS
 from ddeal_core.weights import load_checkpoint
+from ddeal_core.weights.blank import blank_network
 
 # The authors' names, from ours.
 _RULES = (
@@ -31,10 +32,14 @@ def authors_name(name):
 
 @pytest.fixture(scope="module")
 def authors_file(tmp_path_factory):
-    """Random weights of the authors' ResNet-50, saved as they do."""
+    """Random weights of the authors' ResNet-50, saved as they do; no two entries are the same."""
     torch.manual_seed(1)
-    network = Ddeal(NetworkConfig.from_preset("released-resnet50"))
-    state = {authors_name(name): tensor for name, tensor in network.state_dict().items()}
+    numbers = torch.rand(8_000_000)  # of which each entry has others: quick to draw and to write
+    state = {}
+    network = blank_network(PRESETS["released-resnet50"], "meta")
+    for place, (name, entry) in enumerate(network.state_dict().items()):
+        part = numbers[place : place + entry.numel()].view(entry.shape)
+        state[authors_name(name)] = part if entry.is_floating_point() else torch.tensor(1)
     path = tmp_path_factory.mktemp("authors") / "released.pth.tar"
     torch.save({"net": state, "epoch": 3}, path)
     return path

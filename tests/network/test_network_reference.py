@@ -1,16 +1,19 @@
 """The network and the tracker against the plain network."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from ddeal_cli.bench.plain.network import PlainNetwork
 from ddeal_core.inference.network import for_inference
-from ddeal_core.network import PRESETS, Ablation, Ddeal, NetworkConfig
+from ddeal_core.network import PRESETS, Ablation, NetworkConfig
 from ddeal_core.network.efficientnet import EfficientNetLite0
 from ddeal_core.network.resnet import ResNet
 from ddeal_core.tracking import Tracker
 from ddeal_core.tracking.padding import Padding
+from ddeal_core.weights.blank import blank_network
 from ddeal_core.weights.imagenet import fetch_imagenet
 
 TOLERANCE = 1e-4  # of log-probabilities
@@ -202,9 +205,9 @@ ENTRIES = {"resnet18": 120, "resnet50": 318, "resnet101": 624}
 
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_backbones_have_torchvisions_names_and_strides_4_8_and_16(name):
-    with torch.device("meta"):
-        backbone = ResNet(name)
-        features = backbone(torch.empty(2, 3, 96, 160))
+    config = replace(PRESETS["paper-resnet50"], backbone=name)
+    backbone = blank_network(config, "meta").backbone
+    features = backbone(torch.empty(2, 3, 96, 160, device="meta"))
     for stride, x in zip((4, 8, 16), features, strict=True):
         assert x.shape == (2, backbone.channels[f"s{stride}"], 96 // stride, 160 // stride)
     state = backbone.state_dict()
@@ -261,8 +264,7 @@ def test_full_networks_have_the_papers_channels():
     for preset, config in PRESETS.items():
         if preset == "compact":
             continue
-        with torch.device("meta"):
-            network = Ddeal(config)
+        network = blank_network(config, "meta")
         shapes = {name: tuple(x.shape) for name, x in network.state_dict().items()}
         assert shapes["matching.conv.weight"] == (512, 2048, 1, 1)
         assert shapes["appearance.embedding.conv.weight"] == (512, 2048, 1, 1)

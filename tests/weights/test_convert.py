@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ddeal_core.errors import WeightsError
-from ddeal_core.network import PRESETS, Ddeal
+from ddeal_core.network import PRESETS
 from ddeal_core.network.resnet import ResNet
 from ddeal_core.weights import (
     Checkpoint,
@@ -16,6 +16,7 @@ from ddeal_core.weights import (
     read_released,
     save_checkpoint,
 )
+from ddeal_core.weights.blank import blank_network
 from ddeal_core.weights.imagenet import read_imagenet
 
 # The released names, part by part: theirs, ours, shape of the weight.
@@ -97,8 +98,7 @@ def test_every_name_finds_its_place(depth, prefix):
         if ours is not None:
             assert converted[ours] is state[prefix + theirs]
     assert not any("fc" in name.split(".") for name in converted)
-    with torch.device("meta"):
-        network = Ddeal(config)
+    network = blank_network(config, "meta")
     network.load_state_dict(converted, assign=True)
 
 
@@ -249,6 +249,5 @@ def test_from_their_file_to_ours(small_state, tmp_path):
     save_checkpoint(Checkpoint(config, expand(state)), target, half=True)
     checkpoint = load_checkpoint(target)
     assert checkpoint.config == PRESETS["released-resnet50"]
-    with torch.device("meta"):
-        network = Ddeal(checkpoint.config)
+    network = blank_network(checkpoint.config, "meta")
     network.load_state_dict(checkpoint.state, assign=True)
