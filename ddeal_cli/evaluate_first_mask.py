@@ -98,13 +98,13 @@ def _sets(
     datasets: list[str], stills: list[Path], most: int | None
 ) -> "Iterator[tuple[str, list[MaskTask]]]":
     from ddeal_core.datasets import Sources
-    from ddeal_core.datasets.layouts import find_sequences
+    from ddeal_core.datasets.layouts import list_sequences
     from ddeal_core.evaluation.first_masks import first_frames, held_out_stills
 
     found: list[tuple[str, list[MaskTask]]] = []
     for text in datasets:
         folder = read_folder(text)
-        found.append((folder_name(folder), list(first_frames(find_sequences(*folder)))))
+        found.append((folder_name(folder), list(first_frames(list_sequences(*folder)))))
     for path in stills:
         sources = Sources.from_paths(stills=[path]).stills
         found.append((path.name, list(held_out_stills(sources))))

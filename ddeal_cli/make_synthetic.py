@@ -9,7 +9,14 @@ import typer
 
 from ddeal_cli.app import app, epilog
 from ddeal_cli.console import emit_json, say
-from ddeal_cli.material import Backgrounds, Coco, Cutouts, Material, Moving, Stills
+from ddeal_cli.material import (
+    BackgroundsOption,
+    CocoOption,
+    CutoutsOption,
+    Material,
+    MovingOption,
+    StillsOption,
+)
 from ddeal_cli.options import Json, Overwrite, Quiet, parse_size
 from ddeal_cli.progress import ProgressLine
 from ddeal_core.errors import ConfigError, InputError
@@ -57,11 +64,11 @@ def make_synthetic(
     image_set: Annotated[
         str, typer.Option("--set", metavar="NAME", help="List below ImageSets to add them to.")
     ] = "train",
-    stills: Stills = None,
-    coco: Coco = None,
-    cutouts: Cutouts = None,
-    backgrounds: Backgrounds = None,
-    moving: Moving = None,
+    stills: StillsOption = None,
+    coco: CocoOption = None,
+    cutouts: CutoutsOption = None,
+    backgrounds: BackgroundsOption = None,
+    moving: MovingOption = None,
     option: OptionValues = None,
     show_options: Annotated[
         bool,

@@ -19,7 +19,7 @@ _option = options_in("Material of synthetic clips")
 Folder = tuple[str, str | None]
 """A dataset's folder, and the list of its sequences if one is named."""
 
-Stills = Annotated[
+StillsOption = Annotated[
     list[Path] | None,
     _option(
         "--stills",
@@ -28,7 +28,7 @@ Stills = Annotated[
         "repeatable.",
     ),
 ]
-Coco = Annotated[
+CocoOption = Annotated[
     list[str] | None,
     _option(
         "--coco",
@@ -36,7 +36,7 @@ Coco = Annotated[
         help="COCO-style instances: the JSON file, a colon, the folder of images; repeatable.",
     ),
 ]
-Cutouts = Annotated[
+CutoutsOption = Annotated[
     list[Path] | None,
     _option(
         "--cutouts",
@@ -45,11 +45,11 @@ Cutouts = Annotated[
         "each a folder with the sides of one thing in order; repeatable.",
     ),
 ]
-Backgrounds = Annotated[
+BackgroundsOption = Annotated[
     list[Path] | None,
     _option("--backgrounds", metavar="DIR", help="Photographs, or videos; repeatable."),
 ]
-Moving = Annotated[
+MovingOption = Annotated[
     list[str] | None,
     _option(
         "--moving",
@@ -62,14 +62,14 @@ Moving = Annotated[
 
 _data = options_in("What it learns from")
 
-Datasets = Annotated[
+DatasetsArgument = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="DATASET",
         help="Folders of video with masks, in the layout of DAVIS or YouTube-VOS.",
     ),
 ]
-ImageSet = Annotated[
+ImageSetOption = Annotated[
     str | None,
     _data(
         "--set",
@@ -77,7 +77,7 @@ ImageSet = Annotated[
         help="List of sequences in each DATASET. Default: train where there is one, else all.",
     ),
 ]
-HeldOutSets = Annotated[
+HeldOutSetsOption = Annotated[
     list[str] | None,
     _data(
         "--held-out",
@@ -85,10 +85,10 @@ HeldOutSets = Annotated[
         help="Sequences to validate on; the training sequences if left out; repeatable.",
     ),
 ]
-ValidationFrames = Annotated[
+ValidationFramesOption = Annotated[
     int | None, _data(min=3, metavar="N", help="Validate on the first N frames only.")
 ]
-SyntheticClips = Annotated[
+SyntheticClipsOption = Annotated[
     bool | None,
     _data(
         "--synthetic/--no-synthetic",

@@ -11,18 +11,18 @@ from ddeal_cli.completion import complete_recipes
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.make_synthetic import OptionValues, read_options
 from ddeal_cli.material import (
-    Backgrounds,
-    Coco,
-    Cutouts,
-    Datasets,
+    BackgroundsOption,
+    CocoOption,
+    CutoutsOption,
+    DatasetsArgument,
     Folder,
-    HeldOutSets,
-    ImageSet,
+    HeldOutSetsOption,
+    ImageSetOption,
     Material,
-    Moving,
-    Stills,
-    SyntheticClips,
-    ValidationFrames,
+    MovingOption,
+    StillsOption,
+    SyntheticClipsOption,
+    ValidationFramesOption,
 )
 from ddeal_cli.options import Json, Quiet
 from ddeal_cli.progress import ProgressLine
@@ -46,16 +46,16 @@ _small = options_in("How small")
 )
 def pack_data(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; new or empty.")],
-    datasets: Datasets = None,
-    image_set: ImageSet = None,
-    held_out: HeldOutSets = None,
-    validation_frames: ValidationFrames = None,
-    synthetic: SyntheticClips = None,
-    stills: Stills = None,
-    coco: Coco = None,
-    cutouts: Cutouts = None,
-    backgrounds: Backgrounds = None,
-    moving: Moving = None,
+    datasets: DatasetsArgument = None,
+    image_set: ImageSetOption = None,
+    held_out: HeldOutSetsOption = None,
+    validation_frames: ValidationFramesOption = None,
+    synthetic: SyntheticClipsOption = None,
+    stills: StillsOption = None,
+    coco: CocoOption = None,
+    cutouts: CutoutsOption = None,
+    backgrounds: BackgroundsOption = None,
+    moving: MovingOption = None,
     option: OptionValues = None,
     recipe: Annotated[
         str,

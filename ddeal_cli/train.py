@@ -12,17 +12,17 @@ from ddeal_cli.completion import complete_recipes
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.make_synthetic import OptionValues, read_options
 from ddeal_cli.material import (
-    Backgrounds,
-    Coco,
-    Cutouts,
-    Datasets,
-    HeldOutSets,
-    ImageSet,
+    BackgroundsOption,
+    CocoOption,
+    CutoutsOption,
+    DatasetsArgument,
+    HeldOutSetsOption,
+    ImageSetOption,
     Material,
-    Moving,
-    Stills,
-    SyntheticClips,
-    ValidationFrames,
+    MovingOption,
+    StillsOption,
+    SyntheticClipsOption,
+    ValidationFramesOption,
 )
 from ddeal_cli.options import DeviceOption, Json, Quiet, parse_size
 from ddeal_cli.progress import ProgressLine
@@ -55,7 +55,7 @@ _change = options_in("Changes to the recipe, in all its stages")
     ),
 )
 def train(
-    datasets: Datasets = None,
+    datasets: DatasetsArgument = None,
     output: Annotated[
         Path | None, _run_option("--output", "-o", metavar="RUN", help="Folder of the run.")
     ] = None,
@@ -111,15 +111,15 @@ def train(
     packed: Annotated[
         Path | None, _data(metavar="DIR", help="All of its data, as pack-data wrote them.")
     ] = None,
-    image_set: ImageSet = None,
-    held_out: HeldOutSets = None,
-    validation_frames: ValidationFrames = None,
-    synthetic: SyntheticClips = None,
-    stills: Stills = None,
-    coco: Coco = None,
-    cutouts: Cutouts = None,
-    backgrounds: Backgrounds = None,
-    moving: Moving = None,
+    image_set: ImageSetOption = None,
+    held_out: HeldOutSetsOption = None,
+    validation_frames: ValidationFramesOption = None,
+    synthetic: SyntheticClipsOption = None,
+    stills: StillsOption = None,
+    coco: CocoOption = None,
+    cutouts: CutoutsOption = None,
+    backgrounds: BackgroundsOption = None,
+    moving: MovingOption = None,
     option: OptionValues = None,
     steps: Annotated[
         int | None,

@@ -209,10 +209,10 @@ def open_data(choice: DataChoice, config: "SyntheticConfig") -> "TrainingData":
 
 def annotated(folder: Folder) -> "list[DatasetSequence]":
     """List the sequences that have masks; none is an error."""
-    from ddeal_core.datasets.layouts import find_sequences
+    from ddeal_core.datasets.layouts import list_sequences
 
     path, image_set = folder
-    found = [sequence for sequence in find_sequences(path, image_set) if sequence.annotations]
+    found = [sequence for sequence in list_sequences(path, image_set) if sequence.annotations]
     if not found:
         raise DatasetError(f"{path} has no masks below Annotations: there is nothing to learn")
     return found

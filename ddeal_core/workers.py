@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from ddeal_core.errors import DdealError
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+JobT = TypeVar("JobT")
+ResultT = TypeVar("ResultT")
 
 
 def cores() -> int:
@@ -36,12 +36,12 @@ def interrupts_held() -> Iterator[None]:
 
 
 def map_processes(
-    function: Callable[[Job], Result],
-    jobs: Sequence[Job],
+    function: Callable[[JobT], ResultT],
+    jobs: Sequence[JobT],
     *,
     workers: int,
     prepare: Callable[[], None] | None = None,
-) -> Iterator[tuple[int, Result]]:
+) -> Iterator[tuple[int, ResultT]]:
     """Yield ``(index of the job, result)`` as jobs end, in any order.
 
     Processes are spawned, so that a caller's threads and GPU contexts do not matter; a script

@@ -17,15 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_cli.annotate.marks import Box, Click, Mark, Point, Stroke
+from ddeal_cli.annotate.marks import BoxMark, Click, Mark, Point, Stroke
 from ddeal_core.interaction import Hints, first_mask
-from ddeal_core.media.masks.label_images import ids_in
+from ddeal_core.media.masks.label_images import Labels, ids_in
 
 if TYPE_CHECKING:
     from ddeal_core.interaction.mask_finder import Picture
 
-
-Labels = NDArray[np.uint8]
 
 _ERASED = 255
 _INSIDE, _OUTSIDE = 1, 2  # of a scribble
@@ -172,7 +170,7 @@ class FrameMarks:
 
     def _hinted(self, mark: Mark) -> FrameMarks:
         known = self.hints.get(mark.object_id, ObjectHints())
-        if isinstance(mark, Box):
+        if isinstance(mark, BoxMark):
             box = mark.within(self.size)
             # the object is outlined anew: what was there before says nothing any more
             new = ObjectHints(box=(box.x, box.y, box.width, box.height))

@@ -19,7 +19,7 @@ _MOST_RADIUS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class BoxMark:
     """The object lies in this rectangle, in pixels of the frame."""
 
     object_id: int
@@ -28,14 +28,14 @@ class Box:
     width: int
     height: int
 
-    def within(self, size: tuple[int, int]) -> Box:
+    def within(self, size: tuple[int, int]) -> BoxMark:
         """The part of it in a frame of (height, width), 2 pixels wide and high at least."""
         left, top = max(0, self.x), max(0, self.y)
         right = min(size[1], self.x + self.width)
         bottom = min(size[0], self.y + self.height)
         if right - left < 2 or bottom - top < 2:
             raise InputError("the box is too small: draw it around the whole object")
-        return Box(self.object_id, left, top, right - left, bottom - top)
+        return BoxMark(self.object_id, left, top, right - left, bottom - top)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +87,4 @@ class Stroke:
         return canvas > 0
 
 
-Mark = Box | Click | Stroke
+Mark = BoxMark | Click | Stroke

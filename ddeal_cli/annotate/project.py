@@ -14,13 +14,11 @@ from ddeal_cli.annotate.history import AnnotatedObject, Annotation, History, add
 from ddeal_cli.annotate.marks import Mark, Stroke
 from ddeal_cli.annotate.result_store import GivenMasks, ResultStore
 from ddeal_core.errors import InputError
+from ddeal_core.media.masks.label_images import Labels
 from ddeal_core.media.sources.frame_reader import FrameReader
 
 if TYPE_CHECKING:
     from ddeal_core.interaction.mask_finder import Picture
-
-
-Labels = NDArray[np.uint8]
 
 
 class Project:

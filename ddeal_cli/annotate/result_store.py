@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 
 from ddeal_cli.annotate.frame_marks import FrameMarks
 from ddeal_core.errors import DdealError, MaskError
-from ddeal_core.media.masks.label_images import read_labels
+from ddeal_core.media.masks.label_images import Labels, read_labels
 from ddeal_core.media.masks.mask_images import write_mask
 from ddeal_core.runs.result_log import ResultLog
 from ddeal_core.tracking.doubt import Stretch, stretches
 from ddeal_core.tracking.result import Result
-
-Labels = NDArray[np.uint8]
 
 
 class GivenMasks:

@@ -11,19 +11,15 @@ import json
 import threading
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ddeal_cli.annotate.frame_marks import LabelMap
 from ddeal_cli.annotate.history import Annotation, checked_name
 from ddeal_core.errors import InputError
+from ddeal_core.media.masks.label_images import Labels
 from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID, write_mask
 from ddeal_core.media.masks.mask_set import mask_files, read_masks
 from ddeal_core.media.sources.frame_reader import FrameReader
 from ddeal_core.text_files import parsing, read_json
 from ddeal_core.whole_files import output_error, write_output
-
-Labels = NDArray[np.uint8]
 
 _OBJECTS = "objects.json"
 

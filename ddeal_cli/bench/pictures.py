@@ -8,7 +8,7 @@ from typing import Any
 from ddeal_cli.bench.record import highest, in_threads, launching
 from ddeal_core.whole_files import write_output
 
-Case = dict[str, Any]
+CaseRecord = dict[str, Any]
 
 _COLOURS = {
     "decode": "#8c8c8c",
@@ -53,7 +53,7 @@ def draw_record(record: dict[str, Any], path: Path) -> None:
     write_output(path, drawn.getvalue())
 
 
-def _draw_stages(axes: Any, cases: Sequence[Case]) -> None:
+def _draw_stages(axes: Any, cases: Sequence[CaseRecord]) -> None:
     """A bar a case, made of its stages, with what model and command take in words."""
     longest = max(sum(s["seconds"]["mean"] for s in case["stages"]) for case in cases)
     for row, case in enumerate(cases):
@@ -83,7 +83,7 @@ def _draw_stages(axes: Any, cases: Sequence[Case]) -> None:
     axes.set_title("Where the time of a frame goes", loc="left")
 
 
-def _draw_roofline(axes: Any, cases: Sequence[Case]) -> None:
+def _draw_roofline(axes: Any, cases: Sequence[CaseRecord]) -> None:
     """Operations a second over operations a byte, under the measured peaks."""
     import numpy as np
     from matplotlib.ticker import LogLocator, NullFormatter
@@ -124,7 +124,7 @@ def _draw_roofline(axes: Any, cases: Sequence[Case]) -> None:
     _draw_legends(axes, cases)
 
 
-def _draw_legends(axes: Any, cases: Sequence[Case]) -> None:
+def _draw_legends(axes: Any, cases: Sequence[CaseRecord]) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -147,10 +147,10 @@ def _draw_legends(axes: Any, cases: Sequence[Case]) -> None:
     )
 
 
-def _draw_growth(seconds: Any, memory: Any, axis: str, cases: Sequence[Case]) -> None:
+def _draw_growth(seconds: Any, memory: Any, axis: str, cases: Sequence[CaseRecord]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    series: dict[str, list[Case]] = {}
+    series: dict[str, list[CaseRecord]] = {}
     for case in cases:
         series.setdefault(_series(case, axis), []).append(case)
     for number, (name, members) in enumerate(series.items()):
@@ -184,7 +184,7 @@ def _draw_growth(seconds: Any, memory: Any, axis: str, cases: Sequence[Case]) ->
     seconds.legend(loc="upper left" if axis != "length" else "lower right", fontsize=9)
 
 
-def _name_sizes(axes: Any, cases: Sequence[Case]) -> None:
+def _name_sizes(axes: Any, cases: Sequence[CaseRecord]) -> None:
     """Mark the places of the sizes, which say more than their numbers of pixels."""
     axes.set_xlim(left=0)
     axes.set_xticks(
@@ -198,7 +198,7 @@ def _name_sizes(axes: Any, cases: Sequence[Case]) -> None:
     axes.set_xlabel("size of the video, spaced by its pixels")
 
 
-def _series(case: Case, axis: str) -> str:
+def _series(case: CaseRecord, axis: str) -> str:
     parts = [case["network"]]
     if axis != "size":
         parts.append("{}x{}".format(*case["size"]))
@@ -209,19 +209,19 @@ def _series(case: Case, axis: str) -> str:
     return ", ".join(parts) + _extra(case)
 
 
-def _place(case: Case, axis: str) -> float:
+def _place(case: CaseRecord, axis: str) -> float:
     if axis == "size":
         return float(case["size"][0] * case["size"][1]) / 1e6
     return float(case["frames"] if axis == "length" else case["objects"])
 
 
-def _held(case: Case, axis: str) -> float | None:
+def _held(case: CaseRecord, axis: str) -> float | None:
     """Bytes: at that frame along a video's length, else the highest use."""
     held: float | None = case["resident_bytes"] if axis == "length" else highest(case["memory"])
     return held
 
 
-def _extra(case: Case) -> str:
+def _extra(case: CaseRecord) -> str:
     """What a label does not say, where it is not the usual."""
     precision = [case["precision"]] if case["precision"] != "float32" else []
     where = in_threads(case) if case["device"] == "cpu" else case["device"]

@@ -50,11 +50,11 @@ def read_record(path: Path) -> dict[str, Any]:
     return dict(record)
 
 
-Comparison = dict[str, Any]
+ComparisonRow = dict[str, Any]
 """A quantity, named with its unit, of a case in two records: first, second, and their ratio."""
 
 
-def compare_records(first: dict[str, Any], second: dict[str, Any]) -> list[Comparison]:
+def compare_records(first: dict[str, Any], second: dict[str, Any]) -> list[ComparisonRow]:
     """Set the cases that two records share side by side.
 
     Raises:
@@ -67,7 +67,7 @@ def compare_records(first: dict[str, Any], second: dict[str, Any]) -> list[Compa
         )
     try:
         others = {_identity(case): case for case in second["cases"]}
-        rows: list[Comparison] = []
+        rows: list[ComparisonRow] = []
         for case in first["cases"]:
             other = others.get(_identity(case))
             if other is not None:
@@ -103,9 +103,9 @@ def _identity(case: dict[str, Any]) -> str:
     return json.dumps([*(case[name] for name in _IDENTITY), case.get("frames")])
 
 
-def _quantities(case: dict[str, Any], other: dict[str, Any]) -> list[Comparison]:
+def _quantities(case: dict[str, Any], other: dict[str, Any]) -> list[ComparisonRow]:
     label = case["label"] if "frames" not in case else f"{case['label']}, frame {case['frames']}"
-    rows: list[Comparison] = []
+    rows: list[ComparisonRow] = []
 
     def add(quantity: str, first: float | None, second: float | None) -> None:
         if first is not None and second is not None:

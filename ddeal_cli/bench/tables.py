@@ -4,16 +4,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ddeal_cli.bench.record import Comparison, highest, in_threads, launching
+from ddeal_cli.bench.record import ComparisonRow, highest, in_threads, launching
 from ddeal_cli.console import emit_json, say
 from ddeal_cli.tables import show_table
 
-Record = dict[str, Any]
-Column = tuple[str, Callable[[Record], str]]
+BenchRecord = dict[str, Any]
+Column = tuple[str, Callable[[BenchRecord], str]]
 """A heading, and what stands below it for a case, or for a stage."""
 
 
-def show_record(record: Record, *, json_: bool, quiet: bool) -> None:
+def show_record(record: BenchRecord, *, json_: bool, quiet: bool) -> None:
     """Show a record's tables on standard output, or on standard error beside JSON."""
     if json_ and quiet:
         return
@@ -40,7 +40,7 @@ def show_record(record: Record, *, json_: bool, quiet: bool) -> None:
 
 
 def show_comparison(
-    rows: Sequence[Comparison], *, names: tuple[Path, Path], same: bool, json_: bool
+    rows: Sequence[ComparisonRow], *, names: tuple[Path, Path], same: bool, json_: bool
 ) -> None:
     """Show two records side by side, a table a case."""
     if not same:
@@ -66,13 +66,13 @@ def show_comparison(
         )
 
 
-def _show(columns: Sequence[Column], rows: Sequence[Record], *, stderr: bool) -> None:
+def _show(columns: Sequence[Column], rows: Sequence[BenchRecord], *, stderr: bool) -> None:
     if rows:
         cells = [[cell(row) for _, cell in columns] for row in rows]
         show_table([title for title, _ in columns], cells, stderr=stderr)
 
 
-def _times(of: Callable[[Record], dict[str, float]], *names: str) -> list[Column]:
+def _times(of: Callable[[BenchRecord], dict[str, float]], *names: str) -> list[Column]:
     """Columns of milliseconds out of a summary of seconds."""
 
     def column(name: str) -> Column:
@@ -115,7 +115,7 @@ _COUNTED: list[Column] = [
 ]
 
 
-def _show_stages(case: Record, name: str, *, stderr: bool) -> None:
+def _show_stages(case: BenchRecord, name: str, *, stderr: bool) -> None:
     stages = case["stages"]
     whole = sum(stage["seconds"]["mean"] for stage in stages)
     timed: list[Column] = [
@@ -134,8 +134,8 @@ def _show_stages(case: Record, name: str, *, stderr: bool) -> None:
     show_table([title for title, _ in (*timed, *_COUNTED)], [*rows, [], total], stderr=stderr)
 
 
-def _against(cases: Sequence[Record]) -> list[Column]:
-    def named(case: Record) -> str:
+def _against(cases: Sequence[BenchRecord]) -> list[Column]:
+    def named(case: BenchRecord) -> str:
         return f"{_named(case, cases)}, frames of {_size(case['against']['size'])}"
 
     return [
@@ -147,7 +147,7 @@ def _against(cases: Sequence[Record]) -> list[Column]:
     ]
 
 
-def _machine(record: Record) -> str:
+def _machine(record: BenchRecord) -> str:
     machine, versions = record["machine"], record["versions"]
     gpus = "".join(f", {name}" for name in machine["gpus"])
     return (
@@ -156,7 +156,7 @@ def _machine(record: Record) -> str:
     )
 
 
-def _peak(case: Record) -> str:
+def _peak(case: BenchRecord) -> str:
     """What was measured to be the most."""
     peaks = case["peaks"]
     threads = f" with {in_threads(case)}" if case["device"] == "cpu" else ""
@@ -167,7 +167,7 @@ def _peak(case: Record) -> str:
     )
 
 
-def _named(case: Record, cases: Sequence[Record]) -> str:
+def _named(case: BenchRecord, cases: Sequence[BenchRecord]) -> str:
     """The label, with whatever else tells the cases apart."""
     words = [case["label"]]
     words += [case[name] for name in ("precision", "device") if len({c[name] for c in cases}) > 1]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ddeal_core.media.masks.palette import davis_palette
+from ddeal_core.media.matting.background import Colour
 
-Picture = NDArray[np.uint8]
-Colour = tuple[int, int, int]
+ImageArray = NDArray[np.uint8]
 
 PAPER: Colour = (22, 23, 27)
 INK: Colour = (236, 236, 238)
@@ -22,7 +22,7 @@ _SIGNED = ((64, 156, 255), (28, 70, 130), (13, 13, 16), (150, 72, 20), (255, 170
 
 
 @cache
-def colour_table(*, signed: bool) -> Picture:
+def colour_table(*, signed: bool) -> ImageArray:
     """256 RGB colours, ``[256, 3]`` uint8: inferno, or blue over black to orange."""
     if signed:
         steps = np.linspace(0, 255, len(_SIGNED))
@@ -33,7 +33,7 @@ def colour_table(*, signed: bool) -> Picture:
     return np.ascontiguousarray(cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)[:, 0, ::-1])
 
 
-def paint(values: NDArray[np.float32], *, signed: bool, limit: float = 1.0) -> Picture:
+def paint(values: NDArray[np.float32], *, signed: bool, limit: float = 1.0) -> ImageArray:
     """Turn a map into colours.
 
     Args:
@@ -53,7 +53,7 @@ def colour_of(object_id: int) -> Colour:
     return red, green, blue
 
 
-def outline(picture: Picture, inside: Picture, colour: Colour, *, thickness: int = 1) -> None:
+def outline(picture: ImageArray, inside: ImageArray, colour: Colour, *, thickness: int = 1) -> None:
     """Draw the border of a region.
 
     Args:
@@ -67,7 +67,7 @@ def outline(picture: Picture, inside: Picture, colour: Colour, *, thickness: int
 
 
 def write_text(
-    picture: Picture, text: str, at: tuple[int, int], *, size: int, colour: Colour = INK
+    picture: ImageArray, text: str, at: tuple[int, int], *, size: int, colour: Colour = INK
 ) -> int:
     """Write one line; what does not fit is cut off.
 
@@ -94,7 +94,7 @@ def write_text(
 
 
 @lru_cache(maxsize=512)
-def _text_shape(text: str, size: int) -> Picture:
+def _text_shape(text: str, size: int) -> ImageArray:
     font = ImageFont.load_default(size * 0.8)
     width = max(1, round(ImageDraw.Draw(Image.new("L", (1, 1))).textlength(text, font)) + 1)
     image = Image.new("L", (width, size))

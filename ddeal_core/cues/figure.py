@@ -14,7 +14,7 @@ from ddeal_core.cues.drawing import (
     INK,
     PAPER,
     QUIET,
-    Picture,
+    ImageArray,
     colour_of,
     colour_table,
     outline,
@@ -23,7 +23,7 @@ from ddeal_core.cues.drawing import (
 )
 from ddeal_core.tracking.frame_cues import FrameCues
 
-Given = tuple[int, Picture]
+GivenPanel = tuple[int, ImageArray]
 """Number of a frame, and the picture of it that `CueFigure.given` makes."""
 
 _GAP = 8
@@ -83,20 +83,22 @@ class CueFigure:
         # Even sides, as H.264 wants them.
         self.size = (height + height % 2, width + width % 2)
 
-    def given(self, index: int, image: Picture, labels: Picture, object_id: int) -> Given:
+    def given(
+        self, index: int, image: ImageArray, labels: ImageArray, object_id: int
+    ) -> GivenPanel:
         """Keep frame `index`, ``[H, W, 3]``, on which ``[H, W]`` labels give an object."""
         return index, self._outlined(image, labels, object_id)
 
     def draw(
         self,
-        image: Picture,
-        labels: Picture,
+        image: ImageArray,
+        labels: ImageArray,
         cues: FrameCues | None,
         object_ids: Sequence[int],
         *,
         index: int,
-        given: Sequence[Given | None],
-    ) -> Picture:
+        given: Sequence[GivenPanel | None],
+    ) -> ImageArray:
         """Draw a frame.
 
         Args:
@@ -134,8 +136,8 @@ class CueFigure:
         return canvas
 
     def _maps(
-        self, cues: FrameCues | None, object_id: int, labels: Picture
-    ) -> Iterator[tuple[str, str, Picture | None]]:
+        self, cues: FrameCues | None, object_id: int, labels: ImageArray
+    ) -> Iterator[tuple[str, str, ImageArray | None]]:
         """Title, note and picture of each map of an object; without a title it is left free."""
         known = cues is not None and object_id in cues.object_ids
         panels = _panels_of(cues, cues.object_ids.index(object_id)) if cues and known else {}
@@ -157,21 +159,21 @@ class CueFigure:
             else:
                 yield "", "", None
 
-    def _outlined(self, image: Picture, labels: Picture, object_id: int) -> Picture:
+    def _outlined(self, image: ImageArray, labels: ImageArray, object_id: int) -> ImageArray:
         inside = np.where(labels == object_id, np.uint8(255), np.uint8(0))
         picture = self._small(image)
         outline(picture, self._small(inside), colour_of(object_id), thickness=2)
         return picture
 
-    def _small(self, image: Picture) -> Picture:
+    def _small(self, image: ImageArray) -> ImageArray:
         """Resize a picture or a mask to a panel; a mask is 0 or 255 again."""
         height, width = self._panel
-        small: Picture = np.asarray(
+        small: ImageArray = np.asarray(
             cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8
         )
         return small if image.ndim == 3 else np.where(small > 127, np.uint8(255), np.uint8(0))
 
-    def _head(self, part: Picture, object_id: int, index: int) -> None:
+    def _head(self, part: ImageArray, object_id: int, index: int) -> None:
         y, x = _GAP // 2 + 2, _GAP
         cv2.circle(part, (x + 9, y + 11), 7, colour_of(object_id), -1, cv2.LINE_AA)
         write_text(part, f"object {object_id}, frame {index}", (x + 24, y), size=22, colour=INK)
@@ -180,7 +182,7 @@ class CueFigure:
             right = _key(part, right, y + 2, signed=signed, low=low, high=high) - 24
 
 
-def _key(part: Picture, right: int, y: int, *, signed: bool, low: str, high: str) -> int:
+def _key(part: ImageArray, right: int, y: int, *, signed: bool, low: str, high: str) -> int:
     """Draw a colour key that ends at `right`; give its left end."""
     ends = part[:, :right]
     ramp = colour_table(signed=signed)[::3][None]
@@ -212,11 +214,7 @@ class _Panel:
 
 
 def _titles_of(dense_maps: int) -> tuple[str, ...]:
-    """Titles of all panels in reading order, behind the given mask and the frame.
-
-    Args:
-        dense_maps: How many pairs of maps `DenseMatching` gives: 0, 2 or 3.
-    """
+    """Titles of all panels in reading order, behind the given mask and the frame."""
     if not dense_maps:
         return (_LAST, _MATCHING, _BASE, _SUPPLEMENTARY, _PROPAGATION, _COARSE, _FINAL)
     blank = ("",) * (3 - dense_maps)
@@ -225,12 +223,7 @@ def _titles_of(dense_maps: int) -> tuple[str, ...]:
 
 
 def _panels_of(cues: FrameCues, place: int) -> dict[str, _Panel]:
-    """All maps of one object, by title.
-
-    Args:
-        cues: Of a frame.
-        place: Of the object in them.
-    """
+    """All maps by title of the object at a place in the cues."""
     off = cues.switched_off
     no_matching = "matching" in off
     background, target = cues.matching[place]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.cues.figure import CueFigure, Given
+from ddeal_core.cues.figure import CueFigure, GivenPanel
 from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.masks.mask_images import Mask
@@ -31,7 +31,7 @@ from ddeal_core.tracking.frame_cues import FrameCues
 
 _log = logging.getLogger(__name__)
 
-Masks = Mapping[int, Mask]
+MasksByFrame = Mapping[int, Mask]
 
 _STEP_IN_FOLDERS = 10
 _MOST_ROWS = 2160  # of a video's picture; panels shrink so that all objects fit
@@ -75,12 +75,7 @@ class FrameChoice:
         return cls(ranges=ranges)
 
     def holds(self, index: int, *, start: int) -> bool:
-        """Whether a frame is chosen.
-
-        Args:
-            index: Its number in the whole video.
-            start: Number of the first frame that is segmented.
-        """
+        """Whether a frame of the whole video is chosen; `start` is the first segmented one."""
         if self.ranges is None:
             return (index - start) % self.step == 0
         return any(first <= index <= last for first, last in self.ranges)
@@ -91,7 +86,7 @@ def open_cues(
     frames: str | None = None,
     *,
     source: FrameSource,
-    masks: Masks,
+    masks: MasksByFrame,
     config: NetworkConfig,
     direction: str = "forward",
     beside: Sequence[ResultWriter] = (),
@@ -144,7 +139,7 @@ def open_cues(
 def open_cue_writer(
     word: str | os.PathLike[str],
     source: FrameSource,
-    masks: Masks,
+    masks: MasksByFrame,
     config: NetworkConfig,
     *,
     frames: FrameChoice | None = None,
@@ -195,12 +190,12 @@ def open_cue_writer(
         raise InputError(error) from None
 
 
-class _Starts:
-    """Where each object was given last."""
+class _Figures:
+    """Figures of frames, with the picture of where each object was given last."""
 
-    def __init__(self, masks: Masks, figure: CueFigure) -> None:
+    def __init__(self, masks: MasksByFrame, figure: CueFigure) -> None:
         self._masks, self._figure = masks, figure
-        self._found: dict[int, Given] = {}
+        self._found: dict[int, GivenPanel] = {}
 
     def see(self, frame: Frame) -> None:
         """Keep the frame if objects are given on it."""
@@ -212,8 +207,13 @@ class _Starts:
                     frame.index, frame.image, labels, object_id
                 )
 
-    def of(self, object_ids: Sequence[int]) -> list[Given | None]:
-        return [self._found.get(i) for i in object_ids]
+    def draw(
+        self, frame: Frame, cutout: Cutout, cues: FrameCues | None, object_ids: Sequence[int]
+    ) -> NDArray[np.uint8]:
+        given = [self._found.get(i) for i in object_ids]
+        return self._figure.draw(
+            frame.image, cutout.labels, cues, object_ids, index=frame.index, given=given
+        )
 
 
 class _ChosenFrames(FolderWriter):
@@ -253,29 +253,22 @@ class CueFolderWriter(_ChosenFrames):
         self,
         path: Path,
         source: FrameSource,
-        masks: Masks,
+        masks: MasksByFrame,
         config: NetworkConfig,
         frames: FrameChoice,
     ) -> None:
         super().__init__(path, source.start, frames)
-        self._figure = CueFigure(source.info.size, dense_maps=_dense_maps(config))
-        self._starts = _Starts(masks, self._figure)
+        figure = CueFigure(source.info.size, dense_maps=_dense_maps(config))
+        self._figures = _Figures(masks, figure)
 
     def write(self, frame: Frame, cutout: Cutout) -> None:
         """Keep the frame if masks are given on it; draw it if it was chosen."""
-        self._starts.see(frame)
+        self._figures.see(frame)
         super().write(frame, cutout)
 
     def _show(self, frame: Frame, cutout: Cutout, cues: FrameCues) -> None:
         for object_id in cues.object_ids:
-            picture = self._figure.draw(
-                frame.image,
-                cutout.labels,
-                cues,
-                [object_id],
-                index=frame.index,
-                given=self._starts.of([object_id]),
-            )
+            picture = self._figures.draw(frame, cutout, cues, [object_id])
             self._put(f"{object_id}/{frame.name}.png", encode_png(picture))
 
 
@@ -302,37 +295,26 @@ class CueVideoWriter(VideoWriter):
         self,
         path: Path,
         source: FrameSource,
-        masks: Masks,
+        masks: MasksByFrame,
         config: NetworkConfig,
         frames: FrameChoice,
     ) -> None:
         self._object_ids = sorted({i for mask in masks.values() for i in mask.object_ids})
-        self._figure = _fitting_figure(
-            source.info.size, self._object_ids, _dense_maps(config), path
-        )
-        self._starts = _Starts(masks, self._figure)
+        figure = _fitting_figure(source.info.size, self._object_ids, _dense_maps(config), path)
+        self._figures = _Figures(masks, figure)
         self._frames, self._start = frames, source.start
-        recipe = recipe_for(path.suffix, "overlay", size=self._figure.size)
-        super().__init__(
-            path, source=source, recipe=recipe, sound=False, picture_size=self._figure.size
-        )
+        recipe = recipe_for(path.suffix, "overlay", size=figure.size)
+        super().__init__(path, source=source, recipe=recipe, sound=False, picture_size=figure.size)
 
     def write(self, frame: Frame, cutout: Cutout) -> None:
         """Draw and encode the frame, if it was chosen."""
-        self._starts.see(frame)
+        self._figures.see(frame)
         if self._frames.holds(frame.index, start=self._start):
             super().write(frame, cutout)
 
     def _composite(self, frame: Frame, cutout: Cutout) -> NDArray[np.uint8]:
         cues = cutout.cues if isinstance(cutout.cues, FrameCues) else None
-        return self._figure.draw(
-            frame.image,
-            cutout.labels,
-            cues,
-            self._object_ids,
-            index=frame.index,
-            given=self._starts.of(self._object_ids),
-        )
+        return self._figures.draw(frame, cutout, cues, self._object_ids)
 
 
 def _dense_maps(config: NetworkConfig) -> int:

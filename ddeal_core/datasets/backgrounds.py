@@ -11,7 +11,7 @@ import numpy as np
 from ddeal_core.datasets.arrays import Array, Floats
 from ddeal_core.datasets.cached_files import CachedFiles
 from ddeal_core.datasets.motion import folded
-from ddeal_core.datasets.pictures import image_files, read_image
+from ddeal_core.datasets.pictures import image_files, read_picture
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.file_kinds import VIDEO_ENDINGS
 from ddeal_core.media.sources.decoding import open_container, video_stream
@@ -63,7 +63,7 @@ def open_photographs(root: Path) -> CachedFiles[Array]:
     paths = image_files(root)
     if not paths:
         raise DatasetError(f"{root} has no images")
-    return CachedFiles(paths, read_image, 128 << 20)
+    return CachedFiles(paths, read_picture, 128 << 20)
 
 
 def open_videos(root: Path, *, max_side: int = _VIDEO_SIDE) -> CachedFiles[VideoPlates]:

@@ -14,8 +14,8 @@ from ddeal_core.settings import Range
 IGNORE = 255
 """Label of pixels that no loss or score may count."""
 
-Side = Annotated[int, Range(16, 16_384)]
-ClipSize = tuple[Side, Side]
+ClipSide = Annotated[int, Range(16, 16_384)]
+ClipSize = tuple[ClipSide, ClipSide]
 """(height, width) of a clip's frames, pixels."""
 
 

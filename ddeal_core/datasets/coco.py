@@ -9,7 +9,7 @@ import numpy as np
 
 from ddeal_core.datasets.arrays import Array
 from ddeal_core.datasets.clip import IGNORE
-from ddeal_core.datasets.pictures import MAX_SIDE, read_image
+from ddeal_core.datasets.pictures import MAX_SIDE, read_picture
 from ddeal_core.datasets.stills import Still, Stills
 from ddeal_core.errors import DatasetError, InputError
 from ddeal_core.media.masks.run_lengths import mask_of_runs, unpack_counts
@@ -104,7 +104,7 @@ def open_coco(json_path: Path, images: Path, *, cache_bytes: int = 128 << 20) ->
 
 
 def _read_still(item: CocoImage) -> Still:
-    image = read_image(item.image, max_side=1 << 16)
+    image = read_picture(item.image, max_side=1 << 16)
     height, width = image.shape[:2]
     masks = []
     for annotation in item.annotations:

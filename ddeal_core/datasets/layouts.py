@@ -191,7 +191,7 @@ class YouTubeVosLayout:
         return _sequence(name, self._images / name, annotations, categories, first_frames)
 
 
-def find_sequences(root: str | Path, image_set: str | None = None) -> tuple[DatasetSequence, ...]:
+def list_sequences(root: str | Path, image_set: str | None = None) -> tuple[DatasetSequence, ...]:
     """List the sequences of a folder in the layout of DAVIS or of YouTube-VOS.
 
     A folder with ``meta.json`` is YouTube-VOS; any other with ``JPEGImages`` is DAVIS, with or

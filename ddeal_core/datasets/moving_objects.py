@@ -13,7 +13,7 @@ from ddeal_core.datasets.clip import IGNORE, closed_up
 from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop, shown_ids
 from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.datasets.motion import folded
-from ddeal_core.datasets.pictures import MAX_SIDE, read_image
+from ddeal_core.datasets.pictures import MAX_SIDE, read_picture
 from ddeal_core.datasets.real import RealConfig, read_annotation
 from ddeal_core.datasets.sprites import Sprite
 from ddeal_core.datasets.stills import CUT_MARGIN, SceneObject, Still, cut, is_usable, scene_objects
@@ -176,7 +176,7 @@ class MovingObjects(CachedFiles[_Catalogue]):
         """Picture and labels of a frame, of one size."""
         sequence = self.sequences[index]
         labels = _labels(sequence, number)
-        image = read_image(sequence.frames[number], max_side=MAX_SIDE)
+        image = read_picture(sequence.frames[number], max_side=MAX_SIDE)
         if image.shape[:2] != labels.shape:
             size = (labels.shape[1], labels.shape[0])
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))

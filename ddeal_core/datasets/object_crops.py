@@ -11,7 +11,7 @@ from ddeal_core.datasets.clip import Clip, closed_up, shows_objects
 from ddeal_core.datasets.cropping import crop_image, crop_labels
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
 from ddeal_core.datasets.layouts import DatasetSequence
-from ddeal_core.datasets.pictures import read_image
+from ddeal_core.datasets.pictures import read_picture
 from ddeal_core.datasets.real import read_annotation
 from ddeal_core.datasets.stills import SceneObject, Still, Stills
 from ddeal_core.errors import DatasetError
@@ -101,7 +101,7 @@ class ObjectCrops:
             sequence = self._sequences[int(rng.choice(len(weight), p=weight / weight.sum()))]
             number = int(rng.choice(sequence.annotated_indices))
             labels = read_annotation(sequence, number)
-            image = read_image(sequence.frames[number], max_side=1 << 16)
+            image = read_picture(sequence.frames[number], max_side=1 << 16)
             if not shows_objects(labels) or labels.shape != image.shape[:2]:
                 labels = np.zeros(image.shape[:2], np.uint8)
             return Still.of(image, labels)

@@ -20,7 +20,7 @@ from PIL import Image
 from ddeal_core.datasets.arrays import Array
 from ddeal_core.datasets.backgrounds import MOST_FRAMES
 from ddeal_core.datasets.clip import shows_objects
-from ddeal_core.datasets.pictures import read_image
+from ddeal_core.datasets.pictures import read_picture
 from ddeal_core.datasets.real import read_ids
 from ddeal_core.datasets.stills import Still
 from ddeal_core.errors import DatasetError, MediaError
@@ -51,7 +51,7 @@ def copy_file(file: Path, to: Path) -> list[Path]:
 
 def pack_frame(small: Reduction, file: Path, to: Path) -> list[Path]:
     """Write a picture file."""
-    return [_pack_picture(read_image(file, max_side=_UNBOUNDED), file, to, small)]
+    return [_pack_picture(read_picture(file, max_side=_UNBOUNDED), file, to, small)]
 
 
 def pack_mask(small: Reduction, file: Path, to: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from ddeal_core.whole_files import write_whole
 
 INDEX = "data.json"
 _FORMAT = "ddeal packed data 1"
-Count = Annotated[int, Range(0, 1e15)]
+Quantity = Annotated[int, Range(0, 1e15)]
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class PackedPart:
     kind: str  # dataset, held-out, stills, cutouts or backgrounds
     name: str  # its name before, without its folder, such as ``DAVIS:train``
     path: str  # folder or file within the packed data, with slashes
-    items: Count  # sequences, stills, cut-outs, photographs or videos
-    files: Count = 0  # files
-    bytes: Count = 0  # their size
+    items: Quantity  # sequences, stills, cut-outs, photographs or videos
+    files: Quantity = 0  # files
+    bytes: Quantity = 0  # their size
 
 
 @dataclass(frozen=True)

@@ -40,18 +40,18 @@ from ddeal_core.whole_files import part_of
 from ddeal_core.workers import map_processes
 
 _LEVEL = "480p"  # what readers of DAVIS look for first, whatever the size
-Side = Annotated[int, Range(16, 1 << 16)]
+ShortSide = Annotated[int, Range(16, 1 << 16)]
 
 
 @dataclass(frozen=True)
 class PackConfig:
     """How small things become."""
 
-    short_side: Side = 320  # longest shorter side of pictures to train on, pixels
+    short_side: ShortSide = 320  # longest shorter side of pictures to train on, pixels
     quality: Annotated[int, Range(1, 100)] = 60  # of their WebP files, 1 to 100
     # The same side of held-out frames and masks; None leaves their files as they are, so that
     # validation gives the same numbers.
-    held_out_short_side: Side | None = None
+    held_out_short_side: ShortSide | None = None
 
     def __post_init__(self) -> None:
         check_settings(self)

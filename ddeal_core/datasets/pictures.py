@@ -25,7 +25,7 @@ def image_files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(filter(is_image, folder.iterdir())))
 
 
-def read_image(path: Path, *, max_side: int = MAX_SIDE) -> Array:
+def read_picture(path: Path, *, max_side: int = MAX_SIDE) -> Array:
     """Read an image as ``[H, W, 3]`` uint8 RGB, its longer side at most ``max_side``.
 
     Raises:

@@ -15,7 +15,7 @@ from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop, sho
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
 from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.datasets.motion import folded
-from ddeal_core.datasets.pictures import read_image
+from ddeal_core.datasets.pictures import read_picture
 from ddeal_core.errors import DatasetError, MaskError
 from ddeal_core.media.masks.label_images import read_labels
 from ddeal_core.settings import ASCENDING, Count, Range, Seed, Share, check_settings, check_value
@@ -158,7 +158,7 @@ class RealClips:
         labels = np.full((self.frames, height, width), IGNORE, np.uint8)
         for t, number in enumerate(numbers):
             path = sequence.frames[number]
-            image = read_image(path, max_side=1 << 16)
+            image = read_picture(path, max_side=1 << 16)
             if image.shape[:2] != first.shape:
                 size = (first.shape[1], first.shape[0])
                 image = np.asarray(cv2.resize(image, size), dtype=np.uint8)

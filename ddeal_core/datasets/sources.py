@@ -12,7 +12,7 @@ from ddeal_core.datasets.backgrounds import VideoPlates, holds_videos, open_phot
 from ddeal_core.datasets.cached_files import CachedFiles
 from ddeal_core.datasets.coco import open_coco
 from ddeal_core.datasets.cutouts import holds_turntables, open_cutouts, open_turntables
-from ddeal_core.datasets.layouts import find_sequences
+from ddeal_core.datasets.layouts import list_sequences
 from ddeal_core.datasets.moving_objects import MovingObjects
 from ddeal_core.datasets.stills import Stills, open_stills
 from ddeal_core.errors import DatasetError
@@ -61,7 +61,7 @@ class Sources:
             cutouts: Folders of images with alpha, or of turntables: folders of such images.
             backgrounds: Folders of photographs, folders of videos, or video files.
             moving: Folders of video with masks in the layout of DAVIS or YouTube-VOS, each with
-                the name of a list of sequences; None as `find_sequences` has it.
+                the name of a list of sequences; None as `list_sequences` has it.
 
         Raises:
             DatasetError: A path does not hold what it should.
@@ -79,7 +79,7 @@ class Sources:
             turntables=tuple(open_turntables(p) for p, turns in turning if turns),
             backgrounds=tuple(open_photographs(p) for p, films in filmed if not films),
             videos=tuple(open_videos(p) for p, films in filmed if films),
-            moving=tuple(MovingObjects(find_sequences(root, name)) for root, name in moving),
+            moving=tuple(MovingObjects(list_sequences(root, name)) for root, name in moving),
         )
 
     def draw_photograph(self, rng: np.random.Generator) -> Array:

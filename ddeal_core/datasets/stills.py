@@ -10,7 +10,7 @@ import numpy as np
 from ddeal_core.datasets.arrays import Array
 from ddeal_core.datasets.cached_files import CachedFiles
 from ddeal_core.datasets.clip import IGNORE, shows_objects
-from ddeal_core.datasets.pictures import MAX_SIDE, image_files, read_image
+from ddeal_core.datasets.pictures import MAX_SIDE, image_files, read_picture
 from ddeal_core.errors import DatasetError, MediaError
 from ddeal_core.media.picture_files import opened_picture
 
@@ -88,7 +88,7 @@ def open_stills(root: Path, *, cache_bytes: int = 128 << 20) -> Stills:
 
 
 def _read_still(files: StillFiles) -> Still:
-    image, labels = read_image(files.image, max_side=MAX_SIDE), _read_labels(files.mask)
+    image, labels = read_picture(files.image, max_side=MAX_SIDE), _read_labels(files.mask)
     if labels.shape != image.shape[:2]:
         size = (image.shape[1], image.shape[0])
         labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST))

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from ddeal_core.datasets.degradation import DegradationConfig
+from ddeal_core.datasets.degradation import Amount, DegradationConfig
 from ddeal_core.settings import ASCENDING, Range, Share, check_settings
 
-Amount = Annotated[float, Range(0, 1000)]
 Span = Annotated[tuple[Amount, Amount], ASCENDING]
 Size = Annotated[float, Range(0, 0.9, above=True)]
 

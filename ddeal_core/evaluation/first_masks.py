@@ -20,7 +20,7 @@ from ddeal_core.choices import HintMethod
 from ddeal_core.datasets.clip import IGNORE, shows_objects
 from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.datasets.object_crops import is_held_out
-from ddeal_core.datasets.pictures import read_image
+from ddeal_core.datasets.pictures import read_picture
 from ddeal_core.datasets.real import read_annotation
 from ddeal_core.datasets.stills import Stills, usable_objects
 from ddeal_core.errors import InputError
@@ -105,7 +105,7 @@ def first_frames(sequences: Iterable[DatasetSequence]) -> Iterator[MaskTask]:
         for number in sequence.annotated_indices[:1]:
             labels = read_annotation(sequence, number)
             if shows_objects(labels):
-                image = read_image(sequence.frames[number], max_side=1 << 16)
+                image = read_picture(sequence.frames[number], max_side=1 << 16)
                 yield from _tasks(sequence.name, image, labels)
 
 

@@ -13,9 +13,7 @@ from ddeal_core.finishing.options import Finishing
 from ddeal_core.finishing.shapes import dropped_specks, filled_holes, grown, nearer_to, shrunk
 from ddeal_core.finishing.steady import Steadier
 from ddeal_core.media.matting.cutout import Cutout, nearest_labels
-from ddeal_core.media.matting.edges import BoundingBox
-
-Float = NDArray[np.float32]
+from ddeal_core.media.matting.edges import BoundingBox, Float
 
 _SOFT_EDGE = 6  # pixels
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ddeal_core.media.masks.label_images import Labels
 from ddeal_core.media.matting.cutout import nearest_labels
 
-Labels = NDArray[np.uint8]
 Plane = NDArray[Any]
 
 _SPECK = 1 / 50  # of the object's largest piece
@@ -21,11 +21,7 @@ _AT_ONCE = 3  # pixels of one step: a large disc takes many times as long as sev
 def dropped_specks(labels: Labels) -> Labels:
     """Drop small pieces of objects; one that touches another object becomes that one's.
 
-    Args:
-        labels: ``[H, W]``.
-
-    Returns:
-        The same array where there is nothing to drop.
+    Gives the same array where there is nothing to drop.
     """
     specks = np.zeros(labels.shape, np.bool_)
     for object_id in np.flatnonzero(np.bincount(labels.ravel()))[1:]:
@@ -48,11 +44,7 @@ def dropped_specks(labels: Labels) -> Labels:
 def filled_holes(labels: Labels) -> Labels:
     """Fill small areas of background that objects enclose, with the nearest object.
 
-    Args:
-        labels: ``[H, W]``.
-
-    Returns:
-        The same array where there is nothing to fill.
+    Gives the same array where there is nothing to fill.
     """
     height, width = labels.shape
     outside = (labels == 0).view(np.uint8)

@@ -11,9 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ddeal_core.media.matting.edges import BoundingBox
-
-Float = NDArray[np.float32]
+from ddeal_core.media.matting.edges import BoundingBox, Float
 
 _KEPT = 0.8  # share of the past where all is still
 _STILL, _MOVING = 2.0, 6.0  # mean difference of grey (of 255) around a pixel: noise, motion

@@ -12,7 +12,7 @@ from ddeal_core.choices import HintMethod
 from ddeal_core.errors import InputError
 from ddeal_core.interaction.grabcut import grab_cut
 from ddeal_core.interaction.hints import OBJECT, Hints, check_image, marked
-from ddeal_core.media.masks.mask_images import Mask, counted
+from ddeal_core.media.masks.mask_images import Mask, counted_objects
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.media.sources.live_source import LiveSource
 from ddeal_core.settings import check_value
@@ -126,5 +126,7 @@ def mask_from_hints(
     ids = tuple(int(value) for value in np.unique(labels) if value)
     how = "by GrabCut" if method == "grabcut" else "by the network"
     return Mask(
-        labels, ids, f"{counted(ids)} ({how if mask is None else f'{how}, from {mask.understood}'})"
+        labels,
+        ids,
+        f"{counted_objects(ids)} ({how if mask is None else f'{how}, from {mask.understood}'})",
     )

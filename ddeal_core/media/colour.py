@@ -150,17 +150,10 @@ def _transformed(
 def own_planes(
     picture: av.VideoFrame, *, tags: ColourTags, width: int, height: int, full: bool
 ) -> NDArray[np.uint16] | None:
-    """A coded picture's own planes, all of full size, in 10 bits, before any rotation.
-
-    Args:
-        picture: What the decoder gave.
-        tags: Matrix that the planes shall have.
-        width: Width in square pixels.
-        height: Height in square pixels.
-        full: Whether they shall be of full range.
+    """A coded picture's own planes: see `DeepPicture.planes`, for the size see `displayed_rgb`.
 
     Returns:
-        height x width x 3 uint16; None where the picture is RGB or has another matrix.
+        height x width x 3 uint16; None where the picture is RGB or not of the tags' matrix.
     """
     if picture.format.is_rgb or _matrix(picture, tags) != tags.matrix:
         return None

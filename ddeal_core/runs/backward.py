@@ -23,7 +23,7 @@ from ddeal_core.runs.stages import prefetched
 from ddeal_core.tracking.look_ahead import encoded
 from ddeal_core.tracking.tracker import Tracker
 
-Masks = Mapping[int, NDArray[np.uint8]]
+LabelsByFrame = Mapping[int, NDArray[np.uint8]]
 
 _WAITING = 4  # frames that are decoded in advance
 
@@ -39,12 +39,12 @@ class BackwardTracking:
         keys: By object, the frames with a mask of it, where it is followed between them alone.
     """
 
-    masks: Masks
+    masks: LabelsByFrame
     begins: Mapping[int, int]
     keys: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, masks: Masks, direction: Direction, start: int) -> BackwardTracking | None:
+    def of(cls, masks: LabelsByFrame, direction: Direction, start: int) -> BackwardTracking | None:
         """Choose what to follow in another direction than "forward"; None where nothing is to be.
 
         Going "backward" all masks count, from the last to the first. Going "both" ways, each
@@ -64,7 +64,7 @@ class BackwardTracking:
         return cls(first, begins) if first else None
 
     @classmethod
-    def _between(cls, masks: Masks) -> BackwardTracking:
+    def _between(cls, masks: LabelsByFrame) -> BackwardTracking:
         keys: dict[int, list[int]] = {}
         for index, labels in masks.items():
             for number in ids_in(labels):

@@ -70,7 +70,7 @@ def named_mask_files(request: VideoRequest, source: FrameSource) -> list[Path]:
     return list(mask_files(words, source=source, at=at).values()) if words else []
 
 
-def given_masks(request: VideoRequest, source: FrameSource) -> dict[int, Mask]:
+def read_given_masks(request: VideoRequest, source: FrameSource) -> dict[int, Mask]:
     """Read the masks that are named, and make or mend that of one frame by hints.
 
     Args:

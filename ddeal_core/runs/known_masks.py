@@ -11,7 +11,7 @@ import torch
 from ddeal_core.errors import InputError, MaskError, OutputError
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings, identity_of_files
-from ddeal_core.media.masks.mask_images import EmptyMaskError, counted, read_mask
+from ddeal_core.media.masks.mask_images import EmptyMaskError, counted_objects, read_mask
 from ddeal_core.media.masks.mask_set import mask_files
 from ddeal_core.media.masks.mattes import are_mattes, matte_folders, read_matte
 from ddeal_core.media.outputs.soft_writer import SOFT_ENDING
@@ -78,7 +78,7 @@ class KnownMasks:
         if not self._soft and are_mattes(self._paths):
             self._soft = True
             self._files = {frame: {1: files[0]} for frame, files in self._files.items()}
-        kind = f"mattes of {counted(tuple(folders or (1,)))}" if self._soft else "masks"
+        kind = f"mattes of {counted_objects(tuple(folders or (1,)))}" if self._soft else "masks"
         self.understood = f"{kind}, {len(self._files)} frames"
         self._check_range(tuple(sorted(self._files)), request)
 
@@ -169,7 +169,9 @@ class KnownMasks:
         """
         gone = sorted(set(self._objects or ()) - self.object_ids)
         if gone:
-            known = counted(tuple(sorted(self.object_ids))) if self.object_ids else "no other"
+            known = (
+                counted_objects(tuple(sorted(self.object_ids))) if self.object_ids else "no other"
+            )
             raise MaskError(f"object {', '.join(map(str, gone))} is in no mask: there is {known}")
         frames = self._files if self._log is None else self._log.frames
         unused = sorted(set(frames) - self._used)

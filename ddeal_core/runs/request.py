@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 from ddeal_core.choices import DeviceName, Direction, HintMethod, OnError, OutputKind, Precision
 from ddeal_core.errors import InputError
 from ddeal_core.finishing.options import UNFINISHED, Finishing
+from ddeal_core.media.file_kinds import StrPath
 from ddeal_core.media.masks.mask_images import MaskLike
 from ddeal_core.media.outputs.look import LookOptions, OutputLook
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ddeal_core.network.config import Ablation
     from ddeal_core.tracking.segmenter import Segmenter
 
-Named = str | os.PathLike[str]
 HintReader = Callable[[tuple[int, int], Sequence[int]], "Mapping[int, Hints]"]
 
 
@@ -60,8 +60,8 @@ class VideoRequest:
         max_pixels: Most pixels of a frame, an image or a mask; None for the environment's limit.
     """
 
-    video: Named | BinaryIO
-    masks: Named | Sequence[Named] | Mapping[int, MaskLike] = ()
+    video: StrPath | BinaryIO
+    masks: StrPath | Sequence[StrPath] | Mapping[int, MaskLike] = ()
     hints: Mapping[int, Hints] | HintReader | None = None
     method: HintMethod = "network"
     objects: Collection[int] | None = None
@@ -103,10 +103,10 @@ class OutputOptions(OutputLook):
         resumable: Whether to keep on the disk what a later run would go on from.
     """
 
-    names: Named | Sequence[Named]
+    names: StrPath | Sequence[StrPath]
     kind: OutputKind | None = None
     finishing: Finishing = UNFINISHED
-    cues: Named | Sequence[Named] = ()
+    cues: StrPath | Sequence[StrPath] = ()
     cue_frames: str | None = None
     keep: Sequence[Path] = ()
     overwrite: bool = False
@@ -147,7 +147,7 @@ class CutOutOptions(LookOptions, total=False):
     max_pixels: int | None
     kind: OutputKind | None
     finishing: Finishing
-    cues: Named | Sequence[Named]
+    cues: StrPath | Sequence[StrPath]
     cue_frames: str | None
     keep: Sequence[Path]
     overwrite: bool
@@ -180,7 +180,7 @@ class NetworkOptions:
         return Segmenter.load(**options, keep_cues=keep_cues)
 
 
-def _names(given: Named | Sequence[Named]) -> tuple[str, ...]:
+def _names(given: StrPath | Sequence[StrPath]) -> tuple[str, ...]:
     """Names as text, which many videos compare, and other machines read."""
     each = (given,) if isinstance(given, str | os.PathLike) else given
     return tuple(os.fspath(name) for name in each)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ddeal_core.errors import InputError, OutputError
 from ddeal_core.media.outputs.soft_writer import HEADER, RECORD, check_header, framed
 from ddeal_core.media.pixel_limit import check_pixels
-from ddeal_core.tracking.maps import Given, Maps
+from ddeal_core.tracking.maps import GivenLabels, Maps
 from ddeal_core.tracking.quantisation import from_uint16, to_uint16
 from ddeal_core.tracking.result import Result
 from ddeal_core.tracking.tracker_state import are_ids
@@ -255,7 +255,7 @@ def _decoded(payload: bytes, size: tuple[int, int], device: torch.device) -> Res
         final = head.get("final", False) is True
     except (ArithmeticError, KeyError, TypeError, struct.error, zlib.error) as error:
         raise ValueError(f"a record makes no sense: {error}") from None
-    own = None if mask is None else Given(mask, given)
+    own = None if mask is None else GivenLabels(mask, given)
     maps = Maps(from_uint16(objects, device), size, own)
     return Result(maps, index=index, object_ids=ids, is_final=final)
 

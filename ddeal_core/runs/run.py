@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 
 from ddeal_core.errors import InputError
+from ddeal_core.media.file_kinds import StrPath
 from ddeal_core.media.frame import Frame
 from ddeal_core.media.identity import Settings
 from ddeal_core.media.masks.mask_images import Mask, MaskLike
@@ -23,10 +24,9 @@ from ddeal_core.media.outputs.result_writer import ResultWriter
 from ddeal_core.media.pixel_limit import limited_pixels
 from ddeal_core.media.sources.frame_source import FrameSource
 from ddeal_core.media.sources.opening import open_source
-from ddeal_core.runs.given_masks import given_masks, named_mask_files
+from ddeal_core.runs.given_masks import named_mask_files, read_given_masks
 from ddeal_core.runs.request import (
     CutOutOptions,
-    Named,
     NetworkOptions,
     OutputOptions,
     VideoRequest,
@@ -220,7 +220,7 @@ def _prepare_tracking(
 ) -> None:
     """Read the masks, load the network, and take up what an interrupted run left."""
     request, outputs, source, writers = run.request, run.outputs, run.source, run.writers
-    run.masks = given_masks(request, source)
+    run.masks = read_given_masks(request, source)
 
     # From here on torch is needed, which takes seconds to import.
     from ddeal_core.cues.writers import open_cues
@@ -329,9 +329,9 @@ def run_video(
 
 
 def cut_out(
-    video: Named | BinaryIO,
-    masks: Named | Sequence[Named] | Mapping[int, MaskLike],
-    outputs: Named | Sequence[Named],
+    video: StrPath | BinaryIO,
+    masks: StrPath | Sequence[StrPath] | Mapping[int, MaskLike],
+    outputs: StrPath | Sequence[StrPath],
     *,
     segmenter: Segmenter | None = None,
     on_frame: Callable[[Progress], None] = lambda _: None,

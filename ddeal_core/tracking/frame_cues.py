@@ -14,7 +14,7 @@ from ddeal_core.network.ddeal import Ddeal
 from ddeal_core.network.state import ObjectState, Prediction
 from ddeal_core.tracking.padding import Padding
 
-Maps = NDArray[np.float32]
+CueMap = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,27 +46,27 @@ class FrameCues:
 
     object_ids: tuple[int, ...]
     switched_off: frozenset[str]
-    last_masks: Maps
-    matching: Maps
-    appearance: Maps
-    dense: Maps | None
-    propagation: Maps
-    propagation_effect: Maps
-    coarse: Maps
-    final: Maps
+    last_masks: CueMap
+    matching: CueMap
+    appearance: CueMap
+    dense: CueMap | None
+    propagation: CueMap
+    propagation_effect: CueMap
+    coarse: CueMap
+    final: CueMap
     margins: tuple[int, int, int, int]
 
     @property
-    def base(self) -> Maps:
+    def base(self) -> CueMap:
         """Posterior of the object by the base pair alone, Eq. (13), ``[K, h, w]``."""
         return _posterior(self.appearance[:, 0], self.appearance[:, 1])
 
     @property
-    def supplementary(self) -> Maps:
+    def supplementary(self) -> CueMap:
         """Posterior of the object by the supplementary pair alone, ``[K, h, w]``."""
         return _posterior(self.appearance[:, 2], self.appearance[:, 3])
 
-    def at_frame_size(self, one: Maps, size: tuple[int, int]) -> Maps:
+    def at_frame_size(self, one: CueMap, size: tuple[int, int]) -> CueMap:
         """Resize a map without its padding.
 
         Args:
@@ -144,12 +144,12 @@ def _object(logits: Tensor) -> Tensor:
     return logits.float().softmax(dim=2)[:, :, 1]
 
 
-def _array(x: Tensor) -> Maps:
+def _array(x: Tensor) -> CueMap:
     """Of the only video."""
     return np.ascontiguousarray(x[0].float().cpu().numpy())
 
 
-def _posterior(background: Maps, target: Maps) -> Maps:
+def _posterior(background: CueMap, target: CueMap) -> CueMap:
     """Softmax of two scores, with equal concentrations."""
     with np.errstate(over="ignore"):  # exp of a large number is a posterior of 0
         return np.asarray(1 / (1 + np.exp(background - target)), np.float32)

@@ -17,15 +17,9 @@ _PIXELS_AT_ONCE = 1 << 24  # of enlarged maps
 def overruled(merged: Tensor, masks: Tensor) -> Tensor:
     """Let masks that are given overrule what was predicted, at the network's size.
 
-    What was predicted for their objects outside the masks has fallen to the background, as in
-    `Maps`, which does the same at the frame's size.
-
-    Args:
-        merged: Background and predicted objects, ``[1, 1 + K, h, w]``.
-        masks: Given objects, from 0 to 1, ``[1, N, h, w]``.
-
-    Returns:
-        ``[1, 1 + K + N, h, w]``, the given objects last.
+    What an object that is given had before has fallen to the background, as in `Maps`, which does
+    this at the frame's size. ``merged [1, 1 + K, h, w]`` and ``masks [1, N, h, w]``, 0 to 1, give
+    ``[1, 1 + K + N, h, w]``.
     """
     background = torch.zeros_like(merged)
     background[:, :1] = 1 - merged.sum(dim=1, keepdim=True)
@@ -33,7 +27,7 @@ def overruled(merged: Tensor, masks: Tensor) -> Tensor:
     return torch.cat([(merged + background) * free, masks], dim=1)
 
 
-class Given:
+class GivenLabels:
     """Objects that were given on a frame: their masks overrule what was predicted.
 
     Args:
@@ -66,7 +60,7 @@ class Maps:
         given: As given.
     """
 
-    def __init__(self, merged: Tensor, size: tuple[int, int], given: Given | None) -> None:
+    def __init__(self, merged: Tensor, size: tuple[int, int], given: GivenLabels | None) -> None:
         self.merged, self._size, self.given = merged, size, given
 
     def probabilities(self) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ddeal_core.media.matting.cutout import Cutout
 from ddeal_core.tracking.frame_cues import FrameCues
-from ddeal_core.tracking.maps import Given, Maps
+from ddeal_core.tracking.maps import GivenLabels, Maps
 from ddeal_core.tracking.merging import soft_aggregation
 from ddeal_core.tracking.quantisation import quantise, with_background
 
@@ -61,7 +61,7 @@ class Result:
         merged = torch.zeros(1, 1 + len(object_ids), 1, 1)
         merged[:, 0] = 1
         merged = merged.expand(-1, -1, *labels.shape)  # enlarging would round
-        given = Given(labels, list(object_ids)) if object_ids else None
+        given = GivenLabels(labels, list(object_ids)) if object_ids else None
         return cls(Maps(merged, labels.shape, given), index=index, object_ids=object_ids)
 
     @classmethod
@@ -90,7 +90,7 @@ class Result:
         given = self.maps.given
         if given is not None:
             own = [number for number in given.ids if number in kept]
-            given = Given(given.labels, own) if own else None
+            given = GivenLabels(given.labels, own) if own else None
         if not kept:
             return Result.of_labels(np.zeros(self.labels.shape, np.uint8), index=self.index)
         maps = Maps(with_background(self.maps.merged[:, places]), self.labels.shape, given)

@@ -21,7 +21,7 @@ from ddeal_core.network.state import FrameEncoding, ObjectState, Prediction
 from ddeal_core.settings import Range, check_value
 from ddeal_core.tracking.batches import Batches
 from ddeal_core.tracking.frame_cues import FrameCues, read_cues
-from ddeal_core.tracking.maps import Given, Maps, overruled
+from ddeal_core.tracking.maps import GivenLabels, Maps, overruled
 from ddeal_core.tracking.merging import soft_aggregation
 from ddeal_core.tracking.motion_gate import apply_motion_gate
 from ddeal_core.tracking.padding import Padding
@@ -339,7 +339,7 @@ class Tracker:
     ) -> Result:
         """Bring ``[1, 1 + K, h, w]`` to the frame's size; put given masks in as they are."""
         assert self._size is not None
-        mask = Given(given, ids) if given is not None and ids else None
+        mask = GivenLabels(given, ids) if given is not None and ids else None
         return Result(
             Maps(quantise(merged), self._size, mask),
             index=self._index,

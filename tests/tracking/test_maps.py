@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ddeal_core.tracking import maps as maps_module
 from ddeal_core.tracking import soft_aggregation, to_labels
-from ddeal_core.tracking.maps import Given, Maps
+from ddeal_core.tracking.maps import GivenLabels, Maps
 
 sides = st.integers(1, 9)
 
@@ -48,7 +48,7 @@ def test_parts_say_what_the_whole_says(pixels, objects, given_now, small, size, 
     before = maps_module._PIXELS_AT_ONCE
     maps_module._PIXELS_AT_ONCE = pixels
     try:
-        maps = Maps(merged, size, Given(labels, ids) if ids else None)
+        maps = Maps(merged, size, GivenLabels(labels, ids) if ids else None)
         found = maps.probabilities()
         np.testing.assert_allclose(found, expected, atol=2e-6)
         np.testing.assert_allclose(maps.background(), expected[0], atol=2e-6)

@@ -29,7 +29,7 @@ from ddeal_cli.annotate.server.requests import (
     export_of,
     mark_of,
     parsed,
-    read_json,
+    read_body,
     text_of,
     whole,
 )
@@ -120,7 +120,7 @@ class _Api:
         """Do it in a thread, given the number in the path and the body; answer with the state."""
 
         async def answer(request: Request) -> Response:
-            body = await read_json(request)
+            body = await read_body(request)
             await run_in_threadpool(action, next(iter(request.path_params.values()), None), body)
             return _Json(await run_in_threadpool(self._studio.describe))
 
@@ -149,7 +149,7 @@ class _Api:
         return StreamingResponse(self._stream.events(), media_type="text/event-stream")
 
     def clear(self, index: int, body: dict[str, Any]) -> None:
-        self._project.clear(index, whole(body, "object") if "object" in body else None)
+        self._project.clear(index, whole(body["object"], "object") if "object" in body else None)
 
     def export(self, _: None, body: dict[str, Any]) -> None:
         self._studio.export(export_of(body), edges_of(body))

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 
 from ddeal_cli.annotate.exporting import EXPORTS, Export
-from ddeal_cli.annotate.marks import Box, Click, Mark, Point, Stroke
+from ddeal_cli.annotate.marks import BoxMark, Click, Mark, Point, Stroke
 from ddeal_core.errors import InputError
 from ddeal_core.finishing import Finishing
 from ddeal_core.runs import OutputOptions
@@ -24,7 +24,7 @@ class TooLargeError(InputError):
     """A request has a larger body than any that the page sends."""
 
 
-async def read_json(request: Request) -> dict[str, Any]:
+async def read_body(request: Request) -> dict[str, Any]:
     """Read a request's body, which is a JSON object; the rest of one too large is not read."""
     body = bytearray()
     async for part in request.stream():
@@ -49,11 +49,6 @@ def parsed(text: bytes | bytearray) -> dict[str, Any]:
     return record
 
 
-def whole(record: dict[str, Any], name: str) -> int:
-    """An integer of a record."""
-    return _whole(record.get(name), name)
-
-
 def text_of(record: dict[str, Any], name: str) -> str | None:
     """A text of a record, or None where it is left out."""
     value = record.get(name)
@@ -64,13 +59,13 @@ def text_of(record: dict[str, Any], name: str) -> str | None:
 
 def mark_of(record: dict[str, Any]) -> Mark:
     """A mark, as the page says it."""
-    kind, object_id = record.get("kind"), whole(record, "object")
+    kind, object_id = record.get("kind"), whole(record.get("object"), "object")
     if kind == "box":
         box = record.get("box")
         if not isinstance(box, list) or len(box) != 4:
             raise InputError("a box is [x, y, width, height]")
-        x, y, width, height = (_whole(value, "box") for value in box)
-        return Box(object_id, x, y, width, height)
+        x, y, width, height = (whole(value, "box") for value in box)
+        return BoxMark(object_id, x, y, width, height)
     if kind == "click":
         inside = record.get("inside")
         if not isinstance(inside, bool):
@@ -114,10 +109,11 @@ def edges_of(record: dict[str, Any]) -> OutputOptions:
 def _point(value: Any) -> Point:
     if not isinstance(value, list) or len(value) != 2:
         raise InputError("a point is [x, y]")
-    return _whole(value[0], "x"), _whole(value[1], "y")
+    return whole(value[0], "x"), whole(value[1], "y")
 
 
-def _whole(value: Any, name: str) -> int:
+def whole(value: Any, name: str) -> int:
+    """A whole number of what is called `name`."""
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _FAR:
         raise InputError(f"{name} is a whole number")
     return value

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from ddeal_core.errors import MaskError, MediaError
 from ddeal_core.media.picture_files import opened_picture
 
+Labels = NDArray[np.uint8]
+"""A label map ``[H, W]``."""
+
 
 def ids_in(labels: NDArray[np.uint8], *, ignore: int | None = None) -> tuple[int, ...]:
     """Return the ids of label maps of any shape, rising, without 0 and without `ignore`."""

@@ -139,7 +139,7 @@ def read_mask(path: str | os.PathLike[str], *, size: tuple[int, int] | None = No
     return Mask(
         labels=np.ascontiguousarray(reading.labels),
         object_ids=ids,
-        understood=f"{counted(ids)} ({reading.kind})",
+        understood=f"{counted_objects(ids)} ({reading.kind})",
     )
 
 
@@ -163,7 +163,7 @@ def loaded_mask(where: Path) -> tuple[Image.Image, bool]:
     return image, lossy
 
 
-def counted(ids: tuple[int, ...]) -> str:
+def counted_objects(ids: tuple[int, ...]) -> str:
     """Say "1 object: id 3" or "2 objects: ids 1, 38"."""
     if len(ids) == 1:
         return f"1 object: id {ids[0]}"

@@ -10,15 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from ddeal_core.errors import InputError, MaskError
-from ddeal_core.media.file_kinds import is_image, natural_key
-from ddeal_core.media.masks.mask_images import EmptyMaskError, Mask, counted, read_mask
+from ddeal_core.media.file_kinds import StrPath, is_image, natural_key
+from ddeal_core.media.masks.mask_images import EmptyMaskError, Mask, counted_objects, read_mask
 from ddeal_core.media.sources.frame_source import FrameSource
-
-Named = str | os.PathLike[str]
 
 
 def mask_files(
-    words: Sequence[Named], *, source: FrameSource, at: int | None = None, first: int = 0
+    words: Sequence[StrPath], *, source: FrameSource, at: int | None = None, first: int = 0
 ) -> dict[int, Path]:
     """Find the file of each frame that has a mask.
 
@@ -96,7 +94,7 @@ def _in_folder(folder: Path, source: FrameSource, first: int) -> dict[int, Path]
 
 
 def read_masks(
-    words: Sequence[Named],
+    words: Sequence[StrPath],
     *,
     source: FrameSource,
     objects: Collection[int] | None = None,
@@ -133,7 +131,7 @@ def read_masks(
             masks[index] = kept
     missing = sorted(set(objects or ()) - seen)
     if missing:
-        known = counted(tuple(sorted(seen))) if seen else "no object"
+        known = counted_objects(tuple(sorted(seen))) if seen else "no object"
         raise MaskError(
             f"object {', '.join(map(str, missing))} is in no mask: the masks hold {known}"
         )
@@ -149,4 +147,4 @@ def _only(mask: Mask, objects: Collection[int]) -> Mask | None:
     if not kept:
         return None
     labels = np.where(np.isin(mask.labels, kept), mask.labels, 0).astype(np.uint8)
-    return Mask(labels, kept, f"{counted(kept)} of {mask.understood}")
+    return Mask(labels, kept, f"{counted_objects(kept)} of {mask.understood}")

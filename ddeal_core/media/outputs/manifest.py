@@ -279,11 +279,7 @@ def outputs_at(path: Path) -> list[Path]:
 
 
 def verify(path: Path) -> Verdict:
-    """Read an output again and say whether it is whole.
-
-    Args:
-        path: The folder or file.
-    """
+    """Read an output, a folder or a file, again and say whether it is whole."""
     try:
         manifest = read_manifest(path)
     except ManifestError as error:

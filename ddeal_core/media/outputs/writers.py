@@ -73,7 +73,7 @@ def writer_of(
     where: Path, source: FrameSource, kind: OutputKind | None, look: OutputLook
 ) -> ResultWriter:
     """Choose a writer: see `open_writer`."""
-    hard, depth, background = look.hard, look.depth, look.background
+    hard, depth = look.hard, look.depth
     if is_input(where, source):
         raise OutputError(f"{where} is the input's own place: write the output somewhere else")
     if depth not in (None, 8, 16):
@@ -110,14 +110,14 @@ def writer_of(
             f"{', '.join((*WRITTEN_ENDINGS, *_FILES))}, or a name without ending for a folder (or "
             "say what goes into it, as in masks=NAME)"
         )
-    if kind is None and background is not None and where.suffix.lower() in (".mp4", ".mkv"):
+    if kind is None and look.background is not None and where.suffix.lower() in (".mp4", ".mkv"):
         kind = "background"
     recipe = recipe_for(
         where.suffix, cast("VideoKind | None", kind), size=source.info.size, deep=deep
     )
     behind = None
     if recipe.kind == "background":
-        behind = as_background(GREEN if background is None else background)
+        behind = as_background(GREEN if look.background is None else look.background)
     return VideoWriter(
         where,
         source=source,

@@ -226,8 +226,6 @@ class Timeline:
         """The recording in which a packet is nearest to where the other streams are, if near."""
         place = self._places.get(index)
         others = [other.due for key, other in self._places.items() if key != index]
-        if not others:
-            return None
 
         def distance(each: _Recording) -> Fraction:
             return abs(at + each.shift - max(others))
@@ -239,7 +237,8 @@ class Timeline:
             overlaps = at + each.shift < place.last - _OVERLAP
             return distance(each) <= _APART and goes_on and not overlaps
 
-        return min(filter(fits, self._recordings), key=distance, default=None)
+        fitting = filter(fits, self._recordings if others else ())
+        return min(fitting, key=distance, default=None)
 
     def _next_recording(self, shown: Fraction) -> _Recording:
         """Begin a recording where all that was shown so far ends."""

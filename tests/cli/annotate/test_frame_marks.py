@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ddeal_cli.annotate.frame_marks import FrameMarks, LabelMap
-from ddeal_cli.annotate.marks import Box, Click, Stroke
+from ddeal_cli.annotate.marks import BoxMark, Click, Stroke
 from ddeal_core.errors import InputError
 
 SIZE = (96, 128)
@@ -23,7 +23,7 @@ def overlap(mask, truth):
 def box_of(mask, object_id=1, spare=3):
     y, x = np.nonzero(mask)
     left, top = int(x.min()) - spare, int(y.min()) - spare
-    return Box(object_id, left, top, int(np.ptp(x)) + 2 * spare, int(np.ptp(y)) + 2 * spare)
+    return BoxMark(object_id, left, top, int(np.ptp(x)) + 2 * spare, int(np.ptp(y)) + 2 * spare)
 
 
 def test_label_maps_come_back_and_are_known_by_their_pixels():
@@ -135,8 +135,8 @@ def test_forgetting_one_object_keeps_the_other(image):
 @pytest.mark.parametrize(
     "mark",
     [
-        Box(1, 500, 500, 20, 20),
-        Box(1, 10, 10, 1, 30),
+        BoxMark(1, 500, 500, 20, 20),
+        BoxMark(1, 10, 10, 1, 30),
         Click(1, (128, 10), True),
         Click(1, (-1, 10), True),
         Click(1, (10, 10), False),  # of an object that is nowhere

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ddeal_cli.annotate.marks import Box, Stroke
+from ddeal_cli.annotate.marks import BoxMark, Stroke
 from ddeal_cli.annotate.project import Project
 from ddeal_core.errors import InputError
 from ddeal_core.media import FrameReader, open_source
@@ -80,7 +80,7 @@ def test_marks_that_fail_leave_no_trace(project):
     project.add_object()
     before = project.annotation
     for index, mark in (
-        (0, Box(1, 900, 900, 5, 5)),
+        (0, BoxMark(1, 900, 900, 5, 5)),
         (0, stroke(9)),
         (8, stroke(1)),
         (-1, stroke(1)),
