@@ -58,15 +58,17 @@ def find_target(
         read_seen,
     )
     from ddeal_core.evaluation.categories import SEEN_CATEGORIES
+    from ddeal_core.evaluation.protocols import rules_of
 
-    if seen is not None and protocol != "ytvos":
+    chosen = protocol or ("davis2017" if dataset is not None else "vos-benchmark")
+    rules = rules_of(chosen)
+    if seen is not None and "Seen" not in rules.groups:
         raise InputError("--seen goes with --protocol ytvos only")
     categories = SEEN_CATEGORIES if seen is None else read_seen(seen)
     if dataset is not None:
         if images is not None or annotations is not None:
             raise InputError("give a DATASET or --images and --annotations, not both")
-        rules = protocol or "davis2017"
-        found = find_sequences(dataset, protocol=rules, image_set=image_set, sequences=names)
+        found = find_sequences(dataset, protocol=chosen, image_set=image_set, sequences=names)
         name = dataset.resolve().name
     else:
         if annotations is None:
@@ -75,17 +77,16 @@ def find_target(
             raise InputError("a method runs on frames: give --images too, or --results")
         if image_set is not None:
             raise InputError("--set names a list of a DATASET: choose --sequences here")
-        rules = protocol or "vos-benchmark"
-        if rules == "ytvos":
+        if rules.layout == "youtube-vos":
             raise InputError(
-                "ytvos needs a DATASET with meta.json: choose --protocol vos-benchmark here"
+                f"{chosen} needs a DATASET with meta.json: choose --protocol vos-benchmark here"
             )
         found = pair_sequences(images, annotations, sequences=names)
         name = annotations.resolve().name
-    if rules == "ytvos" and only_first_masks(*found):
+    if rules.layout == "youtube-vos" and only_first_masks(*found):
         plans = None
     else:
-        plans = plan_all(found, protocol=rules, seen=categories)
+        plans = plan_all(found, protocol=chosen, seen=categories)
     return EvaluationTarget(name, dataset, image_set or "all", found, plans)
 
 

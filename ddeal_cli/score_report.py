@@ -57,10 +57,11 @@ class ScoreReport:
             from ddeal_core.evaluation.report import pictures_on_disk, write_report
 
             page = self._own_page(name, self._page)
+            binary = score.rules.objects == "foreground"
             write_report(
                 score,
                 page,
-                frames=pictures_on_disk(sequences, masks, foreground=score.protocol == "davis2016"),
+                frames=pictures_on_disk(sequences, masks, foreground=binary),
                 seconds_per_frame=1 / rate if rate else None,
                 title=f"{name} on {score.image_set}",
             )
@@ -167,12 +168,12 @@ class ScoreReport:
             rows.append([several[0].name, *_digits(values)])
         totals = [v for s in scores for v in (s.region.mean, s.contour.mean, s.j_and_f)]
         rows += [[], ["all objects", *_digits(totals)]]
-        four = [score.seen_unseen for score in scores if score.seen_unseen]
-        if four:
-            for kind in ("Seen", "Unseen"):
-                pairs = [_digits([f[f"J-{kind}"], f[f"F-{kind}"]]) for f in four]
-                rows.append([kind.lower(), *(cell for pair in pairs for cell in (*pair, ""))])
-            rows.append(["G", *(cell for f in four for cell in ("", "", *_digits([f["G"]])))])
+        grouped = [score.by_group for score in scores]
+        for group in scores[0].rules.groups:
+            pairs = [_digits([g[f"J-{group}"], g[f"F-{group}"]]) for g in grouped]
+            rows.append([group.lower(), *(cell for pair in pairs for cell in (*pair, ""))])
+        if grouped[0]:
+            rows.append(["G", *(cell for g in grouped for cell in ("", "", *_digits([g["G"]])))])
         if self._rates:
             rates = [f"{self._rates[name]:.1f}" for name in self._scores]
             rows.append(["frames/s", *(cell for rate in rates for cell in ("", "", rate))])
@@ -185,7 +186,7 @@ class ScoreReport:
         return {
             "output": str(self._folders[name]),
             "frames_per_second": self._rates.get(name),
-            "global": {**score.seen_unseen, **global_row(score)},
+            "global": global_row(score),
             "sequences": {
                 s.name: {"J-Mean": s.j_mean, "F-Mean": s.f_mean, "J&F-Mean": s.j_and_f}
                 for s in score.sequences

@@ -27,4 +27,4 @@ Precision = Literal["float32", "bfloat16", "float16"]
 """Of the convolutions; float16 is for GPUs."""
 
 Protocol = Literal["davis2016", "davis2017", "ytvos", "vos-benchmark", "every-frame"]
-"""Rules of scoring: see `ddeal_core.evaluation.plan`."""
+"""Rules of scoring: see `ddeal_core.evaluation.protocols`."""

@@ -2,7 +2,8 @@
 
 - `measures`: J and F of two masks
 - `scores`: what they sum up to, by object, sequence and dataset
-- `sources`: sequences of a dataset, or of any folders; `plan`: which objects and frames count
+- `protocols`: the rules of each protocol; `plan`: which objects and frames count by them
+- `sources`: sequences of a dataset, or of any folders
 - `scoring`: results scored as planned; `results` looks their folders over
 - `tables`: the official CSV files and a JSON; `submission`: the zip for a server
 - `ablation`: scores beside the paper's Table V; `report`: pages to look at

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ddeal_core.evaluation.paper_tables import TABLE_V
+from ddeal_core.evaluation.protocols import rules_of
 from ddeal_core.evaluation.scores import DatasetScore
 from ddeal_core.evaluation.tables import csv_text, global_row
 from ddeal_core.network.config import Ablation
@@ -19,9 +20,8 @@ class AblationLine:
 
     line: int  # 1 to 5
     ablation: Ablation  # its switches
-    # Scores by name, in [0, 1]: ``J-Mean``, ``F-Mean``, ``J&F-Mean``; by ``ytvos`` ``J-Seen``,
-    # ``F-Seen``, ``J-Unseen``, ``F-Unseen`` and ``G``. None where the dataset has no object of the
-    # kind.
+    # Scores by name, in [0, 1]: ``J-Mean``, ``F-Mean``, ``J&F-Mean``; where the protocol has groups
+    # J and F of each (``J-Seen``, ...) and ``G``. None where the dataset has no object of the kind.
     measured: Mapping[str, float | None]
     # The same of the paper (DAVIS 2017 val, or YouTube-VOS), in [0, 1]; None where the print is
     # damaged.
@@ -81,8 +81,7 @@ def write_ablation(scores: Mapping[int, DatasetScore], folder: str | Path) -> No
 
 def paper_setting(protocol: str) -> str:
     """Say in words what the paper's numbers beside scores of this protocol are."""
-    dataset = "YouTube-VOS val" if protocol == "ytvos" else "DAVIS 2017 val"
-    return f"Table V: ResNet-101 on {dataset}"
+    return f"Table V: ResNet-101 on {rules_of(protocol).table_v}"
 
 
 def ablation_record(line: AblationLine) -> dict[str, Any]:
@@ -99,10 +98,9 @@ def ablation_record(line: AblationLine) -> dict[str, Any]:
 
 
 def _measured(score: DatasetScore) -> dict[str, float | None]:
-    if four := score.seen_unseen:
-        return {name: four[name] for name in ("J-Seen", "F-Seen", "J-Unseen", "F-Unseen", "G")}
     row = global_row(score)
-    return {name: row[name] for name in ("J-Mean", "F-Mean", "J&F-Mean")}
+    total, *parts = score.by_group or ("J&F-Mean", "J-Mean", "F-Mean")
+    return {name: row[name] for name in (*parts, total)}
 
 
 def _drop(whole: Mapping[str, float | None], ablated: Mapping[str, float | None]) -> float | None:

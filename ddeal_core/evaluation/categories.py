@@ -4,8 +4,10 @@
 test sets have them and 26 or 29 others.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
+from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.errors import DatasetError
 from ddeal_core.text_files import parse_json, parsing, read_text
 
@@ -24,6 +26,25 @@ SEEN_CATEGORIES = frozenset(_TRAINING_SET.split())
 def normalize(category: str) -> str:
     """Return a category's name in the spelling that is compared: ``giant_panda``."""
     return "_".join(category.lower().replace("-", " ").replace("_", " ").split())
+
+
+def by_category(
+    sequence: DatasetSequence, object_ids: Collection[int], seen: Collection[str]
+) -> dict[int, str]:
+    """Return whether each object's category is ``"Seen"``, which is one of `seen`, or ``"Unseen"``.
+
+    Raises:
+        DatasetError: An object has no category.
+    """
+    categories = sequence.categories
+    bare = [str(i) for i in object_ids if i not in categories]
+    if bare:
+        raise DatasetError(
+            f"sequence {sequence.name!r}: object {', '.join(bare)} has no category, which ytvos "
+            "needs for seen and unseen; complete meta.json, or choose the protocol vos-benchmark"
+        )
+    names = {normalize(name) for name in seen}
+    return {i: "Seen" if normalize(categories[i]) in names else "Unseen" for i in object_ids}
 
 
 def read_seen(path: str | Path) -> frozenset[str]:

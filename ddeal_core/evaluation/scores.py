@@ -11,6 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
+from ddeal_core.evaluation.protocols import Rules, rules_of
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -68,7 +70,7 @@ class ObjectScore:
         j: Region similarity a frame, in [0, 1].
         f: Contour accuracy a frame, in [0, 1].
         category: What it is, where the dataset tells.
-        seen: Whether that category is in the training set; None where it does not matter.
+        group: Which of the protocol's groups it is in (``"Seen"``); "" without groups.
 
     Raises:
         ValueError: There are not as many of each, or none.
@@ -80,7 +82,7 @@ class ObjectScore:
     j: tuple[float, ...]
     f: tuple[float, ...]
     category: str = ""
-    seen: bool | None = None
+    group: str = ""
 
     def __post_init__(self) -> None:
         if not self.frames or not len(self.frames) == len(self.j) == len(self.f):
@@ -152,7 +154,7 @@ class DatasetScore:
     """Scores of a dataset. Every object counts the same, however many its sequence has.
 
     Attributes:
-        protocol: Rules that were followed (``"davis2017"``).
+        protocol: Name of the rules that were followed (``"davis2017"``).
         image_set: Name of the list of sequences; ``"all"`` without one.
         sequences: One score a sequence, in the order of the list; never empty.
     """
@@ -164,6 +166,11 @@ class DatasetScore:
     def __post_init__(self) -> None:
         if not self.sequences:
             raise ValueError("there is no sequence to score")
+
+    @property
+    def rules(self) -> Rules:
+        """Those of the protocol; ConfigError if there is none of the name."""
+        return rules_of(self.protocol)
 
     @property
     def objects(self) -> tuple[ObjectScore, ...]:
@@ -186,23 +193,21 @@ class DatasetScore:
         return (self.region.mean + self.contour.mean) / 2
 
     @cached_property
-    def seen_unseen(self) -> dict[str, float | None]:
-        """G, the mean of the four, and J and F of seen and unseen categories, by name.
+    def by_group(self) -> dict[str, float | None]:
+        """G, and what it is the mean of: J and F of each group's objects (``"J-Seen"``), by name.
 
-        None where there is no object of the kind; empty where objects are not marked (not
-        ``ytvos``).
+        None where there is no object of a group; empty where the protocol has no groups.
         """
-        marked = [o for o in self.objects if o.seen is not None]
-        if not marked:
-            return {}
-        four: dict[str, float | None] = {}
-        for kind, seen in (("Seen", True), ("Unseen", False)):
-            of_kind = [o for o in marked if o.seen == seen]
+        parts: dict[str, float | None] = {}
+        for group in self.rules.groups:
+            of_group = [o for o in self.objects if o.group == group]
             for name, measure in (("J", "region"), ("F", "contour")):
-                values = [getattr(o, measure).mean for o in of_kind]
-                four[f"{name}-{kind}"] = float(np.mean(values)) if values else None
-        known = [value for value in four.values() if value is not None]
-        return {"G": float(np.mean(known)) if len(known) == 4 else None, **four}
+                values = [getattr(o, measure).mean for o in of_group]
+                parts[f"{name}-{group}"] = float(np.mean(values)) if values else None
+        if not parts:
+            return {}
+        known = [value for value in parts.values() if value is not None]
+        return {"G": float(np.mean(known)) if len(known) == len(parts) else None, **parts}
 
 
 def _mean_over_objects(statistics: list[Statistics]) -> Statistics:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ddeal_core.errors import DatasetError, MaskError
 from ddeal_core.evaluation.measures import PairCounts, count_pair
-from ddeal_core.evaluation.plan import BY_PRESENCE, SequencePlan
+from ddeal_core.evaluation.plan import SequencePlan
 from ddeal_core.evaluation.results import check_results, locate_results
 from ddeal_core.evaluation.scores import DatasetScore, ObjectScore, SequenceScore
 from ddeal_core.media.masks.label_images import ids_in, read_foreground, read_labels
@@ -121,7 +121,7 @@ def _score_folder(job: tuple[SequencePlan, Path]) -> SequenceScore:
 
 def _score(plan: SequencePlan, predictions: Iterator[tuple[str, Labels, str]]) -> SequenceScore:
     """Score predictions of (stem, labels, what to call them in an error)."""
-    by_presence = plan.protocol in BY_PRESENCE
+    by_presence = plan.rules.objects == "present"
     scored: dict[int, list[tuple[str, PairCounts]]] = {i: [] for i in plan.object_ids}
     strange = np.ones(256, np.uint8)
     strange[[0, *plan.known_ids]] = 0
@@ -159,7 +159,7 @@ def _score(plan: SequencePlan, predictions: Iterator[tuple[str, Labels, str]]) -
             tuple(counts.j for _, counts in of_object),
             tuple(counts.f for _, counts in of_object),
             plan.categories.get(i, ""),
-            plan.seen.get(i),
+            plan.groups.get(i, ""),
         )
         for i, of_object in scored.items()
     )

@@ -8,7 +8,8 @@ from ddeal_core.choices import Protocol
 from ddeal_core.datasets.layouts import DatasetSequence, DavisLayout, YouTubeVosLayout
 from ddeal_core.errors import DatasetError
 from ddeal_core.evaluation.categories import SEEN_CATEGORIES
-from ddeal_core.evaluation.plan import SequencePlan, check_protocol, only_first_masks, plan_sequence
+from ddeal_core.evaluation.plan import SequencePlan, only_first_masks, plan_sequence
+from ddeal_core.evaluation.protocols import rules_of
 from ddeal_core.media.file_kinds import is_image, natural_key
 
 _LOG = logging.getLogger(__name__)
@@ -37,13 +38,14 @@ def find_sequences(
         ConfigError: An unknown protocol.
         DatasetError: The layout is not there, or it lacks a sequence or all its annotations.
     """
-    check_protocol(protocol)
-    if protocol == "ytvos":
+    rules = rules_of(protocol)
+    if rules.layout == "youtube-vos":
         found = YouTubeVosLayout(dataset).sequences(image_set)
     else:
-        found = DavisLayout(dataset, resolution=resolution).sequences(
-            _list_of_year(Path(dataset), image_set, protocol)
-        )
+        # A DAVIS 2017 download has lists of 2016, too.
+        own = image_set and Path(rules.image_sets, image_set).as_posix()
+        there = Path(dataset, "ImageSets", f"{own}.txt").is_file()
+        found = DavisLayout(dataset, resolution=resolution).sequences(own if there else image_set)
     return _chosen(found, sequences, where=dataset, image_set=image_set)
 
 
@@ -100,7 +102,7 @@ def plan_all(
         DatasetError: Nothing in a sequence can be scored, or all hold first masks only.
         MaskError: An annotation cannot be read.
     """
-    if protocol == "ytvos":
+    if rules_of(protocol).layout == "youtube-vos":
         sequences = _with_truth(sequences)
     return tuple(plan_sequence(s, protocol=protocol, seen=seen) for s in sequences)
 
@@ -120,14 +122,6 @@ def _with_truth(sequences: Sequence[DatasetSequence]) -> tuple[DatasetSequence, 
             ", ".join(sorted(bare)),
         )
     return tuple(s for s in sequences if s.name not in bare)
-
-
-def _list_of_year(dataset: Path, image_set: str | None, protocol: Protocol) -> str | None:
-    """Say which ``val`` is meant: a DAVIS 2017 download has lists of 2016 too."""
-    year = protocol.removeprefix("davis")
-    if image_set and (dataset / "ImageSets" / year / f"{image_set}.txt").is_file():
-        return f"{year}/{image_set}"
-    return image_set
 
 
 def _chosen(

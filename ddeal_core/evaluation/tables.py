@@ -14,8 +14,17 @@ from ddeal_core.whole_files import write_output, writing
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|[-+]?(nan|inf)")
 
 
-def global_row(score: DatasetScore | ObjectScore) -> dict[str, float]:
-    """Return the seven numbers of the global table by the names of its columns."""
+def global_row(score: DatasetScore) -> dict[str, float | None]:
+    """Return the numbers of the global table by the names of its columns.
+
+    Those of davis2017-evaluation; where the protocol has groups, G and its parts come first, None
+    where there is no object of the kind.
+    """
+    return {**score.by_group, **object_row(score)}
+
+
+def object_row(score: DatasetScore | ObjectScore) -> dict[str, float]:
+    """Return the seven numbers of davis2017-evaluation by the names of their columns."""
     row = {"J&F-Mean": score.j_and_f}
     for name, measure in (("J", score.region), ("F", score.contour)):
         row |= {f"{name}-Mean": measure.mean, f"{name}-Recall": measure.recall}
@@ -24,12 +33,8 @@ def global_row(score: DatasetScore | ObjectScore) -> dict[str, float]:
 
 
 def global_table(score: DatasetScore) -> str:
-    """Return the text of ``global_results-<set>.csv``: one row, three decimals.
-
-    The columns of davis2017-evaluation; by ``ytvos`` G and its four parts come first, empty
-    where there is no object of the kind.
-    """
-    row = {**score.seen_unseen, **global_row(score)}
+    """Return the text of ``global_results-<set>.csv``: one row, three decimals, None empty."""
+    row = global_row(score)
     return csv_text([tuple(row), ["" if v is None else f"{v:.3f}" for v in row.values()]])
 
 
@@ -95,7 +100,7 @@ def _record(score: DatasetScore) -> dict[str, Any]:
     return {
         "protocol": score.protocol,
         "set": score.image_set,
-        "global": {**score.seen_unseen, **global_row(score)},
+        "global": global_row(score),
         "sequences": {
             sequence.name: {
                 "J-Mean": sequence.j_mean,
@@ -105,8 +110,10 @@ def _record(score: DatasetScore) -> dict[str, Any]:
                 "unscored_ids": list(sequence.unscored_ids),
                 "objects": {
                     str(o.object_id): {
-                        **({} if o.seen is None else {"category": o.category, "seen": o.seen}),
-                        **global_row(o),
+                        **({"category": o.category} if o.group else {}),
+                        # The last group is told by not being one of the others.
+                        **{g.lower(): o.group == g for g in score.rules.groups[:-1]},
+                        **object_row(o),
                         "frames": {
                             stem: {"J": j, "F": f}
                             for stem, j, f in zip(o.frames, o.j, o.f, strict=True)

@@ -12,10 +12,10 @@ from ddeal_core.network import Ablation
 
 
 def a_score(j: float, f: float, *, protocol: str = "davis2017") -> DatasetScore:
-    seen = protocol == "ytvos" or None
-    objects = [ObjectScore("bear", 1, ("1", "2"), (j, j), (f, f), "bear", seen)]
-    if seen:
-        objects.append(ObjectScore("bear", 2, ("1",), (j / 2,), (f / 2,), "zeppelin", False))
+    group = "Seen" if protocol == "ytvos" else ""
+    objects = [ObjectScore("bear", 1, ("1", "2"), (j, j), (f, f), "bear", group)]
+    if group:
+        objects.append(ObjectScore("bear", 2, ("1",), (j / 2,), (f / 2,), "zeppelin", "Unseen"))
     return DatasetScore(protocol, "val", (SequenceScore("bear", tuple(objects)),))
 
 

@@ -253,6 +253,8 @@ def test_datasets_without_what_is_needed(folders: Folders) -> None:
         plan_dataset(folders.data, sequences=["bear", "wolf"])
     with pytest.raises(ConfigError, match="'davis2018'"):
         plan_dataset(folders.data, protocol="davis2018")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"choose davis2016, .* or every-frame"):
+        plan_sequence(*DavisLayout(folders.data).sequences("2017/val")[:1], protocol="davis2018")
     with pytest.raises(ConfigError, match="workers"):
         score_results(folders.data, folders.results, workers=0)
     folders.put("bear", 0, box(255, 4), mode="L")

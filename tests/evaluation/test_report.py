@@ -130,11 +130,11 @@ def test_every_sequence_and_object_is_in_it(score: DatasetScore, tmp_path: Path)
 
 
 def test_seen_and_unseen_categories(tmp_path: Path) -> None:
-    seen = replace(an_object("zoo", 1, 0.6), category="<cat>", seen=True)
-    unseen = replace(an_object("zoo", 3, 0.2), category="gnu", seen=False)
+    seen = replace(an_object("zoo", 1, 0.6), category="<cat>", group="Seen")
+    unseen = replace(an_object("zoo", 3, 0.2), category="gnu", group="Unseen")
     score = DatasetScore("ytvos", "all", (SequenceScore("zoo", (seen, unseen)),))
     page = Page(write_report(score, tmp_path / "out.html").read_text(encoding="utf-8"))
-    assert f"{score.seen_unseen['G']:.3f}" in page.texts
+    assert f"{score.by_group['G']:.3f}" in page.texts
     assert {"object 1 · <cat> · seen", "object 3 · gnu · unseen"} <= set(page.texts)
     alone = DatasetScore("ytvos", "all", (SequenceScore("zoo", (unseen,)),))
     page = Page(write_report(alone, tmp_path / "out.html").read_text(encoding="utf-8"))

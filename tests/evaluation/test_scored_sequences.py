@@ -3,13 +3,16 @@
 import logging
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ddeal_core.choices import Protocol
 from ddeal_core.errors import DatasetError
 from ddeal_core.evaluation import pair_sequences, plan_all, score_plans
+from ddeal_core.evaluation.protocols import RULES
 from ddeal_core.evaluation.results import clear_masks
 from ddeal_core.media import write_mask
 
@@ -34,6 +37,11 @@ def masks(folder: Path, stems: list[int], left: int = 4) -> Path:
     for t in stems:
         write_mask(folder / f"f{t}.png", labels(left))
     return folder
+
+
+def test_every_protocol_has_rules_of_its_own() -> None:
+    assert tuple(RULES) == get_args(Protocol)
+    assert len({repr(rules) for rules in RULES.values()}) == len(RULES)
 
 
 def test_many_sequences_in_the_order_of_numbers(tmp_path: Path) -> None:

@@ -95,15 +95,15 @@ def test_objects_are_scored_after_their_own_first_frame(split: Split) -> None:
     split.predict("00015", scene())  # object 2 is lost, object 1 rightly gone
     score = score_results(split.data, split.results, protocol="ytvos")
     person, zeppelin = score.objects
-    assert (person.category, person.seen) == ("person", True)
-    assert (zeppelin.category, zeppelin.seen) == ("zeppelin", False)
+    assert (person.category, person.group) == ("person", "Seen")
+    assert (zeppelin.category, zeppelin.group) == ("zeppelin", "Unseen")
     assert person.frames == ("00005", "00010", "00015")
     assert person.j == (1, 0.5, 1)
     half = contour_accuracy(TRUTH["00010"] == 1, scene((1, 6, 4)) == 1)
     assert person.f == (1, half, 1)
     assert zeppelin.frames == ("00010", "00015")
     assert zeppelin.j == zeppelin.f == (1, 0)
-    four = score.seen_unseen
+    four = score.by_group
     assert four["J-Seen"] == pytest.approx(2.5 / 3, abs=1e-15)
     assert four["F-Seen"] == pytest.approx((2 + half) / 3, abs=1e-15)
     assert (four["J-Unseen"], four["F-Unseen"]) == (0.5, 0.5)
@@ -113,7 +113,7 @@ def test_objects_are_scored_after_their_own_first_frame(split: Split) -> None:
 def test_seen_counts_objects_and_not_videos(split: Split) -> None:
     split.meta({1: ("person", STEMS), 2: ("Giant Panda", STEMS[1:])})
     split.predict("00015", scene())
-    four = score_results(split.data, split.results, protocol="ytvos").seen_unseen
+    four = score_results(split.data, split.results, protocol="ytvos").by_group
     assert four["J-Seen"] == (1 + 0.5) / 2
     assert four["J-Unseen"] is None
     assert four["G"] is None
@@ -137,7 +137,7 @@ def test_own_list_of_seen_categories(split: Split, tmp_path: Path) -> None:
     own.write_text("Zeppelin\n\ngiant panda\n")
     assert read_seen(own) == {"zeppelin", "giant_panda"}
     score = score_results(split.data, split.results, protocol="ytvos", seen=read_seen(own))
-    assert [o.seen for o in score.objects] == [False, True]
+    assert [o.group for o in score.objects] == ["Unseen", "Seen"]
     assert read_seen(split.data / "meta.json") == {"person", "zeppelin"}
     own.write_text("\n")
     with pytest.raises(DatasetError, match="names no category"):

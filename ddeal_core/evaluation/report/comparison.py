@@ -64,7 +64,7 @@ def _shown(name: str) -> str:
 def _totals(
     scores: Mapping[str, DatasetScore], links: Mapping[str, str], rates: Mapping[str, float]
 ) -> str:
-    rows = {n: {**s.seen_unseen, **global_row(s)} for n, s in scores.items()}
+    rows = {n: global_row(s) for n, s in scores.items()}
     columns = list(next(iter(rows.values())))
     body = ""
     for name, row in rows.items():

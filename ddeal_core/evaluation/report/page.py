@@ -30,7 +30,7 @@ def write_report(
 
     It has the summary, a table by sequence and object that sorts by a click, J and F over
     time, the worst frames as pictures, and speed against accuracy beside Table I of the paper
-    (where the protocol is ``davis2016`` or the time is known).
+    (where the protocol is that of its methods, ``davis2016``, or the time is known).
 
     Args:
         score: What was scored.
@@ -54,7 +54,7 @@ def write_report(
     sections = [_head(score, heading, seconds_per_frame), _table(score), _courses(score)]
     if frames is not None:
         sections.append(_worst(score, worst(score, count=_PICTURES), frames))
-    if seconds_per_frame is not None or score.protocol == "davis2016":
+    if seconds_per_frame is not None or score.rules.table_i:
         sections.append(_speed(score, seconds_per_frame))
     sections.append(
         "<footer>Written by ddeal eval. <i>J</i>: region similarity (intersection over union); "
@@ -97,13 +97,13 @@ def _head(score: DatasetScore, heading: str, seconds: float | None) -> str:
 
 
 def _overall(score: DatasetScore) -> list[str]:
-    """Make the box of G and its four parts, where objects are of seen and unseen categories."""
-    if not (four := score.seen_unseen):
+    """Make the box of G and its parts, where objects are in groups."""
+    if not score.by_group:
         return []
-    shown = {name: or_dash(value) for name, value in four.items()}
+    shown = {name: or_dash(value) for name, value in score.by_group.items()}
     more = "<br>".join(
-        f"{kind.lower()} {_J} <b>{shown[f'J-{kind}']}</b> {_F} <b>{shown[f'F-{kind}']}</b>"
-        for kind in ("Seen", "Unseen")
+        f"{group.lower()} {_J} <b>{shown[f'J-{group}']}</b> {_F} <b>{shown[f'F-{group}']}</b>"
+        for group in score.rules.groups
     )
     return [_number("main", "<i>G</i>", shown["G"], more)]
 
@@ -144,7 +144,7 @@ def _rows(index: int, sequence: SequenceScore) -> str:
     link = f'<a href="#s{index}">{escape(sequence.name)}</a>'
     if len(sequence.objects) == 1:
         only = sequence.objects[0]
-        plain = only.object_id == 1 and not only.category and only.seen is None
+        plain = only.object_id == 1 and not only.category and not only.group
         tail = "" if plain else f' <span class="soft">{_object(only)}</span>'
         return f"<tbody>{_row('', link + tail, sequence.objects)}</tbody>"
     rows = "".join(_row("object", _object(o), [o]) for o in sequence.objects)
@@ -152,8 +152,7 @@ def _rows(index: int, sequence: SequenceScore) -> str:
 
 
 def _object(score: ObjectScore) -> str:
-    kind = "" if score.seen is None else "seen" if score.seen else "unseen"
-    told = (f"object {score.object_id}", score.category, kind)
+    told = (f"object {score.object_id}", score.category, score.group.lower())
     return escape(" · ".join(filter(None, told)))
 
 
@@ -242,7 +241,7 @@ def _speed(score: DatasetScore, seconds: float | None) -> str:
     )
     if seconds is not None:
         note += " The time of this run is that of the machine it ran on."
-    if score.protocol != "davis2016":
+    if not score.rules.table_i:
         note += f" This run is scored by {escape(score.protocol)}: its height does not compare."
     elif score.image_set.split("/")[-1] != "val":
         note += f" This run is of {escape(score.image_set)}, other sequences."
