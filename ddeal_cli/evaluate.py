@@ -83,10 +83,8 @@ def find_target(
             )
         found = pair_sequences(images, annotations, sequences=names)
         name = annotations.resolve().name
-    if rules.layout == "youtube-vos" and only_first_masks(*found):
-        plans = None
-    else:
-        plans = plan_all(found, protocol=chosen, seen=categories)
+    bare = rules.layout == "youtube-vos" and only_first_masks(*found)
+    plans = None if bare else plan_all(found, protocol=chosen, seen=categories)
     return EvaluationTarget(name, dataset, image_set or "all", found, plans)
 
 
@@ -236,10 +234,9 @@ def evaluate(
         raise InputError(f"a report is a file that ends in .html, not {page}")
     kind: Comparison = "ablation" if ablation else "methods" if baselines else "none"
     report = ScoreReport(quiet=quiet, json=json_, page=page, compares=kind)
-    if results is None:
-        scored = _default_name(subject.name, weights, baseline, kind)
-    else:
-        scored = results.resolve().name
+    run = baseline or ("ddeal" if weights is None else weights.stem)
+    by_kind = {"none": run, "ablation": f"{run}_ablation", "methods": subject.name}
+    scored = by_kind[kind] if results is None else results.resolve().name
     folder = output or Path(f"{scored}_eval")
     for place in (folder / "results.json", *([] if page is None else [page])):
         check_writable(place)
@@ -385,12 +382,3 @@ def _one_subject(
     given = [option for option, there in named.items() if there]
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)} exclude each other: score one thing at a time")
-
-
-def _default_name(
-    dataset: str, weights: Path | None, baseline: str | None, kind: Comparison
-) -> str:
-    if kind == "methods":
-        return dataset
-    method = baseline or ("ddeal" if weights is None else weights.stem)
-    return f"{method}_ablation" if kind == "ablation" else method

@@ -81,7 +81,8 @@ def write_ablation(scores: Mapping[int, DatasetScore], folder: str | Path) -> No
 
 def paper_setting(protocol: str) -> str:
     """Say in words what the paper's numbers beside scores of this protocol are."""
-    return f"Table V: ResNet-101 on {rules_of(protocol).table_v}"
+    dataset = "YouTube-VOS" if rules_of(protocol).layout == "youtube-vos" else "DAVIS 2017"
+    return f"Table V: ResNet-101 on {dataset} val"
 
 
 def ablation_record(line: AblationLine) -> dict[str, Any]:

@@ -31,11 +31,7 @@ def normalize(category: str) -> str:
 def by_category(
     sequence: DatasetSequence, object_ids: Collection[int], seen: Collection[str]
 ) -> dict[int, str]:
-    """Return whether each object's category is ``"Seen"``, which is one of `seen`, or ``"Unseen"``.
-
-    Raises:
-        DatasetError: An object has no category.
-    """
+    """Return for each object whether its category is ``"Seen"``, one of `seen`, or ``"Unseen"``."""
     categories = sequence.categories
     bare = [str(i) for i in object_ids if i not in categories]
     if bare:

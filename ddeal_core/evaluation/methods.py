@@ -34,13 +34,7 @@ BASELINES: dict[str, Method] = {"copy": copy_first_mask, "flow": carry_along_flo
 
 def as_method(segmenter: "Segmenter") -> Method:
     """Wrap a network as a method."""
-
-    def method(
-        frames: Iterable[NDArray[np.uint8]], masks: Labels | Mapping[int, Labels]
-    ) -> Iterator[Labels]:
-        return (result.labels for result in segmenter.track(frames, masks))
-
-    return method
+    return lambda frames, masks: (result.labels for result in segmenter.track(frames, masks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +67,10 @@ def run_method(
         DdealError: A frame or mask cannot be read, or the label maps cannot be written.
     """
     took: list[float] = []
-    given = plan.given or None
     made = track_sequence(
-        *(method, sequence),
-        given=given,
+        method,
+        sequence,
+        given=plan.given,
         binary=plan.is_binary,
         masks=masks,
         progress=progress,
@@ -92,7 +86,7 @@ def track_sequence(
     method: Method,
     sequence: DatasetSequence,
     *,
-    given: Sequence[GivenMask] | None = None,
+    given: Sequence[GivenMask] = (),
     binary: bool = False,
     masks: Path | None = None,
     progress: Callable[[], None] | None = None,

@@ -184,17 +184,12 @@ def _known_first_frames(sequence: DatasetSequence, ignore: int | None = 255) -> 
 
 def _first_frames(sequence: DatasetSequence, ignore: int | None = 255) -> dict[int, str]:
     """Return the frame of every object's first mask; what ``meta.json`` tells is looked up."""
-    told: dict[str, set[int]] = {}
-    for i, stem in sequence.first_frames.items():
-        told.setdefault(stem, set()).add(i)
-    if told and all(
-        stem in sequence.annotations
-        and ids <= set(ids_in(read_labels(sequence.annotations[stem]), ignore=ignore))
-        for stem, ids in told.items()
-    ):
-        return dict(sorted(sequence.first_frames.items()))
-    first = _first_of(_ids_by_stem(_annotated(sequence), ignore))
-    lost = sorted(set(sequence.first_frames) - set(first))
+    told, annotated = sequence.first_frames, _annotated(sequence)
+    held = _ids_by_stem([(s, path) for s, path in annotated if s in told.values()], ignore)
+    if told and all(i in held.get(stem, ()) for i, stem in told.items()):
+        return dict(sorted(told.items()))
+    first = _first_of(_ids_by_stem(annotated, ignore))
+    lost = sorted(set(told) - set(first))
     if lost:
         _LOG.warning(
             "%s: meta.json names object %s, which no annotation holds; not scored",

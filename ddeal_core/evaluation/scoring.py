@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -108,13 +109,8 @@ def score_predictions(
 
 def _score_folder(job: tuple[SequencePlan, Path]) -> SequenceScore:
     plan, folder = job
-    highest = max(plan.known_ids)
-
-    def read(path: Path) -> Labels:
-        if plan.is_binary:
-            return read_foreground(path)
-        return read_labels(path, highest=highest)
-
+    ids = partial(read_labels, highest=max(plan.known_ids))
+    read: Callable[[Path], Labels] = read_foreground if plan.is_binary else ids
     paths = ((stem, folder / f"{stem}.png") for stem, _ in plan.annotations)
     return _score(plan, ((stem, read(path), str(path)) for stem, path in paths))
 

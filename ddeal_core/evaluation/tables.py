@@ -15,11 +15,7 @@ _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|[-+]?(nan|inf)")
 
 
 def global_row(score: DatasetScore) -> dict[str, float | None]:
-    """Return the numbers of the global table by the names of its columns.
-
-    Those of davis2017-evaluation; where the protocol has groups, G and its parts come first, None
-    where there is no object of the kind.
-    """
+    """Return the numbers of the global table by the names of its columns, those of groups first."""
     return {**score.by_group, **object_row(score)}
 
 

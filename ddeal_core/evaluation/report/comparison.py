@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ddeal_core.evaluation.ablation import AblationLine, ablation_lines, paper_setting
-from ddeal_core.evaluation.report.document import counted, or_dash, signed, write_document
+from ddeal_core.evaluation.report.document import about, or_dash, signed, write_document
 from ddeal_core.evaluation.scores import DatasetScore
 from ddeal_core.evaluation.tables import global_row
 
@@ -36,13 +36,7 @@ def write_comparison(
     """
     first = next(iter(scores.values()))
     kind = "Methods compared" if table_v is None else "Ablation: the lines of Table V"
-    told = [
-        f"protocol {first.protocol}",
-        f"set {first.image_set}",
-        counted(len(first.sequences), "sequence"),
-        counted(len(first.objects), "object"),
-    ]
-    head = f'<header><h1>{kind}</h1><p class="soft">{escape(" · ".join(told))}</p></header>'
+    head = f'<header><h1>{kind}</h1><p class="soft">{about(first)}</p></header>'
     links = {name: _link(name, pages or {}) for name in scores}
     if table_v is None:
         whole = _totals(scores, links, rates or {})

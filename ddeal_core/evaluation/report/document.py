@@ -5,6 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from ddeal_core.evaluation.scores import DatasetScore
 from ddeal_core.whole_files import write_output
 
 
@@ -21,6 +22,13 @@ def write_document(title: str, sections: list[str], path: str | Path) -> Path:
     # File names may hold what is no text; those bytes are shown as escapes.
     write_output(Path(path), page.encode("utf-8", "backslashreplace"))
     return Path(path)
+
+
+def about(score: DatasetScore, *more: str) -> str:
+    """Return the line under a heading: what was scored, as HTML."""
+    told = (f"protocol {score.protocol}", f"set {score.image_set}")
+    counts = (counted(len(score.sequences), "sequence"), counted(len(score.objects), "object"))
+    return " · ".join(map(escape, (*told, *counts, *more)))
 
 
 def counted(number: int, noun: str) -> str:

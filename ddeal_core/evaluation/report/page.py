@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import Annotated
 
-from ddeal_core.evaluation.report.document import counted, or_dash, signed, write_document
+from ddeal_core.evaluation.report.document import about, counted, or_dash, signed, write_document
 from ddeal_core.evaluation.report.pictures import PictureLoader, WorstFrame, picture, worst
 from ddeal_core.evaluation.report.speed_chart import speed_chart
 from ddeal_core.evaluation.report.time_chart import FrameAxis, line_class, time_chart
@@ -65,16 +65,9 @@ def write_report(
 
 
 def _head(score: DatasetScore, heading: str, seconds: float | None) -> str:
-    objects, sequences = score.objects, score.sequences
+    sequences = score.sequences
     scored = sum(len({f for o in s.objects for f in o.frames}) for s in sequences)
-    told = [
-        ("protocol", score.protocol),
-        ("set", score.image_set),
-        ("", counted(len(sequences), "sequence")),
-        ("", counted(len(objects), "object")),
-        ("", counted(scored, "scored frame")),
-    ]
-    line = " · ".join(escape(f"{name} {value}".strip()) for name, value in told)
+    line = about(score, counted(scored, "scored frame"))
     numbers = [
         *_overall(score),
         _number("main", f"{_BOTH} mean", f"{score.j_and_f:.3f}", "mean over objects"),
