@@ -13,6 +13,9 @@ from ddeal_core.evaluation.tables import csv_text, global_row
 from ddeal_core.network.config import Ablation
 from ddeal_core.whole_files import write_output
 
+_PRINTED = {(): "DAVIS 2017", ("Seen", "Unseen"): "YouTube-VOS"}
+"""Datasets of Table V, by the groups of their protocols."""
+
 
 @dataclass(frozen=True, slots=True)
 class AblationLine:
@@ -24,7 +27,7 @@ class AblationLine:
     # J and F of each (``J-Seen``, ...) and ``G``. None where the dataset has no object of the kind.
     measured: Mapping[str, float | None]
     # The same of the paper (DAVIS 2017 val, or YouTube-VOS), in [0, 1]; None where the print is
-    # damaged.
+    # damaged, and for other groups.
     paper: Mapping[str, float | None]
     # How far the last of `measured` is below that of line 1; None where one is missing.
     drop: float | None
@@ -42,8 +45,9 @@ def ablation_lines(scores: Mapping[int, DatasetScore]) -> tuple[AblationLine, ..
         raise ValueError("drops are measured from line 1, which is missing")
     switches = {line: Ablation.table_v(line) for line in scores}
     measured = {line: _measured(score) for line, score in scores.items()}
+    printed = TABLE_V if scores[1].rules.groups in _PRINTED else {line: {} for line in TABLE_V}
     paper = {
-        line: {n: round(TABLE_V[line][n] / 100, 3) if n in TABLE_V[line] else None for n in names}
+        line: {n: round(printed[line][n] / 100, 3) if n in printed[line] else None for n in names}
         for line, names in measured.items()
     }
     return tuple(
@@ -81,8 +85,8 @@ def write_ablation(scores: Mapping[int, DatasetScore], folder: str | Path) -> No
 
 def paper_setting(protocol: str) -> str:
     """Say in words what the paper's numbers beside scores of this protocol are."""
-    dataset = "YouTube-VOS" if rules_of(protocol).layout == "youtube-vos" else "DAVIS 2017"
-    return f"Table V: ResNet-101 on {dataset} val"
+    dataset = _PRINTED.get(rules_of(protocol).groups)
+    return f"Table V: ResNet-101 on {dataset} val" if dataset else "Table V has other groups"
 
 
 def ablation_record(line: AblationLine) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from ddeal_core.errors import ConfigError, OutputError
 from ddeal_core.evaluation import DatasetScore, ObjectScore, SequenceScore
 from ddeal_core.evaluation.ablation import ablation_lines, write_ablation
 from ddeal_core.evaluation.paper_tables import TABLE_V
+from ddeal_core.evaluation.protocols import RULES
 from ddeal_core.network import Ablation
 
 
@@ -62,6 +64,21 @@ def test_youtube_vos_compares_g() -> None:
         for n, s in five("ytvos").items()
     }
     assert ablation_lines(seen_only)[1].drop is None
+
+
+def test_other_groups_have_no_line_of_the_paper_beside_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    by_length = replace(RULES["davis2017"], groups=("Short", "Long"))
+    monkeypatch.setitem(RULES, "by-length", by_length)
+    objects = tuple(replace(o, group="Long") for o in a_score(0.5, 0.7).objects)
+    line = {1: DatasetScore("by-length", "val", (SequenceScore("bear", objects),))}
+    write_ablation(line, tmp_path)
+    record = json.loads((tmp_path / "ablation.json").read_text())
+    assert record["paper"] == "Table V has other groups"
+    assert record["lines"][0]["J-Long"] == 0.5
+    assert record["lines"][0]["J-Short"] is None
+    assert set(record["lines"][0]["paper"].values()) == {None}
 
 
 def test_files(tmp_path: Path) -> None:
