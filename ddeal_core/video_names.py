@@ -10,8 +10,10 @@ _LIVE = re.compile(r"camera(:|$)|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def is_live(name: str) -> bool:
-    """Whether a name is standard input (``-``), a camera or a network stream, and no file."""
-    return name == "-" or (_LIVE.match(name) is not None and not Path(name).exists())
+    """Whether a name is standard input (``-``), a camera, a network stream or a named pipe."""
+    if name == "-" or Path(name).is_fifo():
+        return True
+    return _LIVE.match(name) is not None and not Path(name).exists()
 
 
 def check_there(name: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import threading
 
 import pytest
 
@@ -46,6 +47,21 @@ def test_a_name_that_is_no_text(ddeal, tiny_clip, tiny_weights, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         [name, *(os.fsdecode(n) for n in (b"\xfe", b"\xfe.mov", b"\xfe.mov.manifest.json"))]
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes have no names there")
+def test_a_named_pipe_is_read_once(ddeal, tiny_clip, tiny_weights, make_clip, tmp_path):
+    clip = make_clip(tmp_path / "clip.mkv", tiny_clip.frames[:3])
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(clip.read_bytes()))
+    writer.start()
+    run = ddeal(
+        *("segment", "pipe", "--mask", tiny_clip.first_mask),
+        *("--weights", tiny_weights, "--device", "cpu"),
+    )
+    writer.join()
+    assert run.status == 0, run.err
+    assert len(list((tmp_path / "pipe_masks").glob("*.png"))) == 3
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="streams are closed by a shell")

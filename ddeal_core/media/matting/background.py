@@ -170,8 +170,8 @@ def as_background(what: str | os.PathLike[str] | Colour | Background) -> Backgro
     if isinstance(what, tuple):
         return FlatBackground(what)
     text = os.fspath(what)
-    if text == "-":
-        raise InputError("a background cannot come from standard input: name a file")
+    if text == "-" or Path(text).is_fifo():
+        raise InputError("a background cannot come from a pipe: name a file")
     if not text or not Path(text).exists():
         if text == "blur":
             return BlurredBackground()

@@ -37,7 +37,8 @@ class LiveSource(DecodedSource):
     The first frame is decoded when it is opened, so that its size is known.
 
     Args:
-        what: An open binary file (of a pipe), an address such as ``rtsp://...``, or a device.
+        what: An open binary file (of a pipe), the path of a pipe, an address such as
+            ``rtsp://...``, or a device.
         named: What messages call it.
         file_format: FFmpeg's name of the format, if it cannot be recognised.
         demuxer: Options of FFmpeg's demuxer.
@@ -50,7 +51,7 @@ class LiveSource(DecodedSource):
 
     def __init__(
         self,
-        what: str | BinaryIO,
+        what: str | Path | BinaryIO,
         *,
         named: str,
         file_format: str | None = None,

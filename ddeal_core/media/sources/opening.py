@@ -28,7 +28,7 @@ def open_source(
     """Open a video file, a folder of images, a pattern such as ``shots/*.jpg``, or one image.
 
     Live input: ``-`` is standard input, ``camera`` or ``camera:1`` a camera, ``rtsp://...`` and
-    the like a network stream. Those, and an open binary file, can be read once.
+    the like a network stream. Those, named pipes and an open binary file can be read once.
 
     Args:
         path: The file, folder or pattern. Folders are read in natural order ("2" before "10"),
@@ -55,6 +55,8 @@ def open_source(
         pipe = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
         return LiveSource(pipe, named="standard input", **options)
     if is_live(text):
+        if where.is_fifo():
+            return LiveSource(where, named=text, **options)
         if "://" not in text:
             return open_camera(text, **options)
         return LiveSource(text, named=text, **options)
