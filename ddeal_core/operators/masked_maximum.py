@@ -1,5 +1,6 @@
 """The best weighted product with any of many kernels, without keeping all products."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
@@ -42,7 +43,8 @@ def masked_maximum(
     Returns:
         ``[G, K, M, L]``.
     """
-    if torch.onnx.is_in_onnx_export():
+    # Asking would import torch.onnx, which takes a third of a second; an export has done so.
+    if "torch.onnx" in sys.modules and torch.onnx.is_in_onnx_export():
         return _traced(query, kernels, scale, shift)
     inputs = (query, kernels, scale, shift)
     if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs):
