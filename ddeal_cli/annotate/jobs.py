@@ -85,7 +85,7 @@ class Jobs:
         self._cancelled.set()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until the job has ended, or so long; gives whether it has."""
+        """Wait until the job has ended, at most so long; give whether it has."""
         if self._thread is None:
             return True
         self._thread.join(seconds)

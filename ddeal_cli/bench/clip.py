@@ -76,7 +76,7 @@ class BenchClip:
         return len(ids_in(self.mask))
 
     def spare(self, measured: int) -> int | None:
-        """Frames of a file beside the measured, the first and the counted one; None for any."""
+        """Frames that a file has left to warm up with; None where frames are without end."""
         return None if self.video is None else len(self.images) - 2 - measured
 
     def frame(self, index: int) -> NDArray[np.uint8]:
@@ -105,7 +105,7 @@ class BenchClip:
         source = LoopedSource(self, count)
         nothing = np.zeros(self.size, np.uint8)
         # An overlay of nothing is the picture itself.
-        with open_writer(path, source=source, opacity=0, contours=False) as writer:
+        with open_writer(path, source=source) as writer:
             for frame in source:
                 writer.write(frame, Cutout(frame.image, nothing, nothing))
         return str(path)

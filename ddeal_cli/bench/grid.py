@@ -49,7 +49,7 @@ def measure_grid(
         InputError: The user's video is too short.
     """
     if clip is not None:
-        # A file gives the frames that it has: given, for warming up, measured, one to count on.
+        # The frame with the mask, those of the warm-up, one to measure, one to count operations on.
         needed = 2 + effort.before
         if len(clip.images) < needed:
             raise InputError(

@@ -20,8 +20,8 @@ def measure_peaks(device: torch.device, dtype: torch.dtype, threads: int) -> dic
     """Measure the ceilings of the roofline in about a second, the best of a few tries each.
 
     Once a process, for torch's number of `threads` now. Operations are those of a square matrix
-    product or a 3 x 3 convolution, whichever is faster: libraries for the two differ, and which of
-    them knows a processor better. Bytes are read and written by a copy that no cache holds;
+    product or a 3 x 3 convolution, whichever is faster: two libraries compute them, and either may
+    suit a processor better. Bytes are read and written by a copy that no cache holds;
     ``copy_bytes`` were read, and as many written.
     """
     assert threads == torch.get_num_threads()

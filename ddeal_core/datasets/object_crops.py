@@ -136,7 +136,7 @@ def _draw_region(
     else:  # up to the whole picture
         factor = np.exp(rng.uniform(np.log(1.4), np.log(max(1.5, *(extents / sides)))))
     wanted = sides * factor * np.exp(rng.normal(size=2) * 0.05)
-    # Towards a square of the crop's shape, as far as the picture goes.
+    # Its sides become more alike, as far as the picture goes.
     wanted = np.maximum(wanted, wanted.max() * rng.uniform(0.6, 1.0))
     wanted = np.minimum(np.maximum(wanted, 32), extents)
     off = rng.uniform(-0.5, 0.5, size=2) * np.maximum(abs(wanted - sides), 0.1 * sides)

@@ -228,11 +228,8 @@ def deep_coded_picture(
 ) -> av.VideoFrame:
     """Make a coded picture of 10 bits from its planes, tagged with what they are.
 
-    Args:
-        planes: HxWx3 uint16, of `planes_of_rgb` or `own_planes`.
-        pix_fmt: A planar Y'CbCr format of 10 bits; alpha stays to be set.
-        tags: The planes' matrix, and tags to set.
-        timing: Where to take the time stamp and duration from.
+    Args are those of `coded_picture`, and:
+        planes: HxWx3 uint16, of `planes_of_rgb` or `own_planes`; alpha stays to be set.
         full: Whether they are of full range.
     """
     height, width = planes.shape[:2]

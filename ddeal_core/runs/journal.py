@@ -55,7 +55,6 @@ class Pass:
         path: The state's file; None where no state is kept.
 
     Attributes:
-        log: As given.
         done: Frames that need not be found again.
         state: What the tracker knew after them; None at the beginning.
         is_sound: False once something that was kept made no sense.
@@ -92,7 +91,7 @@ class Pass:
 
     @contextmanager
     def first_step_proves(self) -> Iterator[None]:
-        """Hold the first step after `restore` against the state, whose values nobody has checked.
+        """Blame the state, whose values nobody has checked, if the step after `restore` fails.
 
         Raises:
             OutputError: The state has shapes or values of no tracker.

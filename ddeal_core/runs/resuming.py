@@ -60,7 +60,7 @@ def open_journal(
     resume: bool = False,
     overwrite: bool = False,
 ) -> Journal | None:
-    """Make ready to write the outputs of a run, and to be killed meanwhile.
+    """Prepare to write the outputs of a run, so that it can be resumed if it is killed.
 
     Args:
         run: See `run_settings`.

@@ -289,10 +289,7 @@ def run_video(
 ) -> RunSummary:
     """Cut objects out of a video and write all outputs in one pass.
 
-    Args:
-        request: The video.
-        outputs: The outputs.
-        network: What to load, or a network that is loaded; the bundled weights if None.
+    Args are those of `open_run`, and:
         on_open: Called once all is ready.
         on_back: Called after each frame of the backward pass: see `segment_video`.
         on_progress: Called after each frame that is written.

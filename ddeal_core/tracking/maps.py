@@ -54,10 +54,6 @@ class Maps:
         merged: ``[1, 1 + K, h, w]``, background first; they sum to 1.
         size: (height, width) of the frame.
         given: What was given on this frame, for the last maps; or None.
-
-    Attributes:
-        merged: As given.
-        given: As given.
     """
 
     def __init__(self, merged: Tensor, size: tuple[int, int], given: GivenLabels | None) -> None:

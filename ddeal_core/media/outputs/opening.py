@@ -89,17 +89,9 @@ def check_place(
     keep: Iterable[Path] = (),
     overwrite: bool = False,
 ) -> None:
-    """Check that an output may be written at `path`, for one that `open_writer` does not open.
+    """Raise InputError unless an output that `open_writer` does not open may be written at `path`.
 
-    Args:
-        path: File or folder to write.
-        source: The video.
-        taken: Places of other outputs.
-        keep: Files that must not be written over.
-        overwrite: Whether results may be replaced.
-
-    Raises:
-        InputError: It may not.
+    `taken` are the places of other outputs; all else is as in `open_outputs`.
     """
     _check_taken(path, taken)
     if is_input(path, source):

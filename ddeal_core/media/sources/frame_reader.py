@@ -39,9 +39,6 @@ class FrameReader:
         source: A video file or images; read whole, whatever its `start` and `end`.
         cache: Bytes of decoded frames to keep.
 
-    Attributes:
-        source: What is read.
-
     Raises:
         InputError: The source is live.
         MediaError: It cannot be read.

@@ -27,11 +27,8 @@ def pictures_and_losses(
     One thread decodes packet after packet: with several, FFmpeg reports a failure only when it has
     taken later packets.
 
-    Args:
-        packets: The stream's, the empty one of the end included.
-        stream: What they belong to; not decoded from yet.
+    Args are those of `pictures_of`, and:
         record: Where a file that ends too early is noted.
-        promised: Packets that there must be, or None where the container only estimates.
 
     Yields:
         Pictures in order of display, and losses between them. A picture that the decoder had to
