@@ -38,13 +38,9 @@ def run_settings(
         MediaError: The video cannot be read any more.
     """
     return {
-        **_finished(finishing),
-        "input": dict(source.identity()),
-        "start": source.start,
-        "end": source.end,
+        **_common(source, finishing),
         "masks": {str(i): sha256_of_array(labels_of(mask)) for i, mask in sorted(masks.items())},
         "direction": direction,
-        "on_error": source.on_error,
         "weights": segmenter.weights_checksum,
         "cues": asdict(segmenter.config.ablation),
         "resolution": segmenter.resolution,
@@ -57,18 +53,17 @@ def run_settings(
 
 def render_settings(masks: Settings, source: FrameSource, finishing: Finishing) -> Settings:
     """Describe what is made of masks that are there already: see `KnownMasks.identity`."""
+    return {**_common(source, finishing), "rendered": dict(masks)}
+
+
+def _common(source: FrameSource, finishing: Finishing) -> Settings:
     return {
-        **_finished(finishing),
+        **({"finishing": finishing.chosen} if finishing.chosen else {}),
         "input": dict(source.identity()),
         "start": source.start,
         "end": source.end,
-        "rendered": dict(masks),
         "on_error": source.on_error,
     }
-
-
-def _finished(finishing: Finishing) -> Settings:
-    return {"finishing": finishing.chosen} if finishing.chosen else {}
 
 
 def output_settings(run: Settings, writer: ResultWriter) -> Settings:

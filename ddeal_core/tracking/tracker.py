@@ -155,8 +155,8 @@ class Tracker:
             image: ``[H, W, 3]`` uint8 RGB; all frames have one size.
             given: A mask, or ``[H, W]`` integers with the ids, 1 to 254, of objects that begin on
                 this frame. An object that is followed already is corrected: it begins anew, but
-                the frames on which it was given stay its references. 0 says nothing about a
-                pixel's background.
+                the frames on which it was given stay its references. A pixel of 0 is
+                not said to be background: objects that are followed may be there.
             encoding: Of this image, from `encode`; worked out here if None.
 
         Returns:

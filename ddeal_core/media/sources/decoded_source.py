@@ -25,6 +25,7 @@ class DecodedSource(FrameSource):
 
     display: Display
     """How the stream's pictures are shown."""
+    _stopped = False
 
     def _see(self, display: Display, first: av.VideoFrame, container: InputContainer) -> None:
         """Take what the first picture and the container say."""
@@ -85,11 +86,8 @@ class DecodedSource(FrameSource):
             if index + 1 == self.end:
                 break
         self.damage.warn()
-        if not given and not self._is_stopped():
+        if not given and not self._stopped:
             raise MediaError(f"{self.path} ends before frame {self.start}: nothing to read")
-
-    def _is_stopped(self) -> bool:
-        return False
 
 
 def with_durations(pictures: Iterator[Numbered]) -> Iterator[tuple[Numbered, int | None]]:

@@ -59,7 +59,7 @@ class LiveSource(DecodedSource):
         **options: Unpack[SourceOptions],
     ) -> None:
         super().__init__(Path(named), **options)
-        self._stopped = self._used = False
+        self._used = False
         self._sounds: list[Sound] = []
         try:
             self._container: InputContainer = open_container(
@@ -139,9 +139,6 @@ class LiveSource(DecodedSource):
         self._early.clear()
         kept = self._kept(self._all_pictures())
         yield from self._frames((each, each[1].duration or None) for each in kept)
-
-    def _is_stopped(self) -> bool:
-        return self._stopped
 
     def close(self) -> None:
         """Close the pipe, device or connection."""
