@@ -11,7 +11,6 @@ from ddeal_core.errors import InputError
 if TYPE_CHECKING:
     from ddeal_core.interaction import Hints
 
-
 _option = options_in("First mask from hints")
 
 BoxOption = Annotated[

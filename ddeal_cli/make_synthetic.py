@@ -24,7 +24,6 @@ from ddeal_core.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from ddeal_core.datasets import Clip, SyntheticClips, SyntheticConfig
 
-
 OptionValues = Annotated[
     list[str] | None,
     typer.Option(

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from ddeal_core.batch import Job, Outcome, Position
 
-
 _SECONDS_BETWEEN_LINES = 10.0
 
 

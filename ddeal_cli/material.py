@@ -13,7 +13,6 @@ from ddeal_core.errors import InputError
 if TYPE_CHECKING:
     from ddeal_core.datasets import Sources
 
-
 _option = options_in("Material of synthetic clips")
 
 Folder = tuple[str, str | None]

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ddeal_core.runs.run import Run
     from ddeal_core.tracking.doubt import Stretch
 
-
 _MASKS_TOLD = 12
 
 

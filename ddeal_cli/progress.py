@@ -8,7 +8,6 @@ from ddeal_cli.console import human, say
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-
 _SECONDS_BETWEEN_LINES = 5.0
 _AT_LEAST = 1.0
 

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from ddeal_core.training import FirstMaskRecipe, Recipe
 
-
 FIRST_MASK = "first-mask"
 """The recipe of the network that makes masks from hints."""
 

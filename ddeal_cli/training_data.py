@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ddeal_core.datasets import DatasetSequence, SyntheticConfig
     from ddeal_core.training import TrainingData
 
-
 _FILE = "data.json"
 
 

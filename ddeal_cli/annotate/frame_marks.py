@@ -24,7 +24,6 @@ from ddeal_core.media.masks.label_images import Labels, ids_in
 if TYPE_CHECKING:
     from ddeal_core.interaction.mask_finder import Picture
 
-
 _ERASED = 255
 _INSIDE, _OUTSIDE = 1, 2  # of a scribble
 

@@ -14,7 +14,6 @@ from ddeal_core.media.masks.mask_images import MAX_OBJECT_ID
 
 _KEPT = 201
 
-
 _LONGEST_NAME = 60
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 

@@ -22,7 +22,6 @@ from ddeal_core.tracking.tracker_state import TrackerState
 
 _WAITING = 4  # decoded frames that wait for the network
 
-
 _MOST = 12
 _ROOM = 384 << 20  # bytes
 

@@ -13,7 +13,6 @@ from ddeal_core.errors import DdealError
 if TYPE_CHECKING:
     from ddeal_core.tracking import Segmenter
 
-
 _FRAMES = 4
 _LEAST_J = 0.8  # a few frames of the sample clip: whoever loses its animals is broken
 _ADVICE = "install ddeal anew; if that does not help, report this with all lines above"

@@ -37,7 +37,6 @@ _STEP_IN_FOLDERS = 10
 _MOST_ROWS = 2160  # of a video's picture; panels shrink so that all objects fit
 _PANEL_AREAS = (320 * 180, 240 * 135, 192 * 108)
 
-
 _PART = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 _STEP = re.compile(r"every:([0-9]{1,9})")
 

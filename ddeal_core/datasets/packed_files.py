@@ -29,7 +29,6 @@ from ddeal_core.media.sources.decoding import open_container, video_stream
 # One thread, and no macroblock tree: the same bytes every time.
 _X264 = {"crf": "26", "preset": "slow", "threads": "1", "mbtree": "0"}
 
-
 _UNBOUNDED = 1 << 16
 
 ItemT = TypeVar("ItemT")
