@@ -51,9 +51,10 @@ def test_a_run_from_its_beginning_to_another_that_begins_with_its_weights(ddeal,
     # Recipe and data are the run's own: no need to name them again.
     again = ["train", "-o", "run", "--resume", "--workers", 0, "--device", "cpu"]
     assert "reached its end" in ddeal(*again).err
-    assert ddeal(*again, "--steps", 2).status == 0
     assert chosen()["validation_frames"] == 3
-    assert ddeal(*again, "--validation-frames", 4).status == 0
+    run = ddeal(*again, "--steps", 2, "--validation-frames", 4)
+    assert run.status == 0, run.err
+    assert "step 2: held-out J" in run.err
     assert chosen()["validation_frames"] == 4
     assert chosen()["datasets"], "naming the frames is not naming other data"
 
