@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ddeal_core.datasets.pictures import read_image as read_still
+from ddeal_core.datasets.pictures import read_picture
 from ddeal_core.errors import DatasetError, InputError, MaskError, MediaError
 from ddeal_core.media import max_pixels, open_source, read_image, read_mask, set_max_pixels
 from ddeal_core.media.masks.label_images import read_labels
@@ -54,7 +54,7 @@ def test_bombs_are_refused_by_their_claims(tmp_path, size):
         (read_image, MediaError),
         (read_mask, MaskError),
         (read_labels, MaskError),
-        (read_still, DatasetError),
+        (read_picture, DatasetError),
         (open_source, MediaError),
     ):
         with pytest.raises(error, match=r"limit|at most") as caught:
