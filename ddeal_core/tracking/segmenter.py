@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy as copied
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -226,6 +227,8 @@ class Segmenter:
             raise MaskError(f"a mask is given for frame {min(given)}: frames are counted from 0")
         tracker = self.tracker()
         index = -1
+        if self.look_ahead > 1:  # the caller may fill one array anew for every frame
+            frames = map(copied, frames)
         pairs = encoded(
             tracker, frames, lambda frame: frame, count=self.look_ahead, skip=min(given)
         )

@@ -17,6 +17,21 @@ def test_look_ahead_changes_nothing(make_network, tiny_clip):
             np.testing.assert_allclose(a.probabilities, b.probabilities, atol=1e-4)
 
 
+def test_one_array_that_is_filled_anew_for_every_frame(make_network, tiny_clip):
+    def refilled():
+        array = np.empty_like(tiny_clip.frames[0])
+        for frame in tiny_clip.frames:
+            array[:] = frame
+            yield array
+
+    for count in (1, 4):
+        segmenter = Segmenter(make_network("compact"), look_ahead=count)
+        expected = segmenter.track(tiny_clip.frames, tiny_clip.masks[0])
+        for a, b in zip(expected, segmenter.track(refilled(), tiny_clip.masks[0]), strict=True):
+            np.testing.assert_array_equal(a.labels, b.labels)
+            np.testing.assert_array_equal(a.probabilities, b.probabilities)
+
+
 def test_frames_before_an_error_come_all_the_same(make_network, tiny_clip):
     def broken():
         yield from tiny_clip.frames[:6]
