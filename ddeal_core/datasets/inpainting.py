@@ -24,9 +24,8 @@ def fill_behind(image: Array, hole: Array) -> Array:
         columns = _mirror(np.arange(x, x + w) + dx, width)
         rows = _mirror(np.arange(y, y + h) + dy, height)
         overlap = float((wide[rows[:, None], columns[None, :]] > 0).mean())
-        cost = overlap + 0.1 * (
-            dy != 0
-        )  # what lies beside is likelier to look alike than what lies above
+        # What lies beside is likelier to look alike than what lies above.
+        cost = overlap + 0.1 * (dy != 0)
         if cost < best:
             best, shift = cost, (dx, dy)
     columns = _mirror(np.arange(x, x + w) + shift[0], width)

@@ -67,9 +67,8 @@ class Tracker:
         self._precision = precision
         self._short_side = short_side
         self._keep_cues = keep_cues
-        free = partial(
-            _free, network
-        )  # bound to the network, so that no reference cycle keeps the tracker
+        # Bound to the network, so that no reference cycle keeps the tracker.
+        free = partial(_free, network)
         self._heads: Batches[Prediction] = Batches("objects", free=free)
         self._frames: Batches[FrameEncoding] = Batches("frames", free=free)
         self._index = 0
@@ -155,8 +154,8 @@ class Tracker:
             image: ``[H, W, 3]`` uint8 RGB; all frames have one size.
             given: A mask, or ``[H, W]`` integers with the ids, 1 to 254, of objects that begin on
                 this frame. An object that is followed already is corrected: it begins anew, but
-                the frames on which it was given stay its references. A pixel of 0 is
-                not said to be background: objects that are followed may be there.
+                the frames on which it was given stay its references. A pixel of 0 is not said to
+                be background: objects that are followed may be there.
             encoding: Of this image, from `encode`; worked out here if None.
 
         Returns:

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import threading
+from functools import partial
 
 import pytest
 
@@ -53,13 +54,12 @@ def test_a_name_that_is_no_text(ddeal, tiny_clip, tiny_weights, tmp_path):
 def test_a_named_pipe_is_read_once(ddeal, tiny_clip, tiny_weights, make_clip, tmp_path):
     clip = make_clip(tmp_path / "clip.mkv", tiny_clip.frames[:3])
     os.mkfifo("pipe")
-    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(clip.read_bytes()))
-    writer.start()
+    write = partial((tmp_path / "pipe").write_bytes, clip.read_bytes())
+    threading.Thread(target=write, daemon=True).start()  # it waits for whoever reads
     run = ddeal(
         *("segment", "pipe", "--mask", tiny_clip.first_mask),
         *("--weights", tiny_weights, "--device", "cpu"),
     )
-    writer.join()
     assert run.status == 0, run.err
     assert len(list((tmp_path / "pipe_masks").glob("*.png"))) == 3
 

@@ -105,9 +105,8 @@ def clock_zero(container: InputContainer, first: av.VideoFrame) -> Fraction:
     time_base = to_fraction(first.time_base)
     if first.pts is not None and time_base is not None:
         shown = first.pts * time_base
-        if (
-            abs(shown - zero) > _OTHER_CLOCK
-        ):  # the start is that of another of the joined recordings
+        # so far apart, the start is that of another of several recordings that were joined
+        if abs(shown - zero) > _OTHER_CLOCK:
             return shown
     return zero
 
