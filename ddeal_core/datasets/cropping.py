@@ -42,6 +42,32 @@ def draw_crop(
     return matrix
 
 
+def zoomed(
+    matrix: Floats, factor: float, fixed: Floats, frame: tuple[int, int], size: tuple[int, int]
+) -> Floats:
+    """Scale a crop about a place, then move it into the frame: ``[2, 3]`` as `draw_crop` gives it.
+
+    Args:
+        matrix: Of the crop.
+        factor: On its sides; above 1 it shows more.
+        fixed: (x, y) in the frame that stays where it is in the clip.
+        frame: (height, width) of the frame, into which the scaled crop fits.
+        size: (height, width) of the clip.
+    """
+    result = matrix * factor
+    result[:, 2] += (1 - factor) * fixed
+    step = result.diagonal()
+    # A pixel reaches half its side beyond its centre.
+    ends = (
+        result[:, 2]
+        + np.outer([-0.5, 0.5], step)
+        + np.outer([0, 1], (np.array(size[::-1]) - 1) * step)
+    )
+    room = np.array(frame[::-1]) - 0.5
+    result[:, 2] += np.maximum(-0.5 - ends.min(axis=0), 0) - np.maximum(ends.max(axis=0) - room, 0)
+    return result
+
+
 def shown_ids(labels: Array, min_area: float) -> list[int]:
     """Ids of the objects of ``[H, W]`` labels with a share of at least `min_area` of the frame."""
     counts = np.bincount(labels.ravel(), minlength=256)

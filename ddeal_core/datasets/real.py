@@ -9,9 +9,15 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from ddeal_core.datasets.arrays import Array
+from ddeal_core.datasets.arrays import Array, Floats
 from ddeal_core.datasets.clip import IGNORE, Clip, ClipSize, closed_up, shows_objects
-from ddeal_core.datasets.cropping import crop_image, crop_labels, draw_crop, shown_ids
+from ddeal_core.datasets.cropping import (
+    crop_image,
+    crop_labels,
+    draw_crop,
+    shown_ids,
+    zoomed,
+)
 from ddeal_core.datasets.degradation import Degradation, DegradationConfig
 from ddeal_core.datasets.layouts import DatasetSequence
 from ddeal_core.datasets.motion import folded
@@ -22,6 +28,8 @@ from ddeal_core.settings import ASCENDING, Count, Range, Seed, Share, check_sett
 
 _ATTEMPTS = 250
 """Many, for data most of whose frames show nothing: an attempt that fails is cheap."""
+_MOST_ZOOM = 0.5
+"""Least factor on a crop's side over a clip; a smaller crop would be a blur."""
 Scale = Annotated[float, Range(0, 1, above=True)]
 
 
@@ -35,6 +43,9 @@ class RealConfig:
     scale: Annotated[tuple[Scale, Scale], ASCENDING] = (0.5, 1.0)
     # Standard deviation of the logarithm of the crop's aspect.
     stretch: Annotated[float, Range(0, 10)] = 0.08
+    # Standard deviation of the logarithm of how much the crop's side changes over a clip, as if the
+    # camera zoomed: objects that come near or go away are rare in video.
+    zoom: Annotated[float, Range(0, 10)] = 0.0
     # Most objects of a clip: of more, so many are drawn, and the others become background.
     max_objects: Annotated[int, Range(1, 254)] = 5
     # Least size of a labelled object in the first frame, share of the frame.
@@ -152,6 +163,7 @@ class RealClips:
             picked = rng.permutation(len(shown))[: config.max_objects]
             shown = sorted(shown[i] for i in picked)
         table = closed_up(shown)
+        crops = self._zoom(rng, matrix, first, table) if config.zoom else [matrix] * self.frames
         times = np.arange(self.frames, dtype=np.float64)
         degrade = Degradation(self._degradation, rng, times, self.size)
         images = np.empty((self.frames, height, width, 3), np.uint8)
@@ -162,7 +174,7 @@ class RealClips:
             if image.shape[:2] != first.shape:
                 size = (first.shape[1], first.shape[0])
                 image = np.asarray(cv2.resize(image, size), dtype=np.uint8)
-            images[t] = degrade(crop_image(image, matrix, self.size), t)
+            images[t] = degrade(crop_image(image, crops[t], self.size), t)
             if path.stem in sequence.annotations:
                 known = first if number == numbers[0] else read_annotation(sequence, number)
                 if known.shape != first.shape:
@@ -171,8 +183,21 @@ class RealClips:
                         f"{known.shape[0]}, the sequence's first mask is "
                         f"{first.shape[1]} x {first.shape[0]}"
                     )
-                labels[t] = cv2.LUT(crop_labels(known, matrix, self.size), table)
+                labels[t] = cv2.LUT(crop_labels(known, crops[t], self.size), table)
         return Clip(images, labels)
+
+    def _zoom(
+        self, rng: np.random.Generator, matrix: Floats, first: Array, table: Array
+    ) -> list[Floats]:
+        """The crop of each frame, as a camera makes them that zooms on the clip's objects."""
+        chosen = cv2.LUT(crop_labels(first, matrix, self.size), table)
+        rows, columns = np.nonzero((chosen > 0) & (chosen < IGNORE))
+        fixed = matrix @ (columns.mean(), rows.mean(), 1.0)
+        sides = np.abs(matrix.diagonal()) * self.size[::-1]
+        most = float((np.array(first.shape[::-1]) / sides).min())
+        last = float(np.clip(np.exp(rng.normal() * self.config.zoom), _MOST_ZOOM, max(1.0, most)))
+        factors = last ** (np.arange(self.frames) / max(1, self.frames - 1))
+        return [zoomed(matrix, float(f), fixed, first.shape, self.size) for f in factors]
 
 
 def sampled_frames(sequence: DatasetSequence) -> list[int]:

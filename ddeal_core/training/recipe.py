@@ -87,6 +87,8 @@ class Stage:
     real_share: Share = 0.5  # share of the clips that are real where both kinds are there
     # Longest distance between frames of a real clip.
     max_gap: Annotated[int, Range(1, 1_000_000)] = 3
+    # Standard deviation of the logarithm of how much the crops of real clips zoom.
+    zoom: Annotated[float, Range(0, 10)] = 0.0
     objects: Annotated[int, Range(1, 254)] = 1  # objects a clip that the network is asked for
     # Probability of the true mask in the recurrence, falling to 0 over the first half.
     truth: Share = 0.0

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ddeal_core.datasets.real import RealClips
+from ddeal_core.datasets.real import RealClips, RealConfig
 from ddeal_core.datasets.synthetic import SyntheticClips
 from ddeal_core.errors import InputError, WeightsError
 from ddeal_core.inference.folding import fold_backbone
@@ -106,7 +106,8 @@ class Trainer(TrainingRun[Recipe, Ddeal]):
             if self.data.sources is not None:
                 synthetic = SyntheticClips(self.data.synthetic, self.data.sources, **shape)
             if self.data.sequences:
-                real = RealClips(self.data.sequences, max_gap=stage.max_gap, **shape)
+                config = RealConfig(zoom=stage.zoom)
+                real = RealClips(self.data.sequences, max_gap=stage.max_gap, config=config, **shape)
             yield from batches(
                 Mixture(synthetic, real, stage.real_share, seed),
                 steps=range(first, stage.steps),

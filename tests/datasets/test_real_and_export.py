@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -78,9 +80,11 @@ def coloured(tmp_path_factory):
 PLAIN = RealConfig(colour_probability=0, grey_probability=0)
 
 
+@pytest.mark.parametrize("zoom", [0, 0.5])
 @pytest.mark.parametrize("size", [(120, 200), (48, 80), (160, 160)])
-def test_real_labels_follow_the_picture(coloured, size):
-    clips = RealClips(coloured, size=size, frames=4, max_gap=2, config=PLAIN)
+def test_real_labels_follow_the_picture(coloured, size, zoom):
+    config = replace(PLAIN, zoom=zoom)
+    clips = RealClips(coloured, size=size, frames=4, max_gap=2, config=config)
     ignored = 0
     for i in range(10):
         clip = clips.clip(i)
@@ -93,6 +97,30 @@ def test_real_labels_follow_the_picture(coloured, size):
             wrong = np.sum(red[t] != (clip.labels[t] == 1))
             assert wrong <= 0.12 * max(np.sum(clip.labels[t] == 1), size[0])
     assert ignored > 0
+
+
+def test_a_zoom_changes_sizes_evenly_and_shows_nothing_beside_the_frame(tmp_path):
+    # Red tells the column, green the row: what lies outside of a frame would repeat its border.
+    image = np.zeros((100, 160, 3), np.uint8)
+    image[..., 0], image[..., 1] = np.arange(160), np.arange(100)[:, None]
+    labels = np.zeros((6, 100, 160), np.uint8)
+    labels[:, 30:70, 50:100] = 1
+    list(export_clips([("still", Clip(np.stack([image] * 6), labels))], tmp_path))
+    config = replace(PLAIN, zoom=0.5, scale=(0.6, 0.9), flip_probability=0)
+    clips = RealClips(DavisLayout(tmp_path).sequences(), size=(48, 80), frames=5, config=config)
+    ratios = []
+    for i in range(12):
+        shown = clips.clip(i).images.astype(float)
+        # Frame pixels a clip pixel, along both axes.
+        steps = np.stack(
+            [np.diff(shown[..., 0].mean(1)).mean(1), np.diff(shown[..., 1].mean(2)).mean(1)]
+        )
+        growth = steps[:, 1:] / steps[:, :-1]
+        np.testing.assert_allclose(growth, growth.mean(), atol=0.05)
+        assert (steps > 0.2).all()
+        ratios.append(steps[0, -1] / steps[0, 0])
+    assert min(ratios) < 0.8
+    assert max(ratios) > 1.2
 
 
 def test_real_clips_depend_on_seed_and_number_alone(coloured):
