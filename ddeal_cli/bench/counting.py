@@ -7,6 +7,7 @@ are what each operation would move if it read all its inputs from memory and wro
 it, once. Caches may spare some of that, so a stage can seem to move more than the memory can.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -60,18 +61,17 @@ class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         counts = self.counts.setdefault(self.stage(), Counts())
         if packet in flop_registry:
             counts.operations += flop_registry[packet](*args, **kwargs, out_val=result)
-        elif packet.__name__ == "_convolution_pointwise":
-            counts.operations += _fused_operations(func, args, result)
+        elif packet.__name__ in ("_convolution_pointwise", "_linear_pointwise"):
+            counts.operations += _onednn_operations(func, args, result)
         if not _is_view(func) and packet.__name__ not in _MOVE_NOTHING:
             counts.bytes += _bytes(args) + _bytes(kwargs) + _bytes(result)
         return result
 
 
-def _fused_operations(func: Any, args: tuple[Any, ...], result: Tensor) -> int:
-    """Of oneDNN's convolution with its ReLU or shortcut, which torch's counter does not know."""
+def _onednn_operations(func: Any, args: tuple[Any, ...], result: Tensor) -> int:
+    """Of oneDNN's convolutions and products, which torch's counter does not know."""
     weight = args[2] if func._overloadname == "binary" else args[1]
-    _, inputs, height, width = weight.shape
-    return 2 * result.numel() * int(inputs * height * width)
+    return 2 * result.numel() * math.prod(weight.shape[1:])
 
 
 def _is_composite(func: Any) -> bool:

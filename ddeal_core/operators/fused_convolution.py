@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from ddeal_core.operators.onednn import suits_onednn
+
 Activation = Literal["none", "relu", "relu6"]
 
 # What oneDNN calls them, and their numbers.
@@ -88,7 +90,7 @@ class FusedConv2d(nn.Module):
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Convolve ``[N, inputs, H, W]``; the shortcut has the result's shape."""
         settings = (self.padding, self.stride, self.dilation, self.groups)
-        if not self._fits(x):
+        if not (suits_onednn(x) and _onednn_fuses()):
             x = F.conv2d(
                 x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
             )
@@ -106,15 +108,6 @@ class FusedConv2d(nn.Module):
                 x, shortcut, self._packed, self.bias, *settings, "add", 1.0, last, [], ""
             )
         return y  # type: ignore[no-any-return]
-
-    def _fits(self, x: Tensor) -> bool:
-        return (
-            x.device.type == "cpu"
-            and x.dtype == torch.float32
-            and not torch.is_autocast_enabled("cpu")
-            and not torch.compiler.is_compiling()
-            and _onednn_fuses()
-        )
 
 
 def _packed(

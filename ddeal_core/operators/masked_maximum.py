@@ -10,11 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ddeal_core.operators.product import product
+
 # Scores held at once, of each thread. 1 MB of float32 stays in a cache (2 MB take a fifth longer,
 # with soft masks 1.4 times as long); a GPU wants long kernels instead.
 _CHUNK = 1 << 18
 _CHUNK_ON_GPU = 1 << 24
-# Kernels at once. A chunk of all the kernels of a memory would be a few rows, slow to multiply.
+# Kernels at once. A chunk of all the kernels of a memory would be a few rows, slow to multiply; and
+# oneDNN compiles code for each shape that it meets, about a millisecond.
 _BLOCK = 1 << 10
 # Shorter runs of kernels with equal weights are not worth a maximum of their own.
 _RUN = 32
@@ -60,9 +63,8 @@ def _reduce(
     count = kernels.shape[2]
     if not index and query.device.type == "cpu" and count > _BLOCK:
         best: Tensor | None = None
-        length = -(-count // -(-count // _BLOCK))  # blocks of about one length
-        for start in range(0, count, length):
-            part = slice(start, start + length)
+        for start in range(0, count, _BLOCK):
+            part = slice(start, start + _BLOCK)
             found = _reduce(
                 query,
                 kernels[:, :, part],
@@ -82,7 +84,7 @@ def _reduce(
         dtype=torch.long if index else query.dtype,
     )
     for part in _parts(query, kernels):
-        products = _multiply(query[:, :, part], kernels)
+        products = product(query[:, :, part].transpose(1, 2), kernels)
         _best(products, scale, shift, result[..., part], index=index)
     return result
 
@@ -197,7 +199,7 @@ def _reduce_groups(
     result = query.new_empty((*_weights(scale, shift).shape[:3], query.shape[2]))
     sizes = [*groups.lengths, kernels.shape[2] - sum(groups.lengths)]
     for part in _parts(query, kernels):
-        products = _multiply(query[:, :, part], kernels)
+        products = product(query[:, :, part].transpose(1, 2), kernels)
         *together, rest = torch.split(products, sizes, dim=2)
         winners = products.new_empty((*products.shape[:2], runs + sizes[-1]))
         for place, run in enumerate(together):
@@ -207,21 +209,6 @@ def _reduce_groups(
     return result
 
 
-def _multiply(query: Tensor, kernels: Tensor) -> Tensor:
-    """Products ``[G, chunk, L0]`` of ``[G, C, chunk]`` and ``[G, C, L0]``.
-
-    On the CPU each thread takes products of its own: several threads at one small matrix were
-    often slower than a single one.
-    """
-    groups, channels, length = query.shape
-    rows = query.transpose(1, 2)
-    threads = torch.get_num_threads() if query.device.type == "cpu" else 1
-    if groups > 1 or threads == 1 or length % threads:
-        return rows @ kernels
-    shares = rows.reshape(threads, length // threads, channels)
-    return (shares @ kernels.expand(threads, -1, -1)).view(1, length, -1)
-
-
 def _parts(query: Tensor, kernels: Tensor) -> Iterator[slice]:
     """Cut the current frame's positions so that all products with them fit a chunk."""
     groups, _, count = query.shape
@@ -229,8 +216,7 @@ def _parts(query: Tensor, kernels: Tensor) -> Iterator[slice]:
     threads = torch.get_num_threads() if on_cpu else 1
     budget = _CHUNK * threads if on_cpu else _CHUNK_ON_GPU
     most = max(1, budget // (groups * kernels.shape[2]))
-    length = -(-count // -(-count // most))  # all of about one length,
-    length = -(-length // threads) * threads  # which the threads can share
+    length = -(-count // -(-count // most))  # all of about one length
     return (slice(start, start + length) for start in range(0, count, length))
 
 

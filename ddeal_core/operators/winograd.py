@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ddeal_core.operators.fused_convolution import FusedConv2d
+from ddeal_core.operators.onednn import suits_onednn
+from ddeal_core.operators.product import product
 
 # With fewer channels, taking tiles apart and together costs more than the products save.
 _LEAST_CHANNELS = 256
@@ -58,12 +60,7 @@ class WinogradConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve ``[N, inputs, H, W]``."""
-        if (
-            x.device.type != "cpu"
-            or x.dtype != torch.float32
-            or torch.is_autocast_enabled("cpu")
-            or torch.compiler.is_compiling()
-        ):
+        if not suits_onednn(x):
             return self.plain(x)  # type: ignore[no-any-return]
         height, width = x.shape[2:]
         tile = best_tile(height, self._dilation), best_tile(width, self._dilation)
@@ -88,7 +85,7 @@ class WinogradConv2d(nn.Module):
             (d * line, d * pixel, image, m * d * line, line, n * d * pixel, pixel, 1),
         ).reshape((m + 2) * (n + 2), -1)
         tiles = (self._enter @ tiles).view((m + 2) * (n + 2), -1, channels)
-        products = tiles @ self._weight  # [(m+2)(n+2), tiles, outputs]
+        products = product(tiles, self._weight)  # [(m+2)(n+2), tiles, outputs]
         y = self._leave @ products.flatten(1)
         y = y.view(m, n, count, rows, d, columns, d, -1).permute(2, 3, 0, 4, 5, 1, 6, 7)
         y = y.reshape(count, rows * m * d, columns * n * d, -1)[:, :height, :width]

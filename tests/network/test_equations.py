@@ -16,6 +16,7 @@ from ddeal_core.network.directional import DirectionalEmbedding, DirectionalFeat
 from ddeal_core.network.matching import match
 from ddeal_core.operators import masked_maximum as matching_module
 from ddeal_core.operators.masked_maximum import masked_maximum
+from ddeal_core.operators.product import product
 
 
 def draw(*shape, seed=0):
@@ -91,6 +92,20 @@ def test_masked_maximum_and_its_gradient(monkeypatch, chunk, with_scale, with_sh
             torch.testing.assert_close(maximum(*leaves), result)
     for theirs, ours in zip(*seen, strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    groups=st.integers(1, 3),
+    sides=st.tuples(*[st.integers(1, 40)] * 3),
+    before=st.tuples(*[st.integers(0, 3)] * 2),
+    dtype=st.sampled_from([torch.float32, torch.float64, torch.bfloat16]),
+)
+def test_a_product_of_slices_is_that_of_matrices(groups, sides, before, dtype):
+    n, c, m = sides
+    a = draw(groups, c, n + 5)[..., before[0] :][..., :n].mT.to(dtype)
+    b = draw(groups, c, m + 5, seed=1)[..., before[1] :][..., :m].to(dtype)
+    torch.testing.assert_close(product(a, b), a @ b)
 
 
 @settings(max_examples=15, deadline=None)
