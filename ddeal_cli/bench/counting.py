@@ -71,7 +71,7 @@ class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def _onednn_operations(func: Any, args: tuple[Any, ...], result: Tensor) -> int:
     """Of oneDNN's convolutions and products, which torch's counter does not know."""
     weight = args[2] if func._overloadname == "binary" else args[1]
-    return 2 * result.numel() * math.prod(weight.shape[1:])
+    return 2 * result.numel() * math.prod(int(side) for side in weight.shape[1:])
 
 
 def _is_composite(func: Any) -> bool:
