@@ -281,6 +281,23 @@ _COMPACT_STAGES = (
         backbone_stages=3,
         backbone_rate=0.15,
     ),
+    _compact_stage(
+        name="long-video",
+        size=(240, 432),
+        frames=20,
+        epochs=10,
+        learning_rate=5e-4,
+        cooldown=1.0,
+        warmup_steps=20,
+        real_share=0.7,
+        max_gap=5,
+        zoom=0.3,
+        objects=2,
+        corruption=0.1,
+        burn_in=16,
+        backbone_stages=3,
+        backbone_rate=0.15,
+    ),
 )
 
 RECIPES: dict[str, Recipe] = {
