@@ -16,9 +16,10 @@ from ddeal_core.operators.product import product
 # with soft masks 1.4 times as long); a GPU wants long kernels instead.
 _CHUNK = 1 << 18
 _CHUNK_ON_GPU = 1 << 24
-# Kernels at once. A chunk of all the kernels of a memory would be a few rows, slow to multiply; and
-# oneDNN compiles code for each shape that it meets, about a millisecond.
+# Kernels at once. A chunk of all the kernels of a memory would be a few rows, slow to multiply.
 _BLOCK = 1 << 10
+# Kernels are filled up to a multiple of this: oneDNN compiles code for each shape, and keeps it.
+_WIDTH = 1 << 7
 # Shorter runs of kernels with equal weights are not worth a maximum of their own.
 _RUN = 32
 # Rows that an argmax is folded into.
@@ -83,8 +84,7 @@ def _reduce(
         (*_weights(scale, shift).shape[:3], query.shape[2]),
         dtype=torch.long if index else query.dtype,
     )
-    for part in _parts(query, kernels):
-        products = product(query[:, :, part].transpose(1, 2), kernels)
+    for part, products in _multiply(query, kernels):
         _best(products, scale, shift, result[..., part], index=index)
     return result
 
@@ -198,8 +198,7 @@ def _reduce_groups(
     runs = len(groups.lengths)
     result = query.new_empty((*_weights(scale, shift).shape[:3], query.shape[2]))
     sizes = [*groups.lengths, kernels.shape[2] - sum(groups.lengths)]
-    for part in _parts(query, kernels):
-        products = product(query[:, :, part].transpose(1, 2), kernels)
+    for part, products in _multiply(query, kernels):
         *together, rest = torch.split(products, sizes, dim=2)
         winners = products.new_empty((*products.shape[:2], runs + sizes[-1]))
         for place, run in enumerate(together):
@@ -207,6 +206,15 @@ def _reduce_groups(
         winners[:, :, runs:] = rest
         _best(winners, scale, shift, result[..., part], index=False)
     return result
+
+
+def _multiply(query: Tensor, kernels: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Chunks of ``[G, C, L]``, each with its products ``[G, chunk, L0]`` with ``[G, C, L0]``."""
+    count = kernels.shape[2]
+    if query.device.type == "cpu":
+        kernels = F.pad(kernels, (0, -count % _WIDTH))
+    for part in _parts(query, kernels):
+        yield part, product(query[:, :, part].transpose(1, 2), kernels)[..., :count]
 
 
 def _parts(query: Tensor, kernels: Tensor) -> Iterator[slice]:

@@ -14,14 +14,14 @@ from ddeal_core.operators.onednn import suits_onednn
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """``a @ b`` of ``[G, N, C]`` and ``[G, C, M]``; its gradient is not recorded on a CPU."""
-    if not (suits_onednn(a) and _onednn_multiplies()):
+    """``a @ b`` of ``[G, N, C]`` and ``[G, C, M]``."""
+    learns = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
+    if learns or not (suits_onednn(a) and _onednn_multiplies()):
         return a @ b
     linear: Any = torch.ops.mkldnn._linear_pointwise
-    with torch.no_grad():
-        # A slice of a larger matrix would fall to oneDNN's reference code: a thousand times slower.
-        pairs = ((x.contiguous(), y.contiguous()) for x, y in zip(a, b, strict=True))
-        parts = [linear(x, y.T, None, "none", [], "") for x, y in pairs]
+    # A slice of a larger matrix would fall to oneDNN's reference code: a thousand times slower.
+    pairs = ((x.contiguous(), y.contiguous()) for x, y in zip(a, b, strict=True))
+    parts = [linear(x, y.T, None, "none", [], "") for x, y in pairs]
     return parts[0][None] if len(parts) == 1 else torch.stack(parts)
 
 

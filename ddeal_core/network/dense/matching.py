@@ -17,7 +17,6 @@ from ddeal_core.network.dense.memory import Memory
 from ddeal_core.network.directional import unit
 from ddeal_core.network.upsampling import enlarge
 from ddeal_core.operators.masked_maximum import masked_maximum
-from ddeal_core.operators.product import product
 
 RENAMED = {"log_reach": "log_sigma"}
 """Parameters by the names that they had in earlier checkpoints."""
@@ -207,7 +206,7 @@ def unlike(
     places = torch.arange(keys.shape[1], device=keys.device)
     new = []
     for part in torch.split(places, max(1, _AT_ONCE // max(1, known.shape[1]))):
-        alike = product(keys[:, part].T[None], known[None])[0] >= similarity
+        alike = keys[:, part].T @ known >= similarity
         for share, of_known in zip(shares, known_shares, strict=True):
             alike &= (share[part, None] - of_known).abs() <= SAME_SHARE
         new.append(part[~alike.any(1)])
