@@ -236,6 +236,22 @@ _PAPER_STAGES = (
 _compact_stage = partial(
     Stage, clips=4, clips_per_pass=2, clips_per_epoch=400, weight_decay=0.01, cue_dropout=0.1
 )
+_COMPACT_VIDEO = _compact_stage(
+    name="video",
+    size=(240, 432),
+    frames=12,
+    epochs=9,
+    learning_rate=6e-4,
+    cooldown=1.0,
+    warmup_steps=20,
+    real_share=0.7,
+    max_gap=7,
+    objects=2,
+    corruption=0.1,
+    burn_in=8,
+    backbone_stages=3,
+    backbone_rate=0.15,
+)
 _COMPACT_STAGES = (
     _compact_stage(
         name="stills",
@@ -265,38 +281,16 @@ _COMPACT_STAGES = (
         burn_in=3,
         backbone_stages=0,
     ),
-    _compact_stage(
-        name="video",
-        size=(240, 432),
-        frames=12,
-        epochs=9,
-        learning_rate=6e-4,
-        cooldown=1.0,
-        warmup_steps=20,
-        real_share=0.7,
-        max_gap=7,
-        objects=2,
-        corruption=0.1,
-        burn_in=8,
-        backbone_stages=3,
-        backbone_rate=0.15,
-    ),
-    _compact_stage(
+    _COMPACT_VIDEO,
+    dataclasses.replace(
+        _COMPACT_VIDEO,
         name="long-video",
-        size=(240, 432),
         frames=20,
+        burn_in=16,
         epochs=10,
         learning_rate=5e-4,
-        cooldown=1.0,
-        warmup_steps=20,
-        real_share=0.7,
         max_gap=5,
         zoom=0.3,
-        objects=2,
-        corruption=0.1,
-        burn_in=16,
-        backbone_stages=3,
-        backbone_rate=0.15,
     ),
 )
 

@@ -108,6 +108,12 @@ def test_a_product_of_slices_is_that_of_matrices(groups, sides, before, dtype):
     torch.testing.assert_close(product(a, b), a @ b)
 
 
+def test_a_product_that_learns_has_its_gradient():
+    a, b = draw(2, 5, 7).requires_grad_(), draw(2, 7, 3, seed=1)
+    product(a, b).sum().backward()
+    torch.testing.assert_close(a.grad, b.sum(2)[:, None].expand_as(a))
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     groups=st.integers(1, 2),
